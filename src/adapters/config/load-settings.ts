@@ -1,0 +1,144 @@
+/** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
+import { readFileSync } from 'node:fs'
+import type { Settings } from '../../application/settings.js'
+import { readCommandLine, type Action } from './command-line.js'
+import { ConfigurationError } from './configuration-error.js'
+import { readConfigurationFile, type NamedFile, type ReadFile } from './configuration-file.js'
+import { nearestName } from './nearest-name.js'
+import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
+import { parseUpstreamUrl, redactUrl } from './upstream-url.js'
+
+/** Where a value comes from, in the words that messages use. */
+export type Source = 'default' | `file ${string}` | `environment ${string}` | `flag ${string}` | 'argument'
+
+/** The world that {@link loadSettings} reads. */
+export interface SettingsInput {
+  /** The arguments after the script's name. */
+  readonly argv: readonly string[]
+  /** An empty variable counts as not set, which is how containers pass "nothing". */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Relative file names start here. */
+  readonly cwd: string
+  /** In place of the file system. */
+  readonly readFile?: ReadFile
+}
+
+/** The configuration, and what the program was asked to do with it. */
+export interface LoadedSettings {
+  readonly settings: Settings
+  /** The same as people write it; may hold secrets. */
+  readonly values: ConfigurationValues
+  /** One line each, without secrets. */
+  readonly warnings: readonly string[]
+  readonly sources: Readonly<Record<ConfigurationKey, Source>>
+  readonly action: Action
+}
+
+/**
+ * Loads and validates the configuration. Sources, strongest first: flags (and the one argument), environment, file, defaults;
+ * a wrong value is refused even where a stronger source overrides it. For `--help` and `--version` nothing beyond the flags is
+ * looked at, so that they work whatever the rest holds, and the settings are the defaults.
+ *
+ * Throws {@link ConfigurationError}.
+ */
+export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsInput): LoadedSettings {
+  const { action, configFile, upstreamArgument, flags } = readCommandLine(argv)
+  if (upstreamArgument !== undefined && flags.has('upstream.url')) {
+    throw new ConfigurationError(
+      'upstream.url is given twice, as the argument and by flag --upstream-url: use one',
+    )
+  }
+
+  const configuration = createConfiguration()
+  const sources = Object.fromEntries(entries.map(({ key }) => [key, 'default'])) as Record<
+    ConfigurationKey,
+    Source
+  >
+  const set = (key: ConfigurationKey, value: unknown, source: Source): void => {
+    try {
+      configuration.set<string>(key, value).validate({ allowed: 'strict' })
+    } catch (error) {
+      // Everything before was valid, so that the one line of convict's message is about this key.
+      const reason = (error as Error).message.slice(`${key}: `.length)
+      throw new ConfigurationError(`${key} = ${shown(key, value)} from ${source}: ${reason}`)
+    }
+    sources[key] = source
+  }
+
+  const warnings: string[] = []
+  if (action !== 'help' && action !== 'version') {
+    const file = readConfigurationFile(namedFile(configFile, env), cwd, readFile)
+    for (const [key, value] of file?.values ?? []) set(key, value, `file ${file?.path ?? ''}`)
+    for (const { key, env: name } of entries) if (env[name]) set(key, env[name], `environment ${name}`)
+    for (const { key, flag } of entries) if (flags.has(key)) set(key, flags.get(key), `flag ${flag}`)
+    if (upstreamArgument !== undefined) set('upstream.url', upstreamArgument, 'argument')
+    warnings.push(...unknownVariables(env))
+  }
+
+  const values = configuration.getProperties()
+  const { endpoint, unused } = parseUpstreamUrl(values.upstream.url)
+  if (unused.length > 0) {
+    warnings.push(
+      `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
+    )
+  }
+  return { settings: toSettings(values, endpoint), values, warnings, sources, action }
+}
+
+function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
+  if (flag !== undefined) return { name: flag, source: 'flag --config' }
+  return env.AMQP_CONFIG ? { name: env.AMQP_CONFIG, source: 'environment AMQP_CONFIG' } : undefined
+}
+
+/** Warnings only: the prefix AMQP_ isn't ours alone. */
+function unknownVariables(env: SettingsInput['env']): string[] {
+  const known = [...entries.map((entry) => entry.env), 'AMQP_CONFIG']
+  return Object.keys(env)
+    .filter((name) => name.startsWith('AMQP_') && !known.includes(name))
+    .map((name) => {
+      const nearest = nearestName(name, known)
+      const suggestion = nearest === undefined ? '' : `; did you mean ${nearest}?`
+      return `environment ${name}: not a setting of Warren, ignored${suggestion}`
+    })
+}
+
+/** The value on one short line, without secrets. */
+function shown(key: ConfigurationKey, value: unknown): string {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value !== 'string') return Array.isArray(value) ? '(a list)' : '(not text or a number)'
+  // A URL that was put under the wrong key hides its password too.
+  const text =
+    key === 'upstream.url' || value.includes('@') || value.includes('://') ? redactUrl(value) : value
+  return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
+}
+
+function toSettings(values: ConfigurationValues, endpoint: Settings['upstream']['endpoint']): Settings {
+  const { listen, upstream, pool, client, shutdown, log } = values
+  return {
+    listen: { address: listen.address, port: listen.port },
+    upstream: {
+      endpoint,
+      connectTimeout: upstream.connect_timeout,
+      heartbeat: upstream.heartbeat,
+    },
+    pool: {
+      maxChannels: pool.max_channels,
+      idleTimeout: pool.idle_timeout,
+      cleanupInterval: pool.cleanup_interval,
+    },
+    client: {
+      handshakeTimeout: client.handshake_timeout,
+      maxBufferBytes: client.max_buffer_bytes,
+      maxMessageBytes: client.max_message_bytes,
+      channelMax: client.channel_max,
+      frameMax: client.frame_max,
+      heartbeat: client.heartbeat,
+    },
+    shutdown: { grace: shutdown.grace, timeout: shutdown.timeout },
+    log: { level: log.level, format: log.format },
+  }
+}
+
+function readText(path: string): string {
+  return readFileSync(path, 'utf8')
+}

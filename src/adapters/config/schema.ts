@@ -1,0 +1,266 @@
+/** Every configuration key: what it is for, what it may be, and its names on the command line and in the environment. */
+import convict from 'convict'
+import type { LogFormat, LogLevel } from '../../application/settings.js'
+import { isHost } from './host.js'
+import { parseUpstreamUrl } from './upstream-url.js'
+
+/** The configuration as people write it. Durations are in seconds, sizes in bytes. */
+export interface ConfigurationValues {
+  listen: { address: string; port: number }
+  upstream: { url: string; connect_timeout: number; heartbeat: number }
+  pool: { max_channels: number; idle_timeout: number; cleanup_interval: number }
+  client: {
+    handshake_timeout: number
+    max_buffer_bytes: number
+    max_message_bytes: number
+    channel_max: number
+    frame_max: number
+    heartbeat: number
+  }
+  shutdown: { grace: number; timeout: number }
+  log: { level: LogLevel; format: LogFormat }
+}
+
+type KeysOf<Values> = { [Section in keyof Values & string]: `${Section}.${keyof Values[Section] & string}` }
+
+/** A key's full name, such as `pool.max_channels`. */
+export type ConfigurationKey = KeysOf<ConfigurationValues>[keyof ConfigurationValues]
+
+/** What the schema says about one key. */
+interface SchemaEntry<T> {
+  readonly doc: string
+  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice'
+  readonly default: T
+  /** Completes the sentence "must be …". */
+  readonly allowed: string
+  /** Stands for the value in the help. */
+  readonly placeholder: string
+  /** Keeps the value out of convict's messages: load-settings.ts writes it into its own, redacted. */
+  readonly sensitive: true
+  readonly range?: Range
+  readonly choices?: readonly string[]
+}
+
+interface Range {
+  readonly minimum: number
+  readonly maximum: number
+  /** Zero is allowed too, although it lies outside of the range: it stands for "no value of one's own". */
+  readonly zero?: true
+}
+
+/** One key with all its names. */
+export interface ConfigurationEntry extends SchemaEntry<string | number> {
+  readonly key: ConfigurationKey
+  /** `AMQP_A_B_C` for `a.b_c`. */
+  readonly env: string
+  /** `--a-b-c` for `a.b_c`. */
+  readonly flag: string
+}
+
+const largestShort = 65_535
+const mebibyte = 1024 * 1024
+/** 2 GiB for one client: more is a slip of the keyboard. */
+const mostBytes = 2 ** 31 - 1
+/** The longest timer that Node has is 2^31 - 1 ms; it fires a longer one at once. */
+const longestTimer = 2_147_483
+const anyDuration: Range = { minimum: 0, maximum: longestTimer }
+/** A limit of 0 would refuse everything; timers count in milliseconds. */
+const timeLimit: Range = { minimum: 0.001, maximum: longestTimer }
+
+/** The schema for convict. */
+export const schema = {
+  listen: {
+    address: host('0.0.0.0', 'Address on which clients are accepted.'),
+    port: wholeNumber(5673, 'Port on which clients are accepted; 0 lets the system choose one.', 'port', {
+      minimum: 0,
+      maximum: largestShort,
+    }),
+  },
+  upstream: {
+    url: {
+      doc: 'The broker, without credentials: clients bring their own. Can be given as the one argument instead.',
+      format: 'upstream_url',
+      default: 'amqp://127.0.0.1:5672',
+      allowed: 'amqp://host:port',
+      placeholder: 'url',
+      sensitive: true,
+    },
+    connect_timeout: seconds(
+      10,
+      'Limit for the connection to the broker, and again for its handshake.',
+      timeLimit,
+    ),
+    heartbeat: heartbeat('Heartbeat that Warren asks the broker for; 0 takes what the broker offers.'),
+  },
+  pool: {
+    max_channels: wholeNumber(
+      largestShort,
+      "Most channels on one upstream connection; the broker's channel_max caps it too.",
+      'number',
+      { minimum: 1, maximum: largestShort },
+    ),
+    idle_timeout: seconds(
+      5,
+      'How long an upstream connection may be without channels before the sweep closes it.',
+      anyDuration,
+    ),
+    cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
+  },
+  client: {
+    handshake_timeout: seconds(10, 'Limit from the accepted connection to Connection.Open-Ok.', timeLimit),
+    max_buffer_bytes: bytes(
+      64 * mebibyte,
+      "Most bytes that may wait for a client which doesn't read; past it the client is closed.",
+    ),
+    max_message_bytes: bytes(128 * mebibyte, 'Largest message body that a client may publish.'),
+    channel_max: wholeNumber(
+      0,
+      "Cap on the channel_max offered to clients; 0 leaves the broker's own.",
+      'number',
+      { minimum: 0, maximum: largestShort },
+    ),
+    // RabbitMQ 4.1 allows frames of 8192 bytes before tuning; a lower cap would take that back.
+    frame_max: wholeNumber(
+      0,
+      "Cap on the frame_max offered to clients; 0 leaves the broker's own.",
+      'bytes',
+      {
+        minimum: 8192,
+        maximum: mostBytes,
+        zero: true,
+      },
+    ),
+    heartbeat: heartbeat("Cap on the heartbeat offered to clients; 0 leaves the broker's own."),
+  },
+  shutdown: {
+    grace: seconds(
+      5,
+      'How long clients may finish by themselves before they get Connection.Close.',
+      anyDuration,
+    ),
+    timeout: seconds(30, 'Limit for the whole shutdown.', timeLimit),
+  },
+  log: {
+    level: choice<LogLevel>(
+      'info',
+      ['error', 'warn', 'info', 'debug'],
+      'level',
+      'Least severe level that is logged.',
+    ),
+    format: choice<LogFormat>(
+      'auto',
+      ['auto', 'json', 'text'],
+      'format',
+      'How log lines look: JSON, text for people, or text on a terminal and JSON elsewhere (auto).',
+    ),
+  },
+} satisfies {
+  [S in keyof ConfigurationValues]: {
+    [K in keyof ConfigurationValues[S]]: SchemaEntry<ConfigurationValues[S][K]>
+  }
+}
+
+/** All keys in the order of the schema. */
+export const entries: readonly ConfigurationEntry[] = Object.entries(schema).flatMap(([section, keys]) =>
+  Object.entries<SchemaEntry<string | number>>(keys).map(([name, entry]) => ({
+    ...entry,
+    key: `${section}.${name}` as ConfigurationKey,
+    env: `AMQP_${section}_${name}`.toUpperCase(),
+    flag: `--${section}-${name}`.replaceAll('_', '-'),
+  })),
+)
+
+/** A configuration that holds the defaults. It reads neither the environment nor the command line by itself; text is converted where it is set. */
+export function createConfiguration(): convict.Config<ConfigurationValues> {
+  return convict<ConfigurationValues>(schema, { env: {}, args: [] })
+}
+
+// Formats of our own, as convict's read 12abc as 12.
+convict.addFormats({
+  whole_number: {
+    coerce: numberIn,
+    validate: (value: unknown, entry) => demand(Number.isInteger(value) && isInRange(value, entry), entry),
+  },
+  seconds: {
+    coerce: numberIn,
+    validate: (value: unknown, entry) => demand(isInRange(value, entry), entry),
+  },
+  host: {
+    validate: (value: unknown, entry) => demand(typeof value === 'string' && isHost(value), entry),
+  },
+  choice: {
+    validate: (value: unknown, entry) =>
+      demand((entry as SchemaEntry<string>).choices?.includes(value as string) ?? false, entry),
+  },
+  upstream_url: {
+    validate: (value: unknown, entry) => {
+      demand(typeof value === 'string', entry)
+      parseUpstreamUrl(value as string)
+    },
+  },
+})
+
+function demand(fulfilled: boolean, entry: convict.SchemaObj): void {
+  if (!fulfilled) throw new Error(`must be ${String(entry.allowed)}`)
+}
+
+/** The number that `text` is, or `text` itself, which is refused later. */
+function numberIn(text: string): number | string {
+  return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+function isInRange(value: unknown, entry: convict.SchemaObj): boolean {
+  const { minimum, maximum, zero } = entry.range as Range
+  return (
+    typeof value === 'number' && ((value >= minimum && value <= maximum) || (zero === true && value === 0))
+  )
+}
+
+function wholeNumber(value: number, doc: string, placeholder: string, range: Range): SchemaEntry<number> {
+  const allowed = `a whole number from ${range.minimum} to ${range.maximum}`
+  return {
+    doc,
+    format: 'whole_number',
+    default: value,
+    allowed: range.zero === true ? `0 or ${allowed}` : allowed,
+    placeholder,
+    range,
+    sensitive: true,
+  }
+}
+
+function bytes(value: number, doc: string): SchemaEntry<number> {
+  return wholeNumber(value, doc, 'bytes', { minimum: 1, maximum: mostBytes })
+}
+
+/** AMQP's heartbeat is a short that counts seconds. */
+function heartbeat(doc: string): SchemaEntry<number> {
+  return wholeNumber(0, doc, 'seconds', { minimum: 0, maximum: largestShort })
+}
+
+function seconds(value: number, doc: string, range: Range): SchemaEntry<number> {
+  return {
+    doc,
+    format: 'seconds',
+    default: value,
+    allowed: `seconds from ${range.minimum} to ${range.maximum}, fractions allowed`,
+    placeholder: 'seconds',
+    range,
+    sensitive: true,
+  }
+}
+
+function host(value: string, doc: string): SchemaEntry<string> {
+  const allowed = 'an IP address (without brackets) or a host name'
+  return { doc, format: 'host', default: value, allowed, placeholder: 'address', sensitive: true }
+}
+
+function choice<T extends string>(
+  value: T,
+  choices: readonly T[],
+  placeholder: string,
+  doc: string,
+): SchemaEntry<T> {
+  const allowed = `one of ${choices.join(', ')}`
+  return { doc, format: 'choice', default: value, allowed, placeholder, choices, sensitive: true }
+}

@@ -1,0 +1,181 @@
+/** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
+import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
+import type { SliceList } from '../domain/amqp/slice-list.js'
+import * as id from '../domain/amqp/method-ids.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
+import { type AmqpError, CHANNEL_ERROR, amqpError } from '../domain/amqp/reply-codes.js'
+import {
+  ChannelGuard,
+  type GuardLimits,
+  VERDICT_DROP,
+  VERDICT_LAST,
+  VERDICT_PART,
+  VERDICT_REFUSED,
+  VERDICT_SINGLE,
+  type Verdict,
+} from '../domain/channel/channel-guard.js'
+import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
+import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
+import type { ClientOutput } from './client-output.js'
+import { channelCloseOkFrame } from './common-frames.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+
+/** The session that a channel belongs to. */
+export interface ClientChannelHost {
+  readonly output: ClientOutput
+  readonly assembler: PublishAssembler<UpstreamConnection>
+  readonly guardLimits: GuardLimits
+  /** Whether the client wants to hear of cancelled consumers. */
+  readonly wantsConsumerCancel: boolean
+  /** An upstream channel; undefined when it will take a while, and then reading stops before the current frame. */
+  bind(channel: ClientChannel): ChannelBinding | undefined
+  /** The channel's number is free again. */
+  onChannelClosed(channel: ClientChannel): void
+  /** An error that ends the whole connection of the client. */
+  refuse(error: AmqpError): void
+}
+
+/**
+ * `open`: in use. `closing`: the client sent Channel.Close, the broker's Close-Ok is to come.
+ * `refused`: the client was sent Channel.Close, its Close-Ok is to come. `crossing`: both.
+ */
+type State = 'open' | 'closing' | 'refused' | 'crossing'
+
+const NO_VERDICT = -1
+
+export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner {
+  readonly clientChannel: number
+  readonly #host: ClientChannelHost
+  readonly #guard: ChannelGuard
+  #state: State = 'open'
+  #binding: ChannelBinding | undefined
+  /** The verdict on a frame that had to wait for a binding. */
+  #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
+  heldMessage: SliceList | undefined = undefined
+
+  constructor(clientChannel: number, host: ClientChannelHost) {
+    this.clientChannel = clientChannel
+    this.#host = host
+    this.#guard = new ChannelGuard(host.guardLimits)
+  }
+
+  get receiver(): ClientReceiver {
+    return this.#host.output
+  }
+
+  /** The upstream channel that carries this one, once it was needed. */
+  get binding(): ChannelBinding | undefined {
+    return this.#binding
+  }
+
+  get destination(): UpstreamConnection {
+    return this.#binding!.upstream
+  }
+
+  /** Takes a frame of the client; false when it has to wait for a binding or for the broker. */
+  onFrame(frame: Frame): boolean {
+    if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
+    const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
+    switch (verdict) {
+      case VERDICT_SINGLE:
+      case VERDICT_PART:
+      case VERDICT_LAST:
+        return this.#forward(frame, verdict)
+      case VERDICT_DROP:
+        return true
+      case VERDICT_REFUSED:
+        this.#refuse(this.#guard.refusal)
+        return true
+    }
+  }
+
+  /** The client is gone: takes what the channel had away from the assembler and hands the binding back to be closed. */
+  abandon(): ChannelBinding | undefined {
+    this.#host.assembler.discard(this)
+    const binding = this.#binding
+    this.#binding = undefined
+    return binding
+  }
+
+  onBrokerClose(): void {
+    this.#host.assembler.discard(this)
+    if (this.#state === 'closing') {
+      this.#state = 'crossing'
+    } else {
+      this.#state = 'refused'
+      this.#binding = undefined
+    }
+  }
+
+  onCloseOk(): void {
+    this.#binding = undefined
+    if (this.#state === 'crossing') this.#state = 'refused'
+    else this.#host.onChannelClosed(this)
+  }
+
+  onBrokerCancel(consumerTag: string): boolean {
+    this.#guard.forgetConsumer(consumerTag)
+    return this.#host.wantsConsumerCancel
+  }
+
+  #forward(frame: Frame, verdict: Verdict): boolean {
+    const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
+    if (methodId === id.CHANNEL_CLOSE_OK) return true
+    if (methodId === id.CHANNEL_CLOSE && this.#binding === undefined) return this.#closeUnbound()
+    this.#binding ??= this.#host.bind(this)
+    if (this.#binding === undefined) {
+      this.#verdict = verdict
+      return false
+    }
+    this.#verdict = NO_VERDICT
+    frame.rewriteChannel(this.#binding.upstreamChannel)
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
+    else this.#host.assembler.single(frame, this)
+    if (methodId === id.CHANNEL_CLOSE) {
+      this.#binding.closeSent = true
+      this.#state = 'closing'
+    }
+    return true
+  }
+
+  /** The broker never saw the channel: there is nothing to close but the number. */
+  #closeUnbound(): boolean {
+    this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+    this.#host.onChannelClosed(this)
+    return true
+  }
+
+  #onFrameWhileClosing(frame: Frame): boolean {
+    const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
+    if (this.#state === 'closing') {
+      // The number is free after Close-Ok; a client in a hurry may ask for it before.
+      if (methodId === id.CHANNEL_OPEN) return false
+      this.#host.refuse(amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId))
+      return true
+    }
+    // After a channel error everything but Close and Close-Ok is ignored (AMQP 0-9-1, 1.5.2.6).
+    if (methodId === id.CHANNEL_CLOSE) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+    if (methodId === id.CHANNEL_CLOSE_OK) {
+      if (this.#state === 'crossing') this.#state = 'closing'
+      else this.#host.onChannelClosed(this)
+    }
+    return true
+  }
+
+  #refuse(error: AmqpError): void {
+    if (error.scope === 'connection') return this.#host.refuse(error)
+    const binding = this.abandon()
+    binding?.upstream.closeChannel(binding)
+    this.#state = 'refused'
+    this.#host.output.send(
+      methodFrame(method.ChannelClose, this.clientChannel, {
+        replyCode: error.code,
+        replyText: error.text,
+        classId: error.methodId >>> 16,
+        methodId: error.methodId & 0xffff,
+      }),
+    )
+  }
+}

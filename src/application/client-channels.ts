@@ -1,0 +1,152 @@
+/** The channels of one client and the upstream connections they use. */
+import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
+import * as id from '../domain/amqp/method-ids.js'
+import { hasShapeOf } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
+import {
+  type AmqpError,
+  CHANNEL_ERROR,
+  NOT_ALLOWED,
+  SYNTAX_ERROR,
+  amqpError,
+} from '../domain/amqp/reply-codes.js'
+import type { GuardLimits } from '../domain/channel/channel-guard.js'
+import { PublishAssembler } from '../domain/publish/publish-assembler.js'
+import type { ChannelBinding } from './channel-binding.js'
+import { ClientChannel, type ClientChannelHost } from './client-channel.js'
+import type { Agreement } from './client-handshake.js'
+import type { ClientOutput } from './client-output.js'
+import { channelOpenOkFrame } from './common-frames.js'
+import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
+import type { PoolClient } from './upstream-pool.js'
+
+/** The session whose channels they are. */
+export interface ClientChannelsHost extends PoolClient, DrainWaiter {
+  refuse(error: AmqpError): void
+  /** What had to wait may go on; not from inside the call. */
+  resumeReading(): void
+}
+
+/** All channels of one client, by number. */
+export class ClientChannels implements ClientChannelHost {
+  readonly assembler = new PublishAssembler<UpstreamConnection>((upstream, bytes) => upstream.send(bytes))
+  readonly guardLimits: GuardLimits
+  readonly output: ClientOutput
+  readonly #host: ClientChannelsHost
+  readonly #agreement: Agreement
+  readonly #channels: (ClientChannel | undefined)[] = []
+  /** Upstream connections besides the home one that carry a channel of this client. */
+  readonly #others = new Set<UpstreamConnection>()
+  #count = 0
+
+  constructor(
+    host: ClientChannelsHost,
+    agreement: Agreement,
+    output: ClientOutput,
+    guardLimits: GuardLimits,
+  ) {
+    this.#host = host
+    this.#agreement = agreement
+    this.output = output
+    this.guardLimits = guardLimits
+    agreement.home.attach()
+  }
+
+  /** Channels that are open or closing. */
+  get count(): number {
+    return this.#count
+  }
+
+  get wantsConsumerCancel(): boolean {
+    return this.#agreement.capabilities.consumerCancelNotify
+  }
+
+  /** A frame on any channel but 0; false when it has to wait. */
+  onFrame(frame: Frame): boolean {
+    const channel = this.#channels[frame.channel]
+    if (channel !== undefined) return channel.onFrame(frame)
+    const error = this.#judgeOpen(frame)
+    if (error === undefined) this.#open(frame.channel)
+    else this.#host.refuse(error)
+    return true
+  }
+
+  /** The chunk has been read: what is whole goes upstream. Returns whether an upstream connection is congested; the host then hears of the end. */
+  endOfChunk(): boolean {
+    this.assembler.endOfChunk()
+    let congested = this.#waitsFor(this.#agreement.home)
+    for (const upstream of this.#others) if (this.#waitsFor(upstream)) congested = true
+    return congested
+  }
+
+  /** Whether the client has a channel on `upstream`, or will have its next one there. */
+  dependsOn(upstream: UpstreamConnection): boolean {
+    return this.#agreement.home === upstream || this.#others.has(upstream)
+  }
+
+  /**
+   * Gives all channels back; unfinished messages are forgotten. `whenClosed` is called once the broker has closed
+   * them all, and so has processed everything that the client sent.
+   */
+  releaseAll(whenClosed?: () => void): void {
+    this.assembler.endOfChunk()
+    let open = 1
+    const closed = (): void => {
+      if (--open === 0) whenClosed?.()
+    }
+    for (const channel of this.#channels) {
+      const binding = channel?.abandon()
+      if (binding === undefined) continue
+      open++
+      binding.upstream.closeChannel(binding, closed)
+    }
+    this.#channels.length = 0
+    this.#count = 0
+    for (const upstream of [this.#agreement.home, ...this.#others]) upstream.forgetWaiter(this.#host)
+    this.#others.clear()
+    this.#agreement.home.detach()
+    closed()
+  }
+
+  bind(channel: ClientChannel): ChannelBinding | undefined {
+    const { pool, home } = this.#agreement
+    const binding = pool.bind(this.#host, home, channel)
+    if (binding !== undefined && binding.upstream !== home) this.#others.add(binding.upstream)
+    return binding
+  }
+
+  onChannelClosed(channel: ClientChannel): void {
+    this.#channels[channel.clientChannel] = undefined
+    this.#count--
+    this.#host.resumeReading()
+  }
+
+  refuse(error: AmqpError): void {
+    this.#host.refuse(error)
+  }
+
+  #judgeOpen(frame: Frame): AmqpError | undefined {
+    const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
+    const { channelMax } = this.#agreement.tuning
+    if (methodId !== id.CHANNEL_OPEN) return amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId)
+    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
+      return amqpError(SYNTAX_ERROR, 'malformed arguments of channel.open', methodId)
+    if (channelMax !== 0 && frame.channel > channelMax) {
+      const text = `number of channels opened (${frame.channel}) has reached the negotiated channel_max (${channelMax})`
+      return amqpError(NOT_ALLOWED, text, methodId)
+    }
+    return undefined
+  }
+
+  #open(number: number): void {
+    this.#channels[number] = new ClientChannel(number, this)
+    this.#count++
+    this.output.send(channelOpenOkFrame(number))
+  }
+
+  #waitsFor(upstream: UpstreamConnection): boolean {
+    if (!upstream.isCongested) return false
+    upstream.whenDrained(this.#host)
+    return true
+  }
+}

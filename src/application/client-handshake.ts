@@ -1,0 +1,288 @@
+/** Warren's side of the handshake with a client: it plays the broker, step by step and refusal by refusal. */
+import { type FieldTable, fieldOf } from '../domain/amqp/field-table.js'
+import { FRAME_MAX_BEFORE_TUNING, FRAME_METHOD, FRAME_MIN_SIZE, type Frame } from '../domain/amqp/frame.js'
+import * as id from '../domain/amqp/method-ids.js'
+import {
+  type ArgumentLayout,
+  type Arguments,
+  type MethodLayout,
+  hasShapeOf,
+  methodFrame,
+  readArguments,
+} from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
+import {
+  type AmqpError,
+  CHANNEL_ERROR,
+  COMMAND_INVALID,
+  NOT_ALLOWED,
+  SYNTAX_ERROR,
+  UNEXPECTED_FRAME,
+  amqpError,
+  connectionError,
+} from '../domain/amqp/reply-codes.js'
+import { Credentials, type Mechanism } from '../domain/credentials.js'
+import type { BrokerProfile, Tuning } from './broker-profile.js'
+import type { PoolDirectory } from './pool-directory.js'
+import type { PoolClient, UpstreamPool } from './upstream-pool.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+import { upstreamFailure } from './upstream-connector.js'
+import { UpstreamRefused } from './upstream-errors.js'
+
+/** Caps on what the broker offers; 0 leaves the broker's own value. */
+export interface TuningCaps {
+  readonly channelMax: number
+  readonly frameMax: number
+  readonly heartbeat: number
+}
+
+/** What client and Warren have agreed on. */
+export interface Agreement {
+  readonly credentials: Credentials
+  readonly virtualHost: string
+  readonly capabilities: ClientCapabilities
+  /** The client's choice in Tune-Ok. */
+  readonly tuning: Tuning
+  readonly pool: UpstreamPool
+  /** Where the client's channels go first. */
+  readonly home: UpstreamConnection
+}
+
+/** What the client announced in Start-Ok, as far as it changes what it's sent. */
+export interface ClientCapabilities {
+  readonly authenticationFailureClose: boolean
+  readonly connectionBlocked: boolean
+  readonly consumerCancelNotify: boolean
+}
+
+/** The session that the handshake is for. */
+export interface ClientHandshakeHost extends PoolClient {
+  send(bytes: Uint8Array): void
+  /** Goes on reading after a step that had to wait for the broker. */
+  resumeReading(): void
+  /** The client knows who it is; for logs. */
+  onIdentified(user: string): void
+  /** Tune-Ok has come: frames may be as large as agreed, and heartbeats begin. */
+  onTuned(tuning: Tuning): void
+  /** The client is in. Connection.Open-Ok has been sent. */
+  onAgreed(agreement: Agreement): void
+  /** Tells the client why not, and ends the connection. */
+  refuse(error: AmqpError): void
+  /** Ends the connection without a word, as RabbitMQ does for clients that can't be told. */
+  refuseSilently(reason: string): void
+  /** Something that isn't the client's fault went wrong. */
+  onUnexpectedError(error: unknown): void
+}
+
+const MECHANISMS: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
+const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() }
+
+/** The handshake of one client, from Connection.Start to Connection.Open-Ok. */
+export class ClientHandshake {
+  readonly #host: ClientHandshakeHost
+  readonly #directory: PoolDirectory
+  readonly #caps: TuningCaps
+  #expects: number = id.CONNECTION_START_OK
+  /** A question to the broker is open; what the client sends meanwhile waits. */
+  #waiting = false
+  #credentials = new Credentials('', '')
+  #mechanism: Mechanism = 'PLAIN'
+  #capabilities: ClientCapabilities = readCapabilities([])
+  #offer: Tuning = { channelMax: 0, frameMax: 0, heartbeat: 0 }
+  #tuning: Tuning = { channelMax: 0, frameMax: 0, heartbeat: 0 }
+  #over = false
+
+  constructor(host: ClientHandshakeHost, directory: PoolDirectory, caps: TuningCaps) {
+    this.#host = host
+    this.#directory = directory
+    this.#caps = caps
+  }
+
+  /** What the client must wait for at the moment; undefined when it's the client's turn. */
+  get waitsForBroker(): boolean {
+    return this.#waiting
+  }
+
+  /** Sends Connection.Start. */
+  start(profile: BrokerProfile): void {
+    this.#host.send(
+      methodFrame(method.ConnectionStart, 0, {
+        versionMajor: 0,
+        versionMinor: 9,
+        serverProperties: profile.serverProperties,
+        mechanisms: utf8.encoder.encode(MECHANISMS.join(' ')),
+        locales: utf8.encoder.encode('en_US'),
+      }),
+    )
+  }
+
+  /** The session is over: answers that are still to come are of no interest. */
+  end(): void {
+    this.#over = true
+  }
+
+  /** A frame of the client; false when it has to wait for the broker. */
+  onFrame(frame: Frame): boolean {
+    if (this.#waiting) return false
+    const error = this.#judge(frame)
+    if (error !== undefined) {
+      this.#host.refuse(error)
+      return true
+    }
+    switch (this.#expects) {
+      case id.CONNECTION_START_OK:
+        this.#onStartOk(readBody(method.ConnectionStartOk, frame))
+        break
+      case id.CONNECTION_TUNE_OK:
+        this.#onTuneOk(readBody(method.ConnectionTuneOk, frame))
+        break
+      case id.CONNECTION_OPEN:
+        this.#onOpen(readBody(method.ConnectionOpen, frame).virtualHost)
+        break
+    }
+    return true
+  }
+
+  #judge(frame: Frame): AmqpError | undefined {
+    if (frame.channel !== 0)
+      return amqpError(CHANNEL_ERROR, 'frames on a channel before the connection is open')
+    if (frame.type !== FRAME_METHOD || frame.payloadSize < 4)
+      return amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
+    const methodId = frame.methodId
+    const layout = method.methodOf(methodId)
+    if (layout === undefined || methodId !== this.#expects)
+      return amqpError(
+        COMMAND_INVALID,
+        `unexpected ${layout?.name ?? 'method'} during the handshake`,
+        methodId,
+      )
+    if (!hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
+      return amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId)
+    return undefined
+  }
+
+  #onStartOk(startOk: Arguments<typeof method.ConnectionStartOk.args>): void {
+    this.#capabilities = readCapabilities(startOk.clientProperties)
+    const mechanism = MECHANISMS.find((known) => known === startOk.mechanism)
+    if (mechanism === undefined) {
+      const text = `unknown authentication mechanism '${startOk.mechanism}'`
+      return this.#host.refuse(amqpError(COMMAND_INVALID, text, id.CONNECTION_START_OK))
+    }
+    const credentials = Credentials.fromResponse(mechanism, startOk.response)
+    if (credentials === undefined)
+      return this.#host.refuse(amqpError(SYNTAX_ERROR, `malformed ${mechanism} response`))
+    this.#mechanism = mechanism
+    this.#credentials = credentials
+    this.#host.onIdentified(credentials.user)
+    this.#ask(this.#directory.authenticate(credentials, mechanism), (offer) => this.#tune(offer))
+  }
+
+  #tune(offer: Tuning): void {
+    this.#offer = {
+      channelMax: cap(offer.channelMax, this.#caps.channelMax),
+      frameMax: cap(offer.frameMax, this.#caps.frameMax),
+      heartbeat: cap(offer.heartbeat, this.#caps.heartbeat),
+    }
+    this.#expects = id.CONNECTION_TUNE_OK
+    this.#host.send(methodFrame(method.ConnectionTune, 0, this.#offer))
+  }
+
+  #onTuneOk(choice: Tuning): void {
+    const error =
+      judgeChoice('frame_max', choice.frameMax, this.#offer.frameMax, FRAME_MIN_SIZE) ??
+      judgeChoice('channel_max', choice.channelMax, this.#offer.channelMax, 1)
+    if (error !== undefined) return this.#host.refuse(error)
+    this.#tuning = choice
+    this.#expects = id.CONNECTION_OPEN
+    this.#host.onTuned(choice)
+  }
+
+  #onOpen(virtualHost: string): void {
+    const pool = this.#directory.poolFor(this.#credentials, this.#mechanism, virtualHost)
+    this.#ask(
+      pool.enter(this.#host),
+      (home) => {
+        this.#host.send(methodFrame(method.ConnectionOpenOk, 0, {}))
+        this.#host.onAgreed({
+          credentials: this.#credentials,
+          virtualHost,
+          capabilities: this.#capabilities,
+          tuning: this.#tuning,
+          pool,
+          home,
+        })
+      },
+      () => pool.leave(this.#host),
+    )
+  }
+
+  /** Waits for the broker; `whenOver` undoes what an answer that comes too late has brought. */
+  #ask<T>(question: Promise<T>, onAnswer: (answer: T) => void, whenOver?: () => void): void {
+    this.#waiting = true
+    question
+      .then(
+        (answer) => {
+          this.#waiting = false
+          if (this.#over) whenOver?.()
+          else onAnswer(answer)
+        },
+        (error: unknown) => {
+          this.#waiting = false
+          if (!this.#over) this.#refuseFor(upstreamFailure(error))
+        },
+      )
+      .then(
+        () => this.#host.resumeReading(),
+        (error: unknown) => this.#host.onUnexpectedError(error),
+      )
+  }
+
+  #refuseFor(failure: ReturnType<typeof upstreamFailure>): void {
+    if (!(failure instanceof UpstreamRefused))
+      return this.#host.refuse(connectionError(COMMAND_INVALID, `upstream unreachable: ${failure.message}`))
+    // Until Tune a refusal is about the login: RabbitMQ tells it only to those who announced that they understand.
+    if (this.#expects === id.CONNECTION_START_OK && !this.#capabilities.authenticationFailureClose)
+      return this.#host.refuseSilently(failure.amqp.text)
+    this.#host.refuse(failure.amqp)
+  }
+}
+
+/** The largest frame that a client may send before it has sent Tune-Ok. */
+export const HANDSHAKE_FRAME_MAX = FRAME_MAX_BEFORE_TUNING
+
+function readBody<A extends ArgumentLayout>(layout: MethodLayout<A>, frame: Frame): Arguments<A> {
+  return readArguments(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
+}
+
+function readCapabilities(clientProperties: FieldTable): ClientCapabilities {
+  const field = fieldOf(clientProperties, 'capabilities')
+  const table = field?.type === 'table' ? field.value : []
+  const announces = (name: string): boolean => {
+    const value = fieldOf(table, name)
+    return value?.type === 'bool' && value.value
+  }
+  return {
+    authenticationFailureClose: announces('authentication_failure_close'),
+    connectionBlocked: announces('connection.blocked'),
+    consumerCancelNotify: announces('consumer_cancel_notify'),
+  }
+}
+
+/** The smaller of the broker's value and ours, where 0 means no limit. */
+function cap(offered: number, limit: number): number {
+  if (limit === 0) return offered
+  return offered === 0 ? limit : Math.min(offered, limit)
+}
+
+/** RabbitMQ's rule for Tune-Ok: 0 is "no limit" and refused where the server has one. */
+function judgeChoice(name: string, choice: number, offered: number, least: number): AmqpError | undefined {
+  const refuse = (comparison: string, bound: string, value: number): AmqpError =>
+    amqpError(
+      NOT_ALLOWED,
+      `negotiated ${name} = ${choice}${choice === 0 ? ' (no limit)' : ''} is ${comparison} than the ${bound} allowed value (${value})`,
+      id.CONNECTION_TUNE,
+    )
+  if (choice !== 0 && choice < least) return refuse('lower', 'minimum', least)
+  if (offered !== 0 && (choice === 0 || choice > offered)) return refuse('higher', 'maximum', offered)
+  return undefined
+}

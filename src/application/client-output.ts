@@ -1,0 +1,87 @@
+/** Everything that is sent to one client: counted, cut to its frame_max, and bounded. */
+import { splitBody } from '../domain/amqp/body-split.js'
+import { FRAME_BODY, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.js'
+import {
+  type AmqpError,
+  FRAME_ERROR,
+  RESOURCE_ERROR,
+  amqpError,
+  connectionError,
+} from '../domain/amqp/reply-codes.js'
+import type { ClientReceiver } from './channel-binding.js'
+import type { ByteStream } from './ports/byte-stream.js'
+
+/** One client's way out. */
+export class ClientOutput implements ClientReceiver {
+  readonly #stream: ByteStream
+  readonly #maxBufferBytes: number
+  readonly #onError: (error: AmqpError) => void
+  #takesUpstream = true
+  #bytes = 0
+  #wasWritten = false
+  frameMax = Infinity
+
+  /** `onError` hears when the client can't be served any longer, more than once if need be. */
+  constructor(stream: ByteStream, maxBufferBytes: number, onError: (error: AmqpError) => void) {
+    this.#stream = stream
+    this.#maxBufferBytes = maxBufferBytes
+    this.#onError = onError
+  }
+
+  /** Bytes sent so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Whether anything was sent since the last call. */
+  takeWasWritten(): boolean {
+    const was = this.#wasWritten
+    this.#wasWritten = false
+    return was
+  }
+
+  /** From now on frames of the broker are dropped; Warren's own still go out. */
+  stopUpstream(): void {
+    this.#takesUpstream = false
+  }
+
+  /** Sends a frame of Warren's own. */
+  send(bytes: Uint8Array): void {
+    this.#wasWritten = true
+    this.#bytes += bytes.length
+    if (!this.#stream.write(bytes)) this.#checkBacklog()
+  }
+
+  receive(bytes: Uint8Array): void {
+    if (this.#takesUpstream) this.send(bytes)
+  }
+
+  receiveParts(parts: readonly Uint8Array[]): void {
+    for (const part of parts) this.receive(part)
+  }
+
+  /** Bodies can be cut; a client whose frame_max is too small for another frame can't be served. */
+  receiveOversized(frame: Frame): void {
+    if (!this.#takesUpstream) return
+    if (frame.type === FRAME_BODY) {
+      const parts = frame.parts ?? [frame.bytes.subarray(frame.start, frame.end)]
+      this.receiveParts(splitBody(parts, frame.channel, frame.payloadSize, this.frameMax))
+    } else {
+      const size = frame.payloadSize + FRAME_OVERHEAD
+      this.#onError(
+        amqpError(
+          FRAME_ERROR,
+          `a frame of ${size} bytes doesn't fit the client's frame_max of ${this.frameMax}`,
+        ),
+      )
+    }
+  }
+
+  /** A client that doesn't read may not cost the others their memory. */
+  #checkBacklog(): void {
+    const waiting = this.#stream.bufferedBytes
+    if (waiting <= this.#maxBufferBytes || !this.#takesUpstream) return
+    const text = `RESOURCE_ERROR - ${waiting} bytes wait for a client that doesn't read, more than client.max_buffer_bytes (${this.#maxBufferBytes})`
+    this.#onError(connectionError(RESOURCE_ERROR, text))
+  }
+}

@@ -1,0 +1,418 @@
+/** One client connection, from accept to the last byte. */
+import { fitShortString } from '../domain/amqp/byte-writer.js'
+import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../domain/amqp/frame.js'
+import { type FrameFault, type FrameHandler, FrameReader } from '../domain/amqp/frame-reader.js'
+import * as id from '../domain/amqp/method-ids.js'
+import { hasShapeOf, methodFrame } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
+import { describeProtocol } from '../domain/amqp/other-protocols.js'
+import {
+  type AmqpError,
+  COMMAND_INVALID,
+  FRAME_ERROR,
+  INTERNAL_ERROR,
+  SYNTAX_ERROR,
+  UNEXPECTED_FRAME,
+  amqpError,
+  connectionError,
+} from '../domain/amqp/reply-codes.js'
+import { joinSlices } from '../domain/amqp/slice-list.js'
+import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
+import type { BrokerProfile, Tuning } from './broker-profile.js'
+import { ClientChannels, type ClientChannelsHost } from './client-channels.js'
+import {
+  type Agreement,
+  ClientHandshake,
+  type ClientHandshakeHost,
+  HANDSHAKE_FRAME_MAX,
+} from './client-handshake.js'
+import { ClientOutput } from './client-output.js'
+import { HEARTBEAT_FRAME } from './common-frames.js'
+import type { Beating, Heartbeats } from './heartbeats.js'
+import type { PoolDirectory } from './pool-directory.js'
+import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
+import type { Clock, Timer } from './ports/clock.js'
+import type { LogFields, Logger } from './ports/logger.js'
+import type { Settings } from './settings.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+import { type UpstreamRefused, type UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+
+export interface SessionParts {
+  /** For logs and lists, different for each client. */
+  readonly id: string
+  readonly stream: ByteStream
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly settings: Settings
+  readonly heartbeats: Heartbeats
+  readonly profile: BrokerProfile
+  readonly directory: PoolDirectory
+  /** The client is gone and holds nothing any more. Comes once. */
+  readonly onEnd: (session: ClientSession) => void
+}
+
+/**
+ * `header`: the protocol header is to come. `handshake`: up to Open-Ok. `open`: in use. `leaving`: the client sent
+ * Connection.Close, its channels are being closed. `refused`: the client was sent Connection.Close. `ended`: nothing is held any more.
+ */
+type Phase = 'header' | 'handshake' | 'open' | 'leaving' | 'refused' | 'ended'
+
+/** How long a client may take to answer Connection.Close before its socket is closed. */
+const CLOSE_OK_TIMEOUT_MS = 5000
+/** A client that waits for the broker hears of the failure this long before its handshake limit. */
+const ANSWER_BEFORE_LIMIT_MS = 1000
+const CONNECTION_CLASS = 10
+
+/** Owns one client: its stream, its handshake, its channels, its place in a pool. */
+export class ClientSession
+  implements ByteStreamHandler, FrameHandler, ClientHandshakeHost, ClientChannelsHost, Beating
+{
+  readonly id: string
+  readonly #parts: SessionParts
+  readonly #stream: ByteStream
+  readonly #reader: FrameReader
+  readonly #output: ClientOutput
+  readonly #handshake: ClientHandshake
+  readonly #acceptedAt: number
+  #phase: Phase = 'header'
+  /** The first bytes, while they are fewer than a protocol header. */
+  #greeting: Uint8Array = new Uint8Array(0)
+  #timer: Timer | undefined
+  #heartbeat: Heartbeat | undefined
+  #wasRead = false
+  #isPaused = false
+  #user: string | undefined
+  #agreement: Agreement | undefined
+  #channels: ClientChannels | undefined
+  #endReason: string | undefined
+  #bytesIn = 0
+  #framesIn = 0
+
+  constructor(parts: SessionParts) {
+    this.id = parts.id
+    this.#parts = parts
+    this.#stream = parts.stream
+    this.#acceptedAt = parts.clock.now()
+    this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
+    this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, (error) =>
+      this.refuse(error),
+    )
+    this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
+  }
+
+  /** Begins to listen to the client; its handshake limit runs from now. */
+  start(): void {
+    const { clock, settings } = this.#parts
+    const limit = settings.client.handshakeTimeout * 1000
+    const warning = Math.max(limit - ANSWER_BEFORE_LIMIT_MS, limit / 2)
+    this.#timer = clock.after(warning, () => {
+      this.#timer = clock.after(limit - warning, () => this.#giveUp(`no handshake within ${limit / 1000} s`))
+      if (this.#handshake.waitsForBroker)
+        this.refuse(
+          connectionError(
+            COMMAND_INVALID,
+            `upstream unreachable: the broker did not answer within ${warning / 1000} s`,
+          ),
+        )
+    })
+    this.#stream.setHandler(this)
+  }
+
+  /** Whether the handshake is done and nobody has said goodbye. */
+  get isOpen(): boolean {
+    return this.#phase === 'open'
+  }
+
+  // ---- bytes from the client -------------------------------------------------------------------------------------
+
+  onData(chunk: Uint8Array): void {
+    this.#wasRead = true
+    this.#bytesIn += chunk.length
+    try {
+      if (this.#phase === 'header') this.#onGreeting(chunk)
+      else this.#read(chunk)
+    } catch (error) {
+      this.onUnexpectedError(error)
+    }
+  }
+
+  /** Nobody waits for the client to read: what waits for it is bounded instead, see ClientOutput. */
+  onDrain(): void {}
+
+  onClose(reason: Error | undefined): void {
+    this.#endReason ??= reason === undefined ? 'closed without Connection.Close' : reasonOf(reason)
+    this.#end()
+  }
+
+  onFrame(frame: Frame): boolean {
+    this.#framesIn++
+    if (frame.channel !== 0 && this.#phase === 'open' && frame.type !== FRAME_HEARTBEAT)
+      return this.#channels!.onFrame(frame)
+    return this.#onRareFrame(frame)
+  }
+
+  onFrameFault(fault: FrameFault): void {
+    const octets = fault.snippet.join(',')
+    const share = fault.payloadSize <= fault.snippet.length ? 'all' : `first ${fault.snippet.length}`
+    const what =
+      fault.kind === 'too-large'
+        ? `{frame_too_large,${fault.payloadSize},${fault.detail}}`
+        : `{invalid_frame_end_marker,${fault.detail}}`
+    this.refuse(amqpError(FRAME_ERROR, `type ${fault.type}, ${share} octets = <<${octets}>>: ${what}`))
+  }
+
+  #read(chunk: Uint8Array): void {
+    this.#reader.push(chunk)
+    this.#afterReading()
+  }
+
+  /** What is whole leaves; a client who can't be served for now isn't read from. */
+  #afterReading(): void {
+    if (this.#phase === 'ended') return
+    const congested = this.#channels?.endOfChunk() === true
+    if (!congested && !this.#reader.stopped) return
+    this.#isPaused = true
+    this.#stream.pause()
+  }
+
+  onUpstreamDrained(): void {
+    if (!this.#reader.stopped) this.#resumeStream()
+  }
+
+  resumeReading(): void {
+    // Not from inside the call: what the broker has just sent has to reach the client before the answer to what waited.
+    queueMicrotask(() => {
+      if (this.#phase === 'ended' || !this.#reader.stopped) return
+      try {
+        this.#reader.resume()
+        if (!this.#reader.stopped) this.#resumeStream()
+        this.#afterReading()
+      } catch (error) {
+        this.onUnexpectedError(error)
+      }
+    })
+  }
+
+  #resumeStream(): void {
+    if (!this.#isPaused || this.#phase === 'ended') return
+    this.#isPaused = false
+    this.#stream.resume()
+  }
+
+  #onGreeting(chunk: Uint8Array): void {
+    const bytes = this.#greeting.length === 0 ? chunk : joinSlices([this.#greeting, chunk])
+    const expected = PROTOCOL_HEADER.subarray(0, bytes.length)
+    if (!expected.every((octet, at) => bytes[at] === octet)) return this.#onOtherProtocol(bytes)
+    if (bytes.length < PROTOCOL_HEADER.length) {
+      this.#greeting = bytes
+      return
+    }
+    this.#phase = 'handshake'
+    this.#handshake.start(this.#parts.profile)
+    if (bytes.length > PROTOCOL_HEADER.length) this.#read(bytes.subarray(PROTOCOL_HEADER.length))
+  }
+
+  /** The answer to any other protocol is the version that is spoken here (AMQP 0-9-1, 2.2.4). */
+  #onOtherProtocol(bytes: Uint8Array): void {
+    this.#parts.logger.warn('not an AMQP 0-9-1 client', {
+      ...this.#fields,
+      looksLike: describeProtocol(bytes),
+    })
+    this.send(PROTOCOL_HEADER)
+    this.#endReason = 'another protocol'
+    this.#stream.end()
+    this.#end()
+  }
+
+  /** Everything but what belongs to open channels. */
+  #onRareFrame(frame: Frame): boolean {
+    if (frame.type === FRAME_HEARTBEAT) {
+      if (frame.channel !== 0)
+        this.refuse(amqpError(FRAME_ERROR, `heartbeat frame on channel ${frame.channel}`))
+      return true
+    }
+    if (this.#phase === 'handshake') return this.#handshake.onFrame(frame)
+    if (this.#phase === 'open') this.#onConnectionFrame(frame)
+    else if (this.#phase === 'refused') this.#onFrameAfterRefusal(frame)
+    return true
+  }
+
+  #onConnectionFrame(frame: Frame): void {
+    const error = judgeConnectionFrame(frame)
+    if (error !== undefined) this.refuse(error)
+    else if (frame.methodId === id.CONNECTION_CLOSE) this.#onGoodbye()
+    else this.refuse(amqpError(COMMAND_INVALID, 'unexpected connection method', frame.methodId))
+  }
+
+  /** Only the answer to our Close counts, or a Close that crossed with it. */
+  #onFrameAfterRefusal(frame: Frame): void {
+    if (frame.channel !== 0 || frame.type !== FRAME_METHOD || frame.payloadSize < 4) return
+    if (frame.methodId === id.CONNECTION_CLOSE) this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+    else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#stream.end()
+  }
+
+  /** Close-Ok promises that everything sent before was processed: the broker's answers to the channels' closes say so. */
+  #onGoodbye(): void {
+    this.#phase = 'leaving'
+    this.#endReason = 'Connection.Close'
+    this.#release(() => {
+      this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+      this.#stream.end()
+    })
+  }
+
+  // ---- handshake -------------------------------------------------------------------------------------------------
+
+  onIdentified(user: string): void {
+    this.#user = user
+  }
+
+  onTuned(tuning: Tuning): void {
+    this.#reader.maxFrameSize = tuning.frameMax
+    this.#output.frameMax = tuning.frameMax === 0 ? Infinity : tuning.frameMax
+    if (tuning.heartbeat === 0) return
+    this.#heartbeat = new Heartbeat(tuning.heartbeat, this.#parts.clock.now())
+    this.#parts.heartbeats.add(this)
+  }
+
+  onAgreed(agreement: Agreement): void {
+    this.#timer?.cancel()
+    this.#phase = 'open'
+    this.#agreement = agreement
+    this.#channels = new ClientChannels(this, agreement, this.#output, {
+      maxMessageBytes: this.#parts.settings.client.maxMessageBytes,
+    })
+    this.#parts.logger.debug('client connected', this.#fields)
+    const { blockedReason } = agreement.pool
+    if (blockedReason !== undefined) this.onBlocked(blockedReason)
+  }
+
+  // ---- the pool --------------------------------------------------------------------------------------------------
+
+  dependsOn(upstream: UpstreamConnection): boolean {
+    return this.#channels?.dependsOn(upstream) === true
+  }
+
+  onUpstreamLost(error: AmqpError): void {
+    this.refuse(error)
+  }
+
+  onRoom(): void {
+    this.resumeReading()
+  }
+
+  onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void {
+    this.refuse(connectionError(COMMAND_INVALID, `no further upstream connection: ${failure.message}`))
+  }
+
+  onBlocked(reason: string | undefined): void {
+    if (this.#phase !== 'open' || this.#agreement?.capabilities.connectionBlocked !== true) return
+    this.send(
+      reason === undefined
+        ? methodFrame(method.ConnectionUnblocked, 0, {})
+        : methodFrame(method.ConnectionBlocked, 0, { reason }),
+    )
+  }
+
+  // ---- to the client ---------------------------------------------------------------------------------------------
+
+  send(bytes: Uint8Array): void {
+    this.#output.send(bytes)
+  }
+
+  onHeartbeatTick(now: number): void {
+    const due = this.#heartbeat?.tick(now, this.#wasRead || this.#isPaused, this.#output.takeWasWritten())
+    this.#wasRead = false
+    if (due === HEARTBEAT_SEND) this.#stream.write(HEARTBEAT_FRAME)
+    else if (due === HEARTBEAT_DEAD) this.#giveUp('no heartbeat for two intervals')
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------------------------
+
+  /** Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without one. Ignored when the end has begun. */
+  refuse(error: AmqpError): void {
+    if (this.#phase === 'refused' || this.#phase === 'ended') return
+    this.#endReason = `${error.code} ${error.text}`
+    this.#phase = 'refused'
+    this.#release()
+    this.send(
+      methodFrame(method.ConnectionClose, 0, {
+        replyCode: error.code,
+        replyText: fitShortString(error.text),
+        classId: error.methodId >>> 16,
+        methodId: error.methodId & 0xffff,
+      }),
+    )
+    this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
+    if (this.#reader.stopped) this.resumeReading()
+    this.#resumeStream()
+  }
+
+  refuseSilently(reason: string): void {
+    this.#giveUp(reason)
+  }
+
+  /** A bug, not a client's fault: it ends this client's connection, and nobody else's. */
+  onUnexpectedError(error: unknown): void {
+    this.#parts.logger.error('unexpected error in a client session', { ...this.#fields, error })
+    this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
+  }
+
+  #giveUp(reason: string): void {
+    this.#endReason ??= reason
+    this.#stream.destroy()
+    this.#end()
+  }
+
+  /** Gives back what the client has upstream; `whenClosed` is called once the broker has closed its channels. */
+  #release(whenClosed?: () => void): void {
+    this.#timer?.cancel()
+    this.#handshake.end()
+    this.#output.stopUpstream()
+    const channels = this.#channels
+    this.#channels = undefined
+    if (channels === undefined) whenClosed?.()
+    else channels.releaseAll(whenClosed)
+    this.#agreement?.pool.leave(this)
+  }
+
+  #end(): void {
+    if (this.#phase === 'ended') return
+    this.#release()
+    this.#phase = 'ended'
+    this.#reader.end()
+    this.#parts.heartbeats.remove(this)
+    this.#parts.logger.info('client disconnected', {
+      ...this.#fields,
+      reason: this.#endReason,
+      seconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#output.bytes,
+      framesIn: this.#framesIn,
+    })
+    this.#parts.onEnd(this)
+  }
+
+  get #fields(): LogFields {
+    const agreement = this.#agreement
+    return {
+      client: this.id,
+      remote: this.#stream.remoteAddress,
+      ...(this.#user === undefined ? {} : { user: this.#user }),
+      ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
+    }
+  }
+}
+
+/** The form of a frame on channel 0 of an open connection. */
+function judgeConnectionFrame(frame: Frame): AmqpError | undefined {
+  if (frame.type !== FRAME_METHOD || frame.payloadSize < 4)
+    return amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
+  const methodId = frame.methodId
+  const layout = method.methodOf(methodId)
+  if (layout?.classId !== CONNECTION_CLASS)
+    return amqpError(COMMAND_INVALID, `${layout?.name ?? 'unknown method'} on channel 0`, methodId)
+  if (!hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
+    return amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId)
+  return undefined
+}

@@ -1,0 +1,16 @@
+/** Frames that Warren sends so often that they're built once, or by hand. */
+import { FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD } from '../domain/amqp/frame.js'
+
+/** A heartbeat; never written to. */
+export const HEARTBEAT_FRAME = Uint8Array.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END)
+
+/** Channel.Open-Ok for `channel`. */
+export function channelOpenOkFrame(channel: number): Uint8Array {
+  // prettier-ignore
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 8, 0, 20, 0, 11, 0, 0, 0, 0, FRAME_END)
+}
+
+/** Channel.Close-Ok for `channel`. */
+export function channelCloseOkFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 20, 0, 41, FRAME_END)
+}

@@ -1,0 +1,170 @@
+import { inject, injectable } from 'inversify'
+import type { Credentials, Mechanism } from '../domain/credentials.js'
+import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
+import type { Tuning } from './broker-profile.js'
+import { identifiers } from './identifiers.js'
+import type { Clock, Timer } from './ports/clock.js'
+import type { Logger } from './ports/logger.js'
+import type { Random } from './ports/random.js'
+import type { Settings } from './settings.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+import type { UpstreamConnector } from './upstream-connector.js'
+import { UpstreamPool } from './upstream-pool.js'
+
+/** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
+interface SpareLogin {
+  readonly credentials: Credentials
+  readonly mechanism: Mechanism
+  readonly upstream: Promise<UpstreamConnection>
+  /** Names the pool to come: operators see it beside the connection from the login on. Undefined once a pool has taken it. */
+  poolId: string | undefined
+  timer: Timer | undefined
+}
+
+/** RabbitMQ gives a connection 10 s to open its virtual host; one that nobody takes is given up before. */
+const SPARE_LOGIN_MS = 8000
+
+/** All pools, and the logins on their way to one. Credentials are checked by the broker, and only by it. */
+@injectable()
+export class PoolDirectory {
+  readonly #connector: UpstreamConnector
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #random: Random
+  readonly #settings: Settings
+  readonly #policy: UpstreamPolicy
+  readonly #pools = new Set<UpstreamPool>()
+  readonly #spares = new Set<SpareLogin>()
+  #sweep: Timer | undefined
+  #created = 0
+
+  constructor(
+    @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
+    @inject(identifiers.Clock) clock: Clock,
+    @inject(identifiers.Logger) logger: Logger,
+    @inject(identifiers.Random) random: Random,
+    @inject(identifiers.Settings) settings: Settings,
+  ) {
+    this.#connector = connector
+    this.#clock = clock
+    this.#logger = logger
+    this.#random = random
+    this.#settings = settings
+    this.#policy = new UpstreamPolicy({
+      maxChannels: settings.pool.maxChannels,
+      idleTimeoutMs: settings.pool.idleTimeout * 1000,
+    })
+  }
+
+  /** Starts the sweep for unused upstream connections. */
+  start(): void {
+    this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
+  }
+
+  /** Every pool there is. */
+  get pools(): ReadonlySet<UpstreamPool> {
+    return this.#pools
+  }
+
+  /**
+   * Has the broker check the credentials, unless it did so for an upstream connection that is open; clients that come
+   * meanwhile share the answer. Resolves with what the broker offers in Tune. Rejects with UpstreamRefused or UpstreamUnreachable.
+   */
+  async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
+    for (const pool of this.#pools) {
+      const open = pool.credentials.equals(credentials) ? pool.openUpstream : undefined
+      if (open !== undefined) return open.tuning
+    }
+    let spare = this.#findSpare(
+      (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
+    )
+    if (spare === undefined) {
+      const poolId = this.#nextPoolId()
+      const upstream = this.#connector.login(credentials, mechanism, poolId)
+      spare = { credentials, mechanism, upstream, poolId, timer: undefined }
+      this.#keepSpare(spare)
+    }
+    return (await spare.upstream).tuning
+  }
+
+  /** The pool for these credentials and this virtual host; it may have no upstream connection yet. */
+  poolFor(credentials: Credentials, mechanism: Mechanism, virtualHost: string): UpstreamPool {
+    for (const pool of this.#pools) {
+      if (pool.virtualHost === virtualHost && pool.credentials.equals(credentials)) return pool
+    }
+    const spare = this.#findSpare(
+      (login) => login.poolId !== undefined && login.credentials.equals(credentials),
+    )
+    const id = spare?.poolId ?? this.#nextPoolId()
+    if (spare !== undefined) spare.poolId = undefined
+    const pool = new UpstreamPool({
+      id,
+      credentials,
+      virtualHost,
+      policy: this.#policy,
+      clock: this.#clock,
+      logger: this.#logger,
+      random: this.#random,
+      login: () => this.#takeLogin(credentials, mechanism, id),
+      onEmpty: (empty) => this.#pools.delete(empty),
+    })
+    this.#pools.add(pool)
+    return pool
+  }
+
+  /** Closes every upstream connection; resolves when the broker has answered all. */
+  async close(): Promise<void> {
+    this.#sweep?.cancel()
+    const spares = [...this.#spares]
+    for (const spare of spares) this.#dropSpare(spare)
+    await Promise.all([...this.#pools].map((pool) => pool.close()))
+  }
+
+  /** A login that waits for a pool, or else a new one. */
+  #takeLogin(credentials: Credentials, mechanism: Mechanism, poolId: string): Promise<UpstreamConnection> {
+    const spare = this.#findSpare((login) => login.credentials.equals(credentials))
+    if (spare === undefined) return this.#connector.login(credentials, mechanism, poolId)
+    this.#forgetSpare(spare)
+    return spare.upstream.then((upstream) =>
+      upstream.isTuned ? upstream : this.#connector.login(credentials, mechanism, poolId),
+    )
+  }
+
+  #nextPoolId(): string {
+    return `p${++this.#created}`
+  }
+
+  #findSpare(matches: (login: SpareLogin) => boolean): SpareLogin | undefined {
+    for (const spare of this.#spares) if (matches(spare)) return spare
+    return undefined
+  }
+
+  #keepSpare(spare: SpareLogin): void {
+    this.#spares.add(spare)
+    spare.upstream.then(
+      () => {
+        if (this.#spares.has(spare))
+          spare.timer = this.#clock.after(SPARE_LOGIN_MS, () => this.#dropSpare(spare))
+      },
+      () => this.#forgetSpare(spare),
+    )
+  }
+
+  #forgetSpare(spare: SpareLogin): void {
+    this.#spares.delete(spare)
+    spare.timer?.cancel()
+  }
+
+  #dropSpare(spare: SpareLogin): void {
+    this.#forgetSpare(spare)
+    spare.upstream.then(
+      (upstream) => upstream.close(),
+      () => undefined,
+    )
+  }
+
+  #sweepPools(): void {
+    const now = this.#clock.now()
+    for (const pool of this.#pools) pool.sweep(now)
+  }
+}

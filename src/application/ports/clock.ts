@@ -1,0 +1,15 @@
+/** A timer that was started by a {@link Clock}. */
+export interface Timer {
+  /** Stops the timer; calling it again, or after it fired, does nothing. */
+  cancel(): void
+}
+
+/** The only source of time: everything that waits can be tested without waiting. */
+export interface Clock {
+  /** Milliseconds on a scale that never jumps; only differences have a meaning. */
+  now(): number
+  /** Calls `callback` once after `milliseconds`. */
+  after(milliseconds: number, callback: () => void): Timer
+  /** Calls `callback` every `milliseconds` until cancelled. */
+  every(milliseconds: number, callback: () => void): Timer
+}

@@ -1,0 +1,147 @@
+import { inject, injectable } from 'inversify'
+import { CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
+import type { BrokerProfile } from './broker-profile.js'
+import { ClientSession } from './client-session.js'
+import type { Heartbeats } from './heartbeats.js'
+import { identifiers } from './identifiers.js'
+import type { PoolDirectory } from './pool-directory.js'
+import type { ByteStream } from './ports/byte-stream.js'
+import type { Clock } from './ports/clock.js'
+import type { Listener } from './ports/listener.js'
+import type { Logger } from './ports/logger.js'
+import type { Settings } from './settings.js'
+import type { UpstreamConnector } from './upstream-connector.js'
+import { reasonOf } from './upstream-errors.js'
+
+/** How long the start waits to hear from the broker what it is; clients are accepted without that too. */
+const INTRODUCTION_WAIT_MS = 2000
+
+/** How a shutdown went. */
+export interface ShutdownReport {
+  /** Clients that were still connected when the grace was over, and were sent Connection.Close. */
+  readonly closedClients: number
+  /** Clients whose socket had to be cut off because they didn't answer in time. */
+  readonly cutOff: number
+}
+
+/** Warren itself: accepts clients, and sees them all off in the end. */
+@injectable()
+export class Proxy {
+  readonly #listener: Listener
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #settings: Settings
+  readonly #heartbeats: Heartbeats
+  readonly #profile: BrokerProfile
+  readonly #connector: UpstreamConnector
+  readonly #directory: PoolDirectory
+  readonly #sessions = new Set<ClientSession>()
+  #accepted = 0
+  #whenEmpty: (() => void) | undefined
+
+  constructor(
+    @inject(identifiers.Listener) listener: Listener,
+    @inject(identifiers.Clock) clock: Clock,
+    @inject(identifiers.Logger) logger: Logger,
+    @inject(identifiers.Settings) settings: Settings,
+    @inject(identifiers.Heartbeats) heartbeats: Heartbeats,
+    @inject(identifiers.BrokerProfile) profile: BrokerProfile,
+    @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
+    @inject(identifiers.PoolDirectory) directory: PoolDirectory,
+  ) {
+    this.#listener = listener
+    this.#clock = clock
+    this.#logger = logger
+    this.#settings = settings
+    this.#heartbeats = heartbeats
+    this.#profile = profile
+    this.#connector = connector
+    this.#directory = directory
+  }
+
+  /** Starts accepting; resolves with the address in use. Rejects when the address can't be had. A broker that isn't there is no reason not to start. */
+  async start(): Promise<{ address: string; port: number }> {
+    await this.#meetBroker()
+    this.#directory.start()
+    const { address, port } = this.#settings.listen
+    const bound = await this.#listener.listen(address, port, (stream) => this.#accept(stream))
+    this.#logger.info('listening', { ...bound, upstream: this.#upstreamName })
+    return bound
+  }
+
+  /** Clients that are connected, whatever they are doing. */
+  get clients(): number {
+    return this.#sessions.size
+  }
+
+  /**
+   * Stops accepting, lets clients finish for `shutdown.grace` seconds, sends the others Connection.Close 320, then closes the
+   * upstream connections. Takes at most `shutdown.timeout` seconds.
+   */
+  async shutDown(): Promise<ShutdownReport> {
+    const { grace, timeout } = this.#settings.shutdown
+    const end = this.#clock.now() + timeout * 1000
+    await this.#listener.close()
+    this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
+    await this.#clientsGone(grace * 1000)
+    const closedClients = this.#sessions.size
+    for (const session of [...this.#sessions])
+      session.refuse(amqpError(CONNECTION_FORCED, "broker forced connection closure with reason 'shutdown'"))
+    await this.#clientsGone(Math.max(0, end - this.#clock.now()))
+    const cutOff = this.#sessions.size
+    await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
+    this.#logger.info('shut down', { closedClients, cutOff })
+    return { closedClients, cutOff }
+  }
+
+  #accept(stream: ByteStream): void {
+    const session = new ClientSession({
+      id: `c${++this.#accepted}`,
+      stream,
+      clock: this.#clock,
+      logger: this.#logger,
+      settings: this.#settings,
+      heartbeats: this.#heartbeats,
+      profile: this.#profile,
+      directory: this.#directory,
+      onEnd: (ended) => this.#forget(ended),
+    })
+    this.#sessions.add(session)
+    session.start()
+  }
+
+  #forget(session: ClientSession): void {
+    this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#whenEmpty?.()
+  }
+
+  /** Libraries look at the broker's properties in Connection.Start, which comes before any login: so the broker is asked beforehand. */
+  async #meetBroker(): Promise<void> {
+    const introduction = this.#connector.introduce().catch((error: unknown) => {
+      this.#logger.warn('broker not reached at start; clients are answered once it is', {
+        upstream: this.#upstreamName,
+        reason: reasonOf(error),
+      })
+    })
+    await this.#atMost(INTRODUCTION_WAIT_MS, introduction)
+  }
+
+  async #clientsGone(milliseconds: number): Promise<void> {
+    if (this.#sessions.size === 0) return
+    await this.#atMost(milliseconds, new Promise<void>((resolve) => (this.#whenEmpty = resolve)))
+    this.#whenEmpty = undefined
+  }
+
+  /** Waits for `work`, but no longer than `milliseconds`. */
+  async #atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      const timer = this.#clock.after(milliseconds, resolve)
+      work.then(() => resolve(), reject).finally(() => timer.cancel())
+    })
+  }
+
+  get #upstreamName(): string {
+    const { host, port } = this.#settings.upstream.endpoint
+    return `${host}:${port}`
+  }
+}

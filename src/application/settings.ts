@@ -1,0 +1,43 @@
+import type { Endpoint } from './ports/dialer.js'
+
+/** What an operator decides. Times are in seconds here, as in the configuration; the code turns them into milliseconds where it starts a timer. */
+export interface Settings {
+  readonly listen: { readonly address: string; readonly port: number }
+  readonly upstream: {
+    readonly endpoint: Endpoint
+    /** Limit for the TCP connection to the broker, and again for its handshake. */
+    readonly connectTimeout: number
+    /** Heartbeat that Warren asks the broker for; 0 takes what the broker offers. */
+    readonly heartbeat: number
+  }
+  readonly pool: {
+    /** Most channels on one upstream connection; the broker's channel_max caps it too. */
+    readonly maxChannels: number
+    /** How long an upstream connection may be without channels before the sweep closes it. */
+    readonly idleTimeout: number
+    /** How often the sweep looks. */
+    readonly cleanupInterval: number
+  }
+  readonly client: {
+    /** From accept to Connection.Open-Ok. */
+    readonly handshakeTimeout: number
+    /** Most bytes that may wait for a client which doesn't read. */
+    readonly maxBufferBytes: number
+    /** Largest message body that a client may publish. */
+    readonly maxMessageBytes: number
+    /** Caps on what the broker offers in Connection.Tune; 0 leaves the broker's own. */
+    readonly channelMax: number
+    readonly frameMax: number
+    readonly heartbeat: number
+  }
+  readonly shutdown: {
+    /** How long clients may finish by themselves before they get Connection.Close. */
+    readonly grace: number
+    /** Limit for the whole shutdown. */
+    readonly timeout: number
+  }
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat }
+}
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+export type LogFormat = 'json' | 'text' | 'auto'

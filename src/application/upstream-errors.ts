@@ -1,0 +1,26 @@
+/** Why an upstream connection couldn't be had. */
+import type { AmqpError } from '../domain/amqp/reply-codes.js'
+
+/** The broker couldn't be reached or didn't answer as a broker does. The message is fit for clients and operators. */
+export class UpstreamUnreachable extends Error {
+  override readonly name = 'UpstreamUnreachable'
+}
+
+/** The broker was reached and said no. */
+export class UpstreamRefused extends Error {
+  override readonly name = 'UpstreamRefused'
+  /** The broker's own words, to be handed to the client as they are. */
+  readonly amqp: AmqpError
+
+  constructor(amqp: AmqpError) {
+    super(`${amqp.code} ${amqp.text}`)
+    this.amqp = amqp
+  }
+}
+
+/** The reason in a thrown value, whatever it is. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.message !== '') return error.message
+  return (error as { code?: string }).code ?? error.name
+}

@@ -1,0 +1,269 @@
+/** The upstream connections of one credential set, and the clients that share them. */
+import type { AmqpError } from '../domain/amqp/reply-codes.js'
+import type { Credentials } from '../domain/credentials.js'
+import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
+import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import type { Clock, Timer } from './ports/clock.js'
+import type { Logger } from './ports/logger.js'
+import type { Random } from './ports/random.js'
+import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
+import { upstreamFailure } from './upstream-connector.js'
+import { UpstreamRefused } from './upstream-errors.js'
+import type { UpstreamUnreachable } from './upstream-errors.js'
+
+/** A client as its pool sees it. */
+export interface PoolClient {
+  /** Whether the client has a channel on `upstream`, or counts on it for the next one. */
+  dependsOn(upstream: UpstreamConnection): boolean
+  /** An upstream connection that the client depends on is gone. */
+  onUpstreamLost(error: AmqpError): void
+  /** There may be room for a channel that had to wait. */
+  onRoom(): void
+  /** No further upstream connection could be opened for a channel that waits. */
+  onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
+  /** The broker blocks (reason) or unblocks (undefined) publishing. */
+  onBlocked(reason: string | undefined): void
+}
+
+export interface PoolParts {
+  readonly id: string
+  readonly credentials: Credentials
+  readonly virtualHost: string
+  readonly policy: UpstreamPolicy
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly random: Random
+  /** Logs in at the broker. */
+  readonly login: () => Promise<UpstreamConnection>
+  /** The pool has neither clients nor upstream connections nor a reason to get one. */
+  readonly onEmpty: (pool: UpstreamPool) => void
+}
+
+/** Packs channels on as few upstream connections as will hold them, and gets a new one when the last is lost. */
+export class UpstreamPool implements UpstreamObserver {
+  readonly #parts: PoolParts
+  readonly #upstreams: UpstreamConnection[] = []
+  readonly #clients = new Set<PoolClient>()
+  /** Clients with a channel that waits for room. */
+  readonly #waiting = new Set<PoolClient>()
+  #opening: Promise<void> | undefined
+  #retry: Timer | undefined
+  #failures = 0
+  /** The last connection was lost, and no other has been opened since. */
+  #isReconnecting = false
+  #isBlocked = false
+  #closed = false
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts
+  }
+
+  get id(): string {
+    return this.#parts.id
+  }
+
+  get credentials(): Credentials {
+    return this.#parts.credentials
+  }
+
+  get virtualHost(): string {
+    return this.#parts.virtualHost
+  }
+
+  /** For logs. */
+  get fields(): { pool: string; user: string; vhost: string } {
+    return { pool: this.id, user: this.credentials.user, vhost: this.virtualHost }
+  }
+
+  get upstreams(): readonly UpstreamConnection[] {
+    return this.#upstreams
+  }
+
+  /** An upstream connection that is open, if there is one. */
+  get openUpstream(): UpstreamConnection | undefined {
+    return this.#upstreams.find((upstream) => upstream.isOpen)
+  }
+
+  /** Why the broker blocks publishers; undefined when it doesn't. */
+  get blockedReason(): string | undefined {
+    return this.#upstreams.find((upstream) => upstream.blockedReason !== undefined)?.blockedReason
+  }
+
+  /**
+   * Takes `client` in; resolves with the upstream connection that its channels will go to first, once there is one.
+   * Rejects with UpstreamRefused or UpstreamUnreachable; the client is then out again.
+   */
+  async enter(client: PoolClient): Promise<UpstreamConnection> {
+    this.#clients.add(client)
+    try {
+      if (this.openUpstream === undefined) await this.#open()
+      return this.#home()
+    } catch (error) {
+      this.leave(client)
+      throw error
+    }
+  }
+
+  /** Lets `client` go. Its channels are its own business. Can be called twice. */
+  leave(client: PoolClient): void {
+    this.#clients.delete(client)
+    this.#waiting.delete(client)
+    this.#removeIfEmpty()
+  }
+
+  /**
+   * An upstream channel for `owner`, beside the client's other channels on `home` while there is room. Undefined when
+   * all connections are full: then another is opened, and `client` hears of room or of the failure.
+   */
+  bind(client: PoolClient, home: UpstreamConnection, owner: BindingOwner): ChannelBinding | undefined {
+    const binding = this.#parts.policy.place(home, this.#upstreams)?.openChannel(owner)
+    if (binding !== undefined) return binding
+    this.#waiting.add(client)
+    this.#open().catch((error: unknown) => this.#refuseWaiting(error))
+    return undefined
+  }
+
+  /** Closes upstream connections that have been unused for too long. */
+  sweep(now: number): void {
+    for (const upstream of [...this.#upstreams]) {
+      if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) continue
+      this.#remove(upstream)
+      this.#parts.logger.info('idle upstream connection closed', { ...this.fields, upstream: upstream.name })
+      void upstream.close()
+    }
+    this.#removeIfEmpty()
+  }
+
+  /** Closes all upstream connections; resolves when the broker has answered. No new ones are opened. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#retry?.cancel()
+    this.#retry = undefined
+    const upstreams = this.#upstreams.splice(0)
+    await Promise.all(upstreams.map((upstream) => upstream.close()))
+    this.#removeIfEmpty()
+  }
+
+  onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
+    this.#remove(upstream)
+    const affected = [...this.#clients].filter((client) => client.dependsOn(upstream))
+    this.#parts.logger.warn('upstream connection lost', {
+      ...this.fields,
+      upstream: upstream.name,
+      code: error.code,
+      reason: error.text,
+      clients: affected.length,
+    })
+    for (const client of affected) client.onUpstreamLost(error)
+    if (this.openUpstream === undefined) this.#retryLater()
+  }
+
+  onUpstreamRoom(): void {
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const client of waiting) client.onRoom()
+  }
+
+  onUpstreamBlocked(upstream: UpstreamConnection, reason: string | undefined): void {
+    this.#parts.logger.warn(
+      reason === undefined ? 'broker unblocked publishing' : 'broker blocked publishing',
+      {
+        ...this.fields,
+        upstream: upstream.name,
+        ...(reason === undefined ? {} : { reason }),
+      },
+    )
+    this.#tellBlocked()
+  }
+
+  /** Tells the clients when publishing turns from free to blocked, or back, for the pool as a whole. */
+  #tellBlocked(): void {
+    const reason = this.blockedReason
+    if ((reason !== undefined) === this.#isBlocked) return
+    this.#isBlocked = reason !== undefined
+    for (const client of this.#clients) client.onBlocked(reason)
+  }
+
+  #home(): UpstreamConnection {
+    const home = this.#parts.policy.place(undefined, this.#upstreams) ?? this.openUpstream
+    if (home === undefined) throw new Error('a pool without an open connection has no place for a client')
+    return home
+  }
+
+  /** Opens one more upstream connection; callers who come meanwhile share the attempt. */
+  #open(): Promise<void> {
+    this.#retry?.cancel()
+    this.#retry = undefined
+    this.#opening ??= this.#attempt()
+    return this.#opening
+  }
+
+  async #attempt(): Promise<void> {
+    try {
+      await this.#openOne()
+      if (this.#isReconnecting) this.#parts.logger.info('pool reconnected', this.fields)
+      this.#isReconnecting = false
+      this.#opening = undefined
+    } catch (error) {
+      this.#opening = undefined
+      if (this.#isReconnecting) this.#onReconnectFailed(upstreamFailure(error))
+      throw error
+    }
+  }
+
+  async #openOne(): Promise<void> {
+    const { policy, login, logger } = this.#parts
+    const upstream = await login()
+    await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
+    if (this.#closed) {
+      await upstream.close()
+      return
+    }
+    upstream.observer = this
+    this.#upstreams.push(upstream)
+    this.#failures = 0
+    logger.info('upstream connection opened', { ...this.fields, upstream: upstream.name, ...upstream.tuning })
+    this.onUpstreamRoom()
+  }
+
+  #refuseWaiting(error: unknown): void {
+    const failure = upstreamFailure(error)
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const client of waiting) client.onNoRoom(failure)
+  }
+
+  #retryLater(): void {
+    if (this.#closed || this.#opening !== undefined || this.#retry !== undefined) return
+    this.#isReconnecting = true
+    const delay = this.#parts.policy.backoff(this.#failures, this.#parts.random())
+    this.#retry = this.#parts.clock.after(delay, () => {
+      this.#retry = undefined
+      this.#open().catch(() => this.#removeIfEmpty())
+    })
+  }
+
+  #onReconnectFailed(failure: UpstreamRefused | UpstreamUnreachable): void {
+    this.#failures++
+    this.#parts.logger.warn('reconnecting failed', {
+      ...this.fields,
+      attempt: this.#failures,
+      reason: failure.message,
+    })
+    // A broker that says no won't say yes to the same credentials: the next client asks anew.
+    if (failure instanceof UpstreamRefused) this.#isReconnecting = false
+    else this.#retryLater()
+  }
+
+  #remove(upstream: UpstreamConnection): void {
+    const at = this.#upstreams.indexOf(upstream)
+    if (at >= 0) this.#upstreams.splice(at, 1)
+    this.#tellBlocked()
+  }
+
+  #removeIfEmpty(): void {
+    if (this.#clients.size > 0 || this.#upstreams.length > 0) return
+    if (this.#opening !== undefined || this.#retry !== undefined) return
+    this.#parts.onEmpty(this)
+  }
+}

@@ -1,0 +1,66 @@
+/** Content headers: `class(2) weight(2) body-size(8) property-flags(2) properties` (AMQP 0-9-1, 2.3.5.2 and 4.2.6.1). */
+import { skipTable } from './field-table.js'
+import { readLong, readShort } from './frame.js'
+
+const BODY_SIZE_AT = 4
+const FLAGS_AT = 12
+/** Class, weight, body size and flags. */
+export const CONTENT_HEADER_MIN_SIZE = 14
+
+type PropertyType = 'shortstr' | 'table' | 'octet' | 'timestamp'
+
+/** The basic class's properties, from the flags' highest bit down. */
+const BASIC_PROPERTIES: readonly PropertyType[] = [
+  'shortstr', // content-type
+  'shortstr', // content-encoding
+  'table', // headers
+  'octet', // delivery-mode
+  'octet', // priority
+  'shortstr', // correlation-id
+  'shortstr', // reply-to
+  'shortstr', // expiration
+  'shortstr', // message-id
+  'timestamp', // timestamp
+  'shortstr', // type
+  'shortstr', // user-id
+  'shortstr', // app-id
+  'shortstr', // cluster-id
+]
+/** The two lowest flags: "another flag word follows", which the basic class never needs, and one without a property. */
+const UNUSED_FLAGS = 0b11
+
+/** The class that the header at `bytes[at]` belongs to. */
+export function contentClass(bytes: Uint8Array, at: number): number {
+  return readShort(bytes, at)
+}
+
+/** The announced body size in bytes; sizes beyond 2^53 come out inexact, but stay as large. */
+export function contentBodySize(bytes: Uint8Array, at: number): number {
+  return readLong(bytes, at + BODY_SIZE_AT) * 2 ** 32 + readLong(bytes, at + BODY_SIZE_AT + 4)
+}
+
+/** Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables included. */
+export function hasWellFormedProperties(bytes: Uint8Array, at: number, end: number): boolean {
+  const flags = readShort(bytes, at + FLAGS_AT)
+  at += CONTENT_HEADER_MIN_SIZE
+  if ((flags & UNUSED_FLAGS) !== 0) return false
+  for (let bit = 15, i = 0; i < BASIC_PROPERTIES.length; bit--, i++) {
+    if ((flags & (1 << bit)) === 0) continue
+    at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end)
+    if (at < 0 || at > end) return false
+  }
+  return at === end
+}
+
+function skipProperty(type: PropertyType, bytes: Uint8Array, at: number, end: number): number {
+  switch (type) {
+    case 'shortstr':
+      return at < end ? at + 1 + bytes[at] : -1
+    case 'octet':
+      return at + 1
+    case 'timestamp':
+      return at + 8
+    case 'table':
+      return skipTable(bytes, at, end)
+  }
+}

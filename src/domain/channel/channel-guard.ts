@@ -1,0 +1,228 @@
+/** AMQP's rules for what a client may send on one of its channels, judged before a frame can reach the shared connection. */
+import {
+  CONTENT_HEADER_MIN_SIZE,
+  contentBodySize,
+  contentClass,
+  hasWellFormedProperties,
+} from '../amqp/content-header.js'
+import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../amqp/frame.js'
+import * as id from '../amqp/method-ids.js'
+import { hasShapeOf, readArguments } from '../amqp/method-layout.js'
+import * as method from '../amqp/methods.js'
+import {
+  type AmqpError,
+  CHANNEL_ERROR,
+  COMMAND_INVALID,
+  FRAME_ERROR,
+  NOT_ALLOWED,
+  NOT_IMPLEMENTED,
+  PRECONDITION_FAILED,
+  SYNTAX_ERROR,
+  UNEXPECTED_FRAME,
+  amqpError,
+} from '../amqp/reply-codes.js'
+
+/** A method without content: it may go upstream. */
+export const VERDICT_SINGLE = 0
+/** Part of a message that has more to come. */
+export const VERDICT_PART = 1
+/** The frame that makes a message whole. */
+export const VERDICT_LAST = 2
+/** Not for anybody: forget it. */
+export const VERDICT_DROP = 3
+/** Against the rules: {@link ChannelGuard.refusal} says what the client is to be told. */
+export const VERDICT_REFUSED = 4
+
+export type Verdict =
+  | typeof VERDICT_SINGLE
+  | typeof VERDICT_PART
+  | typeof VERDICT_LAST
+  | typeof VERDICT_DROP
+  | typeof VERDICT_REFUSED
+
+const BASIC_CLASS = 60
+const EXPECTS_METHOD = 0
+const EXPECTS_HEADER = 1
+const EXPECTS_BODY = 2
+
+/** Bounds that come from configuration. */
+export interface GuardLimits {
+  /** Largest message body in bytes. */
+  readonly maxMessageBytes: number
+}
+
+/** Judges one open channel of one client, frame by frame. Opening and closing the channel are its owner's business. */
+export class ChannelGuard {
+  readonly #limits: GuardLimits
+  #expects: typeof EXPECTS_METHOD | typeof EXPECTS_HEADER | typeof EXPECTS_BODY = EXPECTS_METHOD
+  #bodyMissing = 0
+  #consumerTags: Set<string> | undefined
+  #refusal: AmqpError | undefined
+
+  constructor(limits: GuardLimits) {
+    this.#limits = limits
+  }
+
+  /** Why the last frame was refused. */
+  get refusal(): AmqpError {
+    if (this.#refusal === undefined) throw new Error('nothing was refused')
+    return this.#refusal
+  }
+
+  /** Whether the client is in the middle of a message. */
+  get isInContent(): boolean {
+    return this.#expects !== EXPECTS_METHOD
+  }
+
+  /** Says what may be done with `frame`, which is of any type but heartbeat. Never throws, whatever the bytes are. */
+  judge(frame: Frame): Verdict {
+    switch (frame.type) {
+      case FRAME_METHOD:
+        return this.#judgeMethod(frame)
+      case FRAME_HEADER:
+        return this.#judgeHeader(frame)
+      case FRAME_BODY:
+        return this.#judgeBody(frame)
+      default:
+        return this.#refuse(amqpError(FRAME_ERROR, `unknown frame type ${frame.type}`))
+    }
+  }
+
+  /** The broker or the client has cancelled a consumer: its tag may be used again. */
+  forgetConsumer(consumerTag: string): void {
+    this.#consumerTags?.delete(consumerTag)
+  }
+
+  #judgeMethod(frame: Frame): Verdict {
+    if (frame.payloadSize < 4)
+      return this.#refuse(amqpError(FRAME_ERROR, 'a method frame has at least 4 octets'))
+    const methodId = frame.methodId
+    if (this.#expects !== EXPECTS_METHOD) return this.#refuseInContent(methodId)
+    const layout = method.methodOf(methodId)
+    if (layout === undefined) return this.#refuseUnknown(methodId)
+    if (layout.sender === 'server')
+      return this.#refuse(amqpError(COMMAND_INVALID, `${layout.name} is not for clients to send`, methodId))
+    const args = frame.payloadStart + 4
+    if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd))
+      return this.#refuse(amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId))
+    return this.#judgeRequest(frame, methodId, args)
+  }
+
+  #judgeRequest(frame: Frame, methodId: number, args: number): Verdict {
+    const { bytes, payloadEnd } = frame
+    switch (methodId) {
+      case id.BASIC_PUBLISH:
+        if ((bytes[payloadEnd - 1] & 0b10) !== 0)
+          return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', methodId))
+        this.#expects = EXPECTS_HEADER
+        return VERDICT_PART
+      case id.BASIC_CONSUME:
+        return this.#judgeConsume(readArguments(method.BasicConsume, bytes, args, payloadEnd).consumerTag)
+      case id.BASIC_CANCEL:
+        this.forgetConsumer(readArguments(method.BasicCancel, bytes, args, payloadEnd).consumerTag)
+        return VERDICT_SINGLE
+      case id.BASIC_QOS:
+        if (readArguments(method.BasicQos, bytes, args, payloadEnd).prefetchSize !== 0)
+          return this.#refuse(amqpError(NOT_IMPLEMENTED, 'prefetch_size!=0 (1)', methodId))
+        return VERDICT_SINGLE
+      case id.BASIC_RECOVER:
+      case id.BASIC_RECOVER_ASYNC:
+        if ((bytes[args] & 1) === 0)
+          return this.#refuse(amqpError(NOT_IMPLEMENTED, 'requeue=false', methodId))
+        return VERDICT_SINGLE
+      case id.CHANNEL_FLOW:
+        if ((bytes[args] & 1) === 0) return this.#refuse(amqpError(NOT_IMPLEMENTED, 'active=false', methodId))
+        return VERDICT_SINGLE
+      case id.CHANNEL_OPEN:
+        return this.#refuse(amqpError(CHANNEL_ERROR, "second 'channel.open' seen", methodId))
+      default:
+        if (methodId >>> 16 === 10)
+          return this.#refuse(amqpError(COMMAND_INVALID, 'a connection method on a channel', methodId))
+        return VERDICT_SINGLE
+    }
+  }
+
+  /** A tag may be used once for each channel; RabbitMQ ends the whole connection otherwise. */
+  #judgeConsume(consumerTag: string): Verdict {
+    if (consumerTag === '') return VERDICT_SINGLE
+    if (this.#consumerTags?.has(consumerTag))
+      return this.#refuse(
+        amqpError(NOT_ALLOWED, `attempt to reuse consumer tag '${consumerTag}'`, id.BASIC_CONSUME),
+      )
+    this.#consumerTags ??= new Set()
+    this.#consumerTags.add(consumerTag)
+    return VERDICT_SINGLE
+  }
+
+  #judgeHeader(frame: Frame): Verdict {
+    if (this.#expects !== EXPECTS_HEADER) return this.#refuseOutOfOrder()
+    const at = frame.payloadStart
+    if (frame.payloadSize < CONTENT_HEADER_MIN_SIZE)
+      return this.#refuse(amqpError(FRAME_ERROR, 'a content header has at least 14 octets', id.BASIC_PUBLISH))
+    const contentClassId = contentClass(frame.bytes, at)
+    if (contentClassId !== BASIC_CLASS)
+      return this.#refuse(
+        amqpError(
+          UNEXPECTED_FRAME,
+          `expected content header for class ${BASIC_CLASS}, got one for class ${contentClassId} instead`,
+          id.BASIC_PUBLISH,
+        ),
+      )
+    if (!hasWellFormedProperties(frame.bytes, at, frame.payloadEnd))
+      return this.#refuse(amqpError(SYNTAX_ERROR, 'malformed content properties', id.BASIC_PUBLISH))
+    const size = contentBodySize(frame.bytes, at)
+    if (size > this.#limits.maxMessageBytes) return this.#refuseTooLarge(size)
+    this.#bodyMissing = size
+    this.#expects = size === 0 ? EXPECTS_METHOD : EXPECTS_BODY
+    return size === 0 ? VERDICT_LAST : VERDICT_PART
+  }
+
+  #judgeBody(frame: Frame): Verdict {
+    if (this.#expects !== EXPECTS_BODY) return this.#refuseOutOfOrder()
+    this.#bodyMissing -= frame.payloadSize
+    if (this.#bodyMissing > 0) return VERDICT_PART
+    if (this.#bodyMissing < 0)
+      return this.#refuse(
+        amqpError(FRAME_ERROR, 'the body is longer than its header announced', id.BASIC_PUBLISH),
+      )
+    this.#expects = EXPECTS_METHOD
+    return VERDICT_LAST
+  }
+
+  #refuseOutOfOrder(): Verdict {
+    if (this.#expects === EXPECTS_METHOD)
+      return this.#refuse(amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead'))
+    return this.#refuseInContent(id.BASIC_PUBLISH)
+  }
+
+  #refuseInContent(methodId: number): Verdict {
+    const text =
+      this.#expects === EXPECTS_HEADER
+        ? `expected content header for class ${BASIC_CLASS}, got non content header frame instead`
+        : 'expected content body, got non content body frame instead'
+    return this.#refuse(amqpError(UNEXPECTED_FRAME, text, methodId))
+  }
+
+  #refuseUnknown(methodId: number): Verdict {
+    const text = `unknown method ${methodId >>> 16}.${methodId & 0xffff}`
+    return this.#refuse(
+      amqpError(method.isKnownClass(methodId) ? COMMAND_INVALID : NOT_IMPLEMENTED, text, methodId),
+    )
+  }
+
+  #refuseTooLarge(size: number): Verdict {
+    this.#expects = EXPECTS_METHOD
+    return this.#refuse(
+      amqpError(
+        PRECONDITION_FAILED,
+        `message size ${size} is larger than configured max size ${this.#limits.maxMessageBytes}`,
+        id.BASIC_PUBLISH,
+      ),
+    )
+  }
+
+  #refuse(refusal: AmqpError): Verdict {
+    this.#refusal = refusal
+    return VERDICT_REFUSED
+  }
+}

@@ -1,0 +1,50 @@
+/** When upstream connections are opened, filled, retried and given up. */
+
+const BACKOFF_FIRST_MS = 500
+const BACKOFF_LIMIT_MS = 30_000
+/** Attempts of many pools shouldn't meet: each waits up to this share longer or shorter. */
+const JITTER = 0.2
+
+/** What the policy needs to know of an upstream connection to place a channel on it. */
+export interface Candidate {
+  readonly hasRoom: boolean
+}
+
+export interface UpstreamPolicySettings {
+  /** Most channels on one connection, 1 to 65535. */
+  readonly maxChannels: number
+  /** Milliseconds that a connection may be unused before the sweep closes it. */
+  readonly idleTimeoutMs: number
+}
+
+/** The rules of one pool. */
+export class UpstreamPolicy {
+  readonly #settings: UpstreamPolicySettings
+
+  constructor(settings: UpstreamPolicySettings) {
+    this.#settings = settings
+  }
+
+  /** Most channels on a connection for which the broker granted `channelMax`; 0 there means that the broker has no limit. */
+  capacity(channelMax: number): number {
+    return channelMax === 0 ? this.#settings.maxChannels : Math.min(this.#settings.maxChannels, channelMax)
+  }
+
+  /** Where a client's next channel goes: with its other channels while there's room, else on the first connection with room. */
+  place<C extends Candidate>(home: C | undefined, candidates: Iterable<C>): C | undefined {
+    if (home?.hasRoom) return home
+    for (const candidate of candidates) if (candidate.hasRoom) return candidate
+    return undefined
+  }
+
+  /** Milliseconds before the attempt that follows `failures` failed ones (0 after a loss). `random` is in [0, 1). */
+  backoff(failures: number, random: number): number {
+    const base = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LIMIT_MS)
+    return Math.min(base * (1 - JITTER + 2 * JITTER * random), BACKOFF_LIMIT_MS)
+  }
+
+  /** Whether a connection that has been unused since `since` is to be closed at `now`. */
+  isIdle(since: number | undefined, now: number): boolean {
+    return since !== undefined && now - since >= this.#settings.idleTimeoutMs
+  }
+}

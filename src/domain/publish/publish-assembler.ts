@@ -1,0 +1,130 @@
+/** Lets only whole messages through to an upstream connection, and keeps neighbouring frames together in one write. */
+import type { Frame } from '../amqp/frame.js'
+import { SliceList } from '../amqp/slice-list.js'
+
+/** A client channel as the assembler sees it. `Destination` is the upstream connection it's bound to. */
+export interface AssemblyChannel<Destination> {
+  readonly destination: Destination
+  /** The part of a message that has arrived so far, when it couldn't stay in its chunk. Owned by the assembler. */
+  heldMessage: SliceList | undefined
+}
+
+/** Receives what may go upstream, in order. The bytes belong to the receiver. */
+export type Forward<Destination> = (destination: Destination, bytes: Uint8Array) => void
+
+const NOTHING = new Uint8Array(0)
+
+/**
+ * Gathers the frames of one client. Frames that lie side by side in a chunk and go to the same destination leave as one
+ * slice of it, without a copy; a message whose end isn't there yet is held back until it is, or forgotten
+ * when its client dies, so that the shared connection never sees half a message.
+ */
+export class PublishAssembler<Destination> {
+  readonly #forward: Forward<Destination>
+  /** The run: `runBytes[runStart, runEnd)` may go to `runDestination`. */
+  #runBytes: Uint8Array = NOTHING
+  #runStart = 0
+  #runEnd = 0
+  #runDestination: Destination | undefined
+  /** The message that directly follows the run in the same chunk and isn't whole yet: `runBytes[runEnd, openEnd)`. */
+  #openChannel: AssemblyChannel<Destination> | undefined
+  #openEnd = 0
+
+  constructor(forward: Forward<Destination>) {
+    this.#forward = forward
+  }
+
+  /** A frame that stands for itself: a method without content. */
+  single(frame: Frame, channel: AssemblyChannel<Destination>): void {
+    this.#setOpenAside()
+    this.#joinRun(frame, channel)
+    this.#runEnd = frame.end
+  }
+
+  /** A frame of a message that has more to come. */
+  part(frame: Frame, channel: AssemblyChannel<Destination>): void {
+    if (frame.parts === undefined && channel.heldMessage === undefined) {
+      if (this.#openChannel === channel && this.#follows(frame, this.#openEnd)) {
+        this.#openEnd = frame.end
+        return
+      }
+      if (this.#openChannel !== channel) {
+        this.#setOpenAside()
+        this.#joinRun(frame, channel)
+        this.#openChannel = channel
+        this.#openEnd = frame.end
+        return
+      }
+    }
+    this.#hold(frame, channel)
+  }
+
+  /** The frame that makes a message whole. */
+  last(frame: Frame, channel: AssemblyChannel<Destination>): void {
+    if (this.#openChannel === channel && frame.parts === undefined && this.#follows(frame, this.#openEnd)) {
+      this.#openChannel = undefined
+      this.#runEnd = frame.end
+      return
+    }
+    this.#hold(frame, channel)
+    this.#sendRun()
+    const slices = channel.heldMessage!.take()
+    channel.heldMessage = undefined
+    for (const slice of slices) this.#forward(channel.destination, slice)
+  }
+
+  /** The chunk has been read: what is whole leaves, the rest is held. */
+  endOfChunk(): void {
+    this.#setOpenAside()
+    this.#sendRun()
+  }
+
+  /** Forgets the unfinished message of a channel that is closing. */
+  discard(channel: AssemblyChannel<Destination>): void {
+    if (this.#openChannel === channel) this.#openChannel = undefined
+    channel.heldMessage = undefined
+  }
+
+  #follows(frame: Frame, end: number): boolean {
+    return frame.bytes === this.#runBytes && frame.start === end
+  }
+
+  /** Makes the run end where `frame` begins, sending what was there before when it can't be continued. */
+  #joinRun(frame: Frame, channel: AssemblyChannel<Destination>): void {
+    if (this.#follows(frame, this.#runEnd) && this.#runDestination === channel.destination) return
+    this.#sendRun()
+    this.#runBytes = frame.bytes
+    this.#runStart = this.#runEnd = frame.start
+    this.#runDestination = channel.destination
+  }
+
+  #sendRun(): void {
+    if (this.#runEnd > this.#runStart) {
+      const { length } = this.#runBytes
+      const whole = this.#runStart === 0 && this.#runEnd === length
+      this.#forward(
+        this.#runDestination as Destination,
+        whole ? this.#runBytes : this.#runBytes.subarray(this.#runStart, this.#runEnd),
+      )
+    }
+    this.#runBytes = NOTHING
+    this.#runStart = this.#runEnd = 0
+    this.#runDestination = undefined
+  }
+
+  /** Moves the unfinished message out of the run's way. */
+  #setOpenAside(): void {
+    const channel = this.#openChannel
+    if (channel === undefined) return
+    this.#openChannel = undefined
+    channel.heldMessage ??= new SliceList()
+    channel.heldMessage.append(this.#runBytes, this.#runEnd, this.#openEnd)
+  }
+
+  #hold(frame: Frame, channel: AssemblyChannel<Destination>): void {
+    if (this.#openChannel === channel) this.#setOpenAside()
+    channel.heldMessage ??= new SliceList()
+    if (frame.parts === undefined) channel.heldMessage.append(frame.bytes, frame.start, frame.end)
+    else for (const part of frame.parts) channel.heldMessage.append(part, 0, part.length)
+  }
+}
