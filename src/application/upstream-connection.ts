@@ -1,22 +1,21 @@
 /** One connection to the broker and the client channels that it carries. */
-import { FRAME_METHOD, FRAME_OVERHEAD, type Frame, PROTOCOL_HEADER } from '../domain/amqp/frame.js'
+import { FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../domain/amqp/frame.js'
 import { FrameReader, type FrameFault, type FrameHandler } from '../domain/amqp/frame-reader.js'
 import type { FieldTable } from '../domain/amqp/field-table.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../domain/amqp/reply-codes.js'
-import { ChannelTable } from '../domain/channel/channel-table.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
-import { type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
-import { HEARTBEAT_FRAME, channelCloseOkFrame } from './common-frames.js'
+import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import { HEARTBEAT_FRAME } from './common-frames.js'
 import type { Beating, Heartbeats } from './heartbeats.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
-import type { UpstreamRefused } from './upstream-errors.js'
-import { UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
+import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
 /** What a pool wants to hear of its connections. */
@@ -52,13 +51,13 @@ type Phase = 'greeting' | 'tuned' | 'opening' | 'open' | 'closing' | 'closed'
 /** How long the broker may take to answer Connection.Close. */
 const CLOSE_TIMEOUT_MS = 5000
 
-const NOTHING = new Uint8Array(0)
-
 /**
  * Logs in, opens a virtual host, then carries channels: bytes of many clients go out through {@link send}, frames of the
  * broker are handed to the owner of the channel they carry, neighbouring frames for one client in one piece.
  */
-export class UpstreamConnection implements ByteStreamHandler, FrameHandler, UpstreamHandshakeHost, Beating {
+export class UpstreamConnection
+  implements ByteStreamHandler, FrameHandler, UpstreamHandshakeHost, UpstreamChannelsHost, Beating
+{
   readonly name: string
   readonly #parts: UpstreamParts
   readonly #stream: ByteStream
@@ -74,20 +73,12 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
   #wasRead = false
   #wasWritten = false
 
-  #table = new ChannelTable<ChannelBinding>(1)
+  #channels: UpstreamChannels | undefined
   #observer: UpstreamObserver | undefined
-  /** Who waits for the Close-Ok of a channel that its owner has left, by channel number. */
-  readonly #closeWaiters = new Map<number, () => void>()
   /** Clients that count on this connection although they may have no channel on it yet. */
   #attached = 0
   #unusedSince: number | undefined
   #blockedReason: string | undefined
-
-  /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
-  #runReceiver: ClientReceiver | undefined
-  #runBytes: Uint8Array = NOTHING
-  #runStart = 0
-  #runEnd = 0
 
   #congested = false
   readonly #drainWaiters = new Set<DrainWaiter>()
@@ -120,7 +111,7 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
       return Promise.reject(new UpstreamUnreachable('the broker closed the connection'))
     this.#phase = 'opening'
     const now = this.#parts.clock.now()
-    this.#table = new ChannelTable(capacity(this.#tuning.channelMax))
+    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax))
     this.#reader.maxFrameSize = this.#tuning.frameMax
     const done = this.#step(`the broker did not open virtual host '${virtualHost}'`)
     this.#handshake?.open(this.#tuning, virtualHost)
@@ -195,12 +186,12 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
 
   /** Whether another channel can be opened. */
   get hasRoom(): boolean {
-    return this.#phase === 'open' && this.#table.hasRoom
+    return this.#phase === 'open' && this.#channels?.hasRoom === true
   }
 
   /** Channels that carry a client's. */
   get channels(): number {
-    return this.#table.bound
+    return this.#channels?.bound ?? 0
   }
 
   /** When the last client and the last channel went, on the clock's scale; undefined while there are any. */
@@ -238,33 +229,18 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
 
   /** Opens a channel for `owner`; it can be used at once. Undefined when there is no room. */
   openChannel(owner: BindingOwner): ChannelBinding | undefined {
-    if (!this.hasRoom) return undefined
-    const binding = this.#table.bind((upstreamChannel) => new ChannelBinding(this, upstreamChannel, owner))
-    if (binding === undefined) return undefined
-    this.#unusedSince = undefined
-    this.send(methodFrame(method.ChannelOpen, binding.upstreamChannel, {}))
-    return binding
+    return this.hasRoom ? this.#channels?.open(owner) : undefined
   }
 
-  /**
-   * Takes a channel back from an owner who leaves: it's closed at the broker, which requeues what wasn't acknowledged.
-   * `whenClosed` is called once the broker has said so, and so has processed all that was sent on the channel before.
-   */
+  /** Takes a channel back from an owner who leaves, see {@link UpstreamChannels.close}. */
   closeChannel(binding: ChannelBinding, whenClosed?: () => void): void {
-    if (this.#phase !== 'open' || !this.#table.startClosing(binding)) {
-      whenClosed?.()
-      return
-    }
-    if (whenClosed !== undefined) this.#closeWaiters.set(binding.upstreamChannel, whenClosed)
-    if (binding.closeSent) return
-    this.send(
-      methodFrame(method.ChannelClose, binding.upstreamChannel, {
-        replyCode: REPLY_SUCCESS,
-        replyText: 'Goodbye',
-        classId: 0,
-        methodId: 0,
-      }),
-    )
+    if (this.#phase === 'open') this.#channels?.close(binding, whenClosed)
+    else whenClosed?.()
+  }
+
+  onChannelsChanged(hadRoom: boolean): void {
+    this.#updateUse()
+    if (!hadRoom) this.#observer?.onUpstreamRoom(this)
   }
 
   /** Sends whole frames that carry this connection's channel numbers. */
@@ -316,7 +292,7 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
     this.#wasRead = true
     try {
       this.#reader.push(chunk)
-      this.#sendRun()
+      this.#channels?.endOfChunk()
     } catch (error) {
       this.#parts.logger.error('unexpected error on an upstream connection', { upstream: this.name, error })
       this.#lose(`internal error: ${reasonOf(error)}`)
@@ -360,108 +336,18 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
       if (frame.type === FRAME_METHOD) this.#onConnectionMethod(frame)
       return true
     }
-    const binding = this.#table.ownerOf(frame.channel)
-    if (binding === undefined) this.#onUnownedFrame(frame)
-    else if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame))
-      this.#passOn(binding.owner, frame)
+    this.#channels?.onFrame(frame)
     return true
-  }
-
-  #passOn(owner: BindingOwner, frame: Frame): void {
-    const receiver = owner.receiver
-    frame.rewriteChannel(owner.clientChannel)
-    if (frame.payloadSize + FRAME_OVERHEAD > receiver.frameMax) {
-      this.#sendRun()
-      receiver.receiveOversized(frame)
-    } else if (frame.parts !== undefined) {
-      this.#sendRun()
-      receiver.receiveParts(frame.parts)
-    } else {
-      if (receiver !== this.#runReceiver || frame.bytes !== this.#runBytes || frame.start !== this.#runEnd) {
-        this.#sendRun()
-        this.#runReceiver = receiver
-        this.#runBytes = frame.bytes
-        this.#runStart = frame.start
-      }
-      this.#runEnd = frame.end
-    }
-  }
-
-  #sendRun(): void {
-    const receiver = this.#runReceiver
-    if (receiver === undefined) return
-    const whole = this.#runStart === 0 && this.#runEnd === this.#runBytes.length
-    receiver.receive(whole ? this.#runBytes : this.#runBytes.subarray(this.#runStart, this.#runEnd))
-    this.#runReceiver = undefined
-    this.#runBytes = NOTHING
-  }
-
-  /** Looks at the few methods that change what Warren knows; returns whether the client is to see the frame. */
-  #isForClient(binding: ChannelBinding, frame: Frame): boolean {
-    switch (frame.methodId) {
-      case id.BASIC_DELIVER:
-      case id.BASIC_ACK:
-        return true
-      case id.CHANNEL_OPEN_OK:
-        return false
-      case id.CHANNEL_CLOSE:
-        this.#onBrokerClose(binding)
-        return true
-      case id.CHANNEL_CLOSE_OK:
-        return this.#onCloseOk(binding)
-      case id.BASIC_CANCEL: {
-        const args = readArguments(method.BasicCancel, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-        return binding.owner.onBrokerCancel(args.consumerTag)
-      }
-      default:
-        return true
-    }
-  }
-
-  /** The number is free again once the broker has our Close-Ok, unless our own Close crossed with the broker's: then its answer is still due. */
-  #onBrokerClose(binding: ChannelBinding): void {
-    this.send(channelCloseOkFrame(binding.upstreamChannel))
-    if (!binding.closeSent) {
-      this.#table.startClosing(binding)
-      this.#free(binding.upstreamChannel)
-    }
-    binding.owner.onBrokerClose()
-  }
-
-  #onCloseOk(binding: ChannelBinding): boolean {
-    if (!binding.closeSent) return false
-    this.#table.startClosing(binding)
-    this.#free(binding.upstreamChannel)
-    binding.owner.onCloseOk()
-    return true
-  }
-
-  /** Frames for a channel whose owner has left: only its closing matters. */
-  #onUnownedFrame(frame: Frame): void {
-    if (frame.type !== FRAME_METHOD || !this.#table.isClosing(frame.channel)) return
-    if (frame.methodId === id.CHANNEL_CLOSE) this.send(channelCloseOkFrame(frame.channel))
-    else if (frame.methodId === id.CHANNEL_CLOSE_OK) this.#free(frame.channel)
-  }
-
-  #free(upstreamChannel: number): void {
-    const hadRoom = this.#table.hasRoom
-    this.#table.finishClosing(upstreamChannel)
-    const waiter = this.#closeWaiters.get(upstreamChannel)
-    if (waiter !== undefined) {
-      this.#closeWaiters.delete(upstreamChannel)
-      waiter()
-    }
-    this.#updateUse()
-    if (!hadRoom) this.#observer?.onUpstreamRoom(this)
   }
 
   #updateUse(): void {
-    const unused = this.#attached === 0 && this.#table.bound === 0 && this.#table.closing === 0
+    const { bound = 0, closing = 0 } = this.#channels ?? {}
+    const unused = this.#attached === 0 && bound === 0 && closing === 0
     this.#unusedSince = unused ? (this.#unusedSince ?? this.#parts.clock.now()) : undefined
   }
 
   #onConnectionMethod(frame: Frame): void {
-    this.#sendRun()
+    this.#channels?.endOfChunk()
     if (this.#phase === 'closing') {
       if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#stream.end()
       return
@@ -508,7 +394,7 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
   }
 
   #loseWith(error: AmqpError): void {
-    this.#sendRun()
+    this.#channels?.endOfChunk()
     this.#shut('closed')
     this.#observer?.onUpstreamLost(this, error)
   }
@@ -519,9 +405,7 @@ export class UpstreamConnection implements ByteStreamHandler, FrameHandler, Upst
     this.#handshakeTimer?.cancel()
     this.#reader.end()
     this.#parts.heartbeats.remove(this)
-    const closeWaiters = [...this.#closeWaiters.values()]
-    this.#closeWaiters.clear()
-    for (const waiter of closeWaiters) waiter()
+    this.#channels?.abandon()
     this.onDrain()
   }
 }
