@@ -4,7 +4,7 @@ import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import { type AmqpError, CHANNEL_ERROR, amqpError } from '../domain/amqp/reply-codes.js'
+import type { AmqpError } from '../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   type GuardLimits,
@@ -121,7 +121,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
-    if (methodId === id.CHANNEL_CLOSE_OK) return true
     if (methodId === id.CHANNEL_CLOSE && this.#binding === undefined) return this.#closeUnbound()
     this.#binding ??= this.#host.bind(this)
     if (this.#binding === undefined) {
@@ -150,16 +149,17 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #onFrameWhileClosing(frame: Frame): boolean {
     const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
     if (this.#state === 'closing') {
-      // The number is free after Close-Ok; a client in a hurry may ask for it before.
-      if (methodId === id.CHANNEL_OPEN) return false
-      this.#host.refuse(amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId))
-      return true
+      // The number is free after Close-Ok; a client in a hurry may ask for it before. Anything else comes too late to matter.
+      return methodId !== id.CHANNEL_OPEN
     }
-    // After a channel error everything but Close and Close-Ok is ignored (AMQP 0-9-1, 1.5.2.6).
-    if (methodId === id.CHANNEL_CLOSE) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    if (methodId === id.CHANNEL_CLOSE_OK) {
+    // After a channel error nothing counts but Close and Close-Ok (AMQP 0-9-1, 1.5.2.6); the form of the rest still does.
+    if (methodId === id.CHANNEL_CLOSE && !this.#guard.isInContent) {
+      this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+    } else if (methodId === id.CHANNEL_CLOSE_OK && !this.#guard.isInContent) {
       if (this.#state === 'crossing') this.#state = 'closing'
       else this.#host.onChannelClosed(this)
+    } else if (this.#guard.judge(frame) === VERDICT_REFUSED && this.#guard.refusal.scope === 'connection') {
+      this.#host.refuse(this.#guard.refusal)
     }
     return true
   }

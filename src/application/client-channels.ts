@@ -1,15 +1,10 @@
 /** The channels of one client and the upstream connections they use. */
-import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
+import { notOpen, undecodableMethod, unknownFrame } from '../domain/amqp/frame-errors.js'
+import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { hasShapeOf } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import {
-  type AmqpError,
-  CHANNEL_ERROR,
-  NOT_ALLOWED,
-  SYNTAX_ERROR,
-  amqpError,
-} from '../domain/amqp/reply-codes.js'
+import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../domain/amqp/reply-codes.js'
 import type { GuardLimits } from '../domain/channel/channel-guard.js'
 import { PublishAssembler } from '../domain/publish/publish-assembler.js'
 import type { ChannelBinding } from './channel-binding.js'
@@ -17,6 +12,7 @@ import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
+import type { WhenClosed } from './upstream-channels.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
 
@@ -86,13 +82,15 @@ export class ClientChannels implements ClientChannelHost {
 
   /**
    * Gives all channels back; unfinished messages are forgotten. `whenClosed` is called once the broker has closed
-   * them all, and so has processed everything that the client sent.
+   * them all, and so has processed everything that the client sent; or with an error, when that will never be known.
    */
-  releaseAll(whenClosed?: () => void): void {
+  releaseAll(whenClosed?: WhenClosed): void {
     this.assembler.endOfChunk()
     let open = 1
-    const closed = (): void => {
-      if (--open === 0) whenClosed?.()
+    let failure: AmqpError | undefined
+    const closed: WhenClosed = (error) => {
+      failure ??= error
+      if (--open === 0) whenClosed?.(failure)
     }
     for (const channel of this.#channels) {
       const binding = channel?.abandon()
@@ -125,17 +123,24 @@ export class ClientChannels implements ClientChannelHost {
     this.#host.refuse(error)
   }
 
+  /** What is wrong with a frame for a channel that isn't open; nothing, if it opens one. */
   #judgeOpen(frame: Frame): AmqpError | undefined {
-    const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
-    const { channelMax } = this.#agreement.tuning
-    if (methodId !== id.CHANNEL_OPEN) return amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId)
-    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
-      return amqpError(SYNTAX_ERROR, 'malformed arguments of channel.open', methodId)
-    if (channelMax !== 0 && frame.channel > channelMax) {
-      const text = `number of channels opened (${frame.channel}) has reached the negotiated channel_max (${channelMax})`
-      return amqpError(NOT_ALLOWED, text, methodId)
+    if (frame.type !== FRAME_METHOD) {
+      return frame.type === FRAME_HEADER || frame.type === FRAME_BODY
+        ? amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
+        : unknownFrame(frame)
     }
-    return undefined
+    if (frame.payloadSize < 4) return unknownFrame(frame)
+    if (frame.methodId !== id.CHANNEL_OPEN) return notOpen(frame.methodId)
+    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
+      return undecodableMethod(frame)
+    // RabbitMQ limits how many channels are open, not their numbers.
+    const { channelMax } = this.#agreement.tuning
+    if (channelMax === 0 || this.#count < channelMax) return undefined
+    return amqpError(
+      NOT_ALLOWED,
+      `number of channels opened (${this.#count}) has reached the negotiated channel_max (${channelMax})`,
+    )
   }
 
   #open(number: number): void {

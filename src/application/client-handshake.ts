@@ -1,5 +1,6 @@
 /** Warren's side of the handshake with a client: it plays the broker, step by step and refusal by refusal. */
 import { type FieldTable, fieldOf } from '../domain/amqp/field-table.js'
+import { undecodableMethod, unexpectedFrame } from '../domain/amqp/frame-errors.js'
 import { FRAME_MAX_BEFORE_TUNING, FRAME_METHOD, FRAME_MIN_SIZE, type Frame } from '../domain/amqp/frame.js'
 import * as id from '../domain/amqp/method-ids.js'
 import {
@@ -16,8 +17,6 @@ import {
   CHANNEL_ERROR,
   COMMAND_INVALID,
   NOT_ALLOWED,
-  SYNTAX_ERROR,
-  UNEXPECTED_FRAME,
   amqpError,
   connectionError,
 } from '../domain/amqp/reply-codes.js'
@@ -68,7 +67,7 @@ export interface ClientHandshakeHost extends PoolClient {
   onAgreed(agreement: Agreement): void
   /** Tells the client why not, and ends the connection. */
   refuse(error: AmqpError): void
-  /** Ends the connection without a word, as RabbitMQ does for clients that can't be told. */
+  /** Ends the connection without a word, and not at once, as RabbitMQ does before it trusts a client. `reason` is for the log. */
   refuseSilently(reason: string): void
   /** Something that isn't the client's fault went wrong. */
   onUnexpectedError(error: unknown): void
@@ -124,11 +123,7 @@ export class ClientHandshake {
   /** A frame of the client; false when it has to wait for the broker. */
   onFrame(frame: Frame): boolean {
     if (this.#waiting) return false
-    const error = this.#judge(frame)
-    if (error !== undefined) {
-      this.#host.refuse(error)
-      return true
-    }
+    if (!this.#isDue(frame)) return true
     switch (this.#expects) {
       case id.CONNECTION_START_OK:
         this.#onStartOk(readBody(method.ConnectionStartOk, frame))
@@ -143,34 +138,39 @@ export class ClientHandshake {
     return true
   }
 
-  #judge(frame: Frame): AmqpError | undefined {
-    if (frame.channel !== 0)
-      return amqpError(CHANNEL_ERROR, 'frames on a channel before the connection is open')
-    if (frame.type !== FRAME_METHOD || frame.payloadSize < 4)
-      return amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
-    const methodId = frame.methodId
-    const layout = method.methodOf(methodId)
-    if (layout === undefined || methodId !== this.#expects)
-      return amqpError(
-        COMMAND_INVALID,
-        `unexpected ${layout?.name ?? 'method'} during the handshake`,
-        methodId,
+  /**
+   * RabbitMQ's rule: before Tune-Ok it doesn't trust anybody enough to say what's wrong, afterwards it does.
+   * Returns whether the frame is the one that is due.
+   */
+  #isDue(frame: Frame): boolean {
+    const isMethod = frame.channel === 0 && frame.type === FRAME_METHOD && frame.payloadSize >= 4
+    const layout = isMethod ? method.methodOf(frame.methodId) : undefined
+    const isWellFormed =
+      layout !== undefined && hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
+    if (isWellFormed && layout.id === this.#expects) return true
+    if (this.#expects !== id.CONNECTION_OPEN) {
+      this.#host.refuseSilently(`unexpected or malformed ${layout?.name ?? 'frame'} during the handshake`)
+    } else if (!isMethod) {
+      this.#host.refuse(unexpectedFrame(frame))
+    } else if (isWellFormed || layout === undefined) {
+      this.#host.refuse(
+        amqpError(CHANNEL_ERROR, 'unexpected method in connection state opening', frame.methodId),
       )
-    if (!hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
-      return amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId)
-    return undefined
+    } else {
+      this.#host.refuse(undecodableMethod(frame))
+    }
+    return false
   }
 
   #onStartOk(startOk: Arguments<typeof method.ConnectionStartOk.args>): void {
     this.#capabilities = readCapabilities(startOk.clientProperties)
     const mechanism = MECHANISMS.find((known) => known === startOk.mechanism)
-    if (mechanism === undefined) {
-      const text = `unknown authentication mechanism '${startOk.mechanism}'`
-      return this.#host.refuse(amqpError(COMMAND_INVALID, text, id.CONNECTION_START_OK))
+    const credentials = mechanism && Credentials.fromResponse(mechanism, startOk.response)
+    if (mechanism === undefined || credentials === undefined) {
+      const text =
+        mechanism === undefined ? 'unknown authentication mechanism' : `malformed ${mechanism} response`
+      return this.#host.refuseSilently(text)
     }
-    const credentials = Credentials.fromResponse(mechanism, startOk.response)
-    if (credentials === undefined)
-      return this.#host.refuse(amqpError(SYNTAX_ERROR, `malformed ${mechanism} response`))
     this.#mechanism = mechanism
     this.#credentials = credentials
     this.#host.onIdentified(credentials.user)

@@ -1,6 +1,14 @@
 /** One client connection, from accept to the last byte. */
 import { fitShortString } from '../domain/amqp/byte-writer.js'
-import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../domain/amqp/frame.js'
+import { brokenFrame, unexpectedFrame, unknownFrame } from '../domain/amqp/frame-errors.js'
+import {
+  FRAME_BODY,
+  FRAME_HEADER,
+  FRAME_HEARTBEAT,
+  FRAME_METHOD,
+  type Frame,
+  PROTOCOL_HEADER,
+} from '../domain/amqp/frame.js'
 import { type FrameFault, type FrameHandler, FrameReader } from '../domain/amqp/frame-reader.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { hasShapeOf, methodFrame } from '../domain/amqp/method-layout.js'
@@ -8,11 +16,9 @@ import * as method from '../domain/amqp/methods.js'
 import { describeProtocol } from '../domain/amqp/other-protocols.js'
 import {
   type AmqpError,
+  CHANNEL_ERROR,
   COMMAND_INVALID,
-  FRAME_ERROR,
   INTERNAL_ERROR,
-  SYNTAX_ERROR,
-  UNEXPECTED_FRAME,
   amqpError,
   connectionError,
 } from '../domain/amqp/reply-codes.js'
@@ -34,6 +40,7 @@ import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { LogFields, Logger } from './ports/logger.js'
 import type { Settings } from './settings.js'
+import type { WhenClosed } from './upstream-channels.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import { type UpstreamRefused, type UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 
@@ -59,6 +66,8 @@ type Phase = 'header' | 'handshake' | 'open' | 'leaving' | 'refused' | 'ended'
 
 /** How long a client may take to answer Connection.Close before its socket is closed. */
 const CLOSE_OK_TIMEOUT_MS = 5000
+/** RabbitMQ lets clients wait that it doesn't trust, so that passwords can't be tried quickly. */
+const SILENT_CLOSE_DELAY_MS = 3000
 /** A client that waits for the broker hears of the failure this long before its handshake limit. */
 const ANSWER_BEFORE_LIMIT_MS = 1000
 const CONNECTION_CLASS = 10
@@ -79,6 +88,7 @@ export class ClientSession
   #greeting: Uint8Array = new Uint8Array(0)
   #timer: Timer | undefined
   #heartbeat: Heartbeat | undefined
+  #isTuned = false
   #wasRead = false
   #isPaused = false
   #user: string | undefined
@@ -152,13 +162,8 @@ export class ClientSession
   }
 
   onFrameFault(fault: FrameFault): void {
-    const octets = fault.snippet.join(',')
-    const share = fault.payloadSize <= fault.snippet.length ? 'all' : `first ${fault.snippet.length}`
-    const what =
-      fault.kind === 'too-large'
-        ? `{frame_too_large,${fault.payloadSize},${fault.detail}}`
-        : `{invalid_frame_end_marker,${fault.detail}}`
-    this.refuse(amqpError(FRAME_ERROR, `type ${fault.type}, ${share} octets = <<${octets}>>: ${what}`))
+    if (this.#phase === 'handshake' && !this.#isTuned) this.refuseSilently(brokenFrame(fault).text)
+    else this.refuse(brokenFrame(fault))
   }
 
   #read(chunk: Uint8Array): void {
@@ -226,11 +231,7 @@ export class ClientSession
 
   /** Everything but what belongs to open channels. */
   #onRareFrame(frame: Frame): boolean {
-    if (frame.type === FRAME_HEARTBEAT) {
-      if (frame.channel !== 0)
-        this.refuse(amqpError(FRAME_ERROR, `heartbeat frame on channel ${frame.channel}`))
-      return true
-    }
+    if (frame.type === FRAME_HEARTBEAT && frame.channel === 0 && frame.payloadSize === 0) return true
     if (this.#phase === 'handshake') return this.#handshake.onFrame(frame)
     if (this.#phase === 'open') this.#onConnectionFrame(frame)
     else if (this.#phase === 'refused') this.#onFrameAfterRefusal(frame)
@@ -241,7 +242,7 @@ export class ClientSession
     const error = judgeConnectionFrame(frame)
     if (error !== undefined) this.refuse(error)
     else if (frame.methodId === id.CONNECTION_CLOSE) this.#onGoodbye()
-    else this.refuse(amqpError(COMMAND_INVALID, 'unexpected connection method', frame.methodId))
+    else this.refuse(unexpectedMethod(frame.methodId))
   }
 
   /** Only the answer to our Close counts, or a Close that crossed with it. */
@@ -255,7 +256,8 @@ export class ClientSession
   #onGoodbye(): void {
     this.#phase = 'leaving'
     this.#endReason = 'Connection.Close'
-    this.#release(() => {
+    this.#release((error) => {
+      if (error !== undefined) return this.refuse(error)
       this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
       this.#stream.end()
     })
@@ -268,7 +270,8 @@ export class ClientSession
   }
 
   onTuned(tuning: Tuning): void {
-    this.#reader.maxFrameSize = tuning.frameMax
+    this.#isTuned = true
+    this.#reader.frameMax = tuning.frameMax
     this.#output.frameMax = tuning.frameMax === 0 ? Infinity : tuning.frameMax
     if (tuning.heartbeat === 0) return
     this.#heartbeat = new Heartbeat(tuning.heartbeat, this.#parts.clock.now())
@@ -349,7 +352,12 @@ export class ClientSession
   }
 
   refuseSilently(reason: string): void {
-    this.#giveUp(reason)
+    if (this.#phase === 'refused' || this.#phase === 'ended') return
+    this.#endReason = reason
+    this.#phase = 'refused'
+    this.#release()
+    this.#reader.end()
+    this.#timer = this.#parts.clock.after(SILENT_CLOSE_DELAY_MS, () => this.#stream.destroy())
   }
 
   /** A bug, not a client's fault: it ends this client's connection, and nobody else's. */
@@ -365,7 +373,7 @@ export class ClientSession
   }
 
   /** Gives back what the client has upstream; `whenClosed` is called once the broker has closed its channels. */
-  #release(whenClosed?: () => void): void {
+  #release(whenClosed?: WhenClosed): void {
     this.#timer?.cancel()
     this.#handshake.end()
     this.#output.stopUpstream()
@@ -404,15 +412,19 @@ export class ClientSession
   }
 }
 
-/** The form of a frame on channel 0 of an open connection. */
+/** What is wrong with a frame that isn't for an open channel of an open connection; nothing, if it's a method for channel 0. */
 function judgeConnectionFrame(frame: Frame): AmqpError | undefined {
-  if (frame.type !== FRAME_METHOD || frame.payloadSize < 4)
-    return amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
-  const methodId = frame.methodId
-  const layout = method.methodOf(methodId)
-  if (layout?.classId !== CONNECTION_CLASS)
-    return amqpError(COMMAND_INVALID, `${layout?.name ?? 'unknown method'} on channel 0`, methodId)
+  if (frame.type === FRAME_HEARTBEAT && frame.payloadSize > 0) return unknownFrame(frame)
+  if (frame.type === FRAME_HEARTBEAT || frame.type === FRAME_HEADER || frame.type === FRAME_BODY)
+    return unexpectedFrame(frame)
+  if (frame.type !== FRAME_METHOD || frame.payloadSize < 4) return unknownFrame(frame)
+  const layout = method.methodOf(frame.methodId)
+  if (layout?.classId !== CONNECTION_CLASS) return unexpectedMethod(frame.methodId)
   if (!hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
-    return amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId)
+    return amqpError(INTERNAL_ERROR, 'malformed arguments')
   return undefined
+}
+
+function unexpectedMethod(methodId: number): AmqpError {
+  return amqpError(CHANNEL_ERROR, 'unexpected method in connection state running', methodId)
 }

@@ -3,7 +3,7 @@ import { FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.j
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
+import { type AmqpError, REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
 import { type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
 import { channelCloseOkFrame } from './common-frames.js'
@@ -16,6 +16,9 @@ export interface UpstreamChannelsHost {
   onChannelsChanged(hadRoom: boolean): void
 }
 
+/** Hears that the broker has closed a channel, or why that will never be known. */
+export type WhenClosed = (error?: AmqpError) => void
+
 const NOTHING = new Uint8Array(0)
 
 /** Hands each frame to the owner of the channel that it carries; neighbouring frames for one client go in one piece. */
@@ -24,7 +27,7 @@ export class UpstreamChannels {
   readonly #host: UpstreamChannelsHost
   readonly #table: ChannelTable<ChannelBinding>
   /** Who waits for the Close-Ok of a channel that its owner has left, by channel number. */
-  readonly #closeWaiters = new Map<number, () => void>()
+  readonly #closeWaiters = new Map<number, WhenClosed>()
   /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
   #runReceiver: ClientReceiver | undefined
   #runBytes: Uint8Array = NOTHING
@@ -63,9 +66,10 @@ export class UpstreamChannels {
 
   /**
    * Takes a channel back from an owner who leaves: it's closed at the broker, which requeues what wasn't acknowledged.
-   * `whenClosed` is called once the broker has said so, and so has processed all that was sent on the channel before.
+   * `whenClosed` is called once the broker has said so, and so has processed all that was sent on the channel before;
+   * or with an error when the connection was lost first.
    */
-  close(binding: ChannelBinding, whenClosed?: () => void): void {
+  close(binding: ChannelBinding, whenClosed?: WhenClosed): void {
     if (!this.#table.startClosing(binding)) return whenClosed?.()
     if (whenClosed !== undefined) this.#closeWaiters.set(binding.upstreamChannel, whenClosed)
     if (binding.closeSent) return
@@ -80,10 +84,10 @@ export class UpstreamChannels {
   }
 
   /** The connection is gone: nobody needs to wait any longer. */
-  abandon(): void {
+  abandon(error: AmqpError): void {
     const waiters = [...this.#closeWaiters.values()]
     this.#closeWaiters.clear()
-    for (const waiter of waiters) waiter()
+    for (const waiter of waiters) waiter(error)
   }
 
   /** A frame of the broker on any channel but 0. */

@@ -14,7 +14,7 @@ import type { Beating, Heartbeats } from './heartbeats.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
-import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
+import { UpstreamChannels, type UpstreamChannelsHost, type WhenClosed } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
@@ -48,6 +48,8 @@ export interface UpstreamParts {
 
 type Phase = 'greeting' | 'tuned' | 'opening' | 'open' | 'closing' | 'closed'
 
+/** RabbitMQ sends headers that are larger than frame_max, but nothing beyond this: then the stream is out of step. */
+const SANE_FRAME = 16 * 1024 * 1024
 /** How long the broker may take to answer Connection.Close. */
 const CLOSE_TIMEOUT_MS = 5000
 
@@ -88,7 +90,7 @@ export class UpstreamConnection
     this.name = parts.name
     this.#parts = parts
     this.#stream = parts.stream
-    this.#reader = new FrameReader(this, 0)
+    this.#reader = new FrameReader(this, SANE_FRAME)
   }
 
   // ---- handshake -------------------------------------------------------------------------------------------------
@@ -112,7 +114,6 @@ export class UpstreamConnection
     this.#phase = 'opening'
     const now = this.#parts.clock.now()
     this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax))
-    this.#reader.maxFrameSize = this.#tuning.frameMax
     const done = this.#step(`the broker did not open virtual host '${virtualHost}'`)
     this.#handshake?.open(this.#tuning, virtualHost)
     this.#heartbeat = new Heartbeat(this.#tuning.heartbeat, now)
@@ -233,7 +234,7 @@ export class UpstreamConnection
   }
 
   /** Takes a channel back from an owner who leaves, see {@link UpstreamChannels.close}. */
-  closeChannel(binding: ChannelBinding, whenClosed?: () => void): void {
+  closeChannel(binding: ChannelBinding, whenClosed?: WhenClosed): void {
     if (this.#phase === 'open') this.#channels?.close(binding, whenClosed)
     else whenClosed?.()
   }
@@ -396,6 +397,7 @@ export class UpstreamConnection
   #loseWith(error: AmqpError): void {
     this.#channels?.endOfChunk()
     this.#shut('closed')
+    this.#channels?.abandon(error)
     this.#observer?.onUpstreamLost(this, error)
   }
 
@@ -405,7 +407,6 @@ export class UpstreamConnection
     this.#handshakeTimer?.cancel()
     this.#reader.end()
     this.#parts.heartbeats.remove(this)
-    this.#channels?.abandon()
     this.onDrain()
   }
 }

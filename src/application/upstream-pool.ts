@@ -204,6 +204,8 @@ export class UpstreamPool implements UpstreamObserver {
       if (this.#isReconnecting) this.#parts.logger.info('pool reconnected', this.fields)
       this.#isReconnecting = false
       this.#opening = undefined
+      // Only now: who finds no room any more asks for a further connection.
+      this.onUpstreamRoom()
     } catch (error) {
       this.#opening = undefined
       if (this.#isReconnecting) this.#onReconnectFailed(upstreamFailure(error))
@@ -223,7 +225,6 @@ export class UpstreamPool implements UpstreamObserver {
     this.#upstreams.push(upstream)
     this.#failures = 0
     logger.info('upstream connection opened', { ...this.fields, upstream: upstream.name, ...upstream.tuning })
-    this.onUpstreamRoom()
   }
 
   #refuseWaiting(error: unknown): void {

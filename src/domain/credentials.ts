@@ -47,7 +47,9 @@ export class Credentials {
 function fromPlain(response: Uint8Array): Credentials | undefined {
   const separator = response.indexOf(0, 1)
   if (response[0] !== 0 || separator < 0 || response.includes(0, separator + 1)) return undefined
-  return new Credentials(response.slice(1, separator), response.slice(separator + 1))
+  // Copies, which slice() of one of Node's Buffers wouldn't be.
+  const user = new Uint8Array(response.subarray(1, separator))
+  return new Credentials(user, new Uint8Array(response.subarray(separator + 1)))
 }
 
 /** A field table without its length that holds LOGIN and PASSWORD. */

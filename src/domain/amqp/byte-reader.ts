@@ -1,7 +1,8 @@
 /** Reads AMQP's elementary values one after the other (AMQP 0-9-1, 4.2). */
 import { readLong, readShort } from './frame.js'
 
-const text = new TextDecoder()
+/** Without a special meaning for the byte order mark: names that differ must stay different. */
+const text = new TextDecoder('utf-8', { ignoreBOM: true })
 
 /** The bytes don't hold the value that was asked for. */
 export class MalformedBytes extends Error {
@@ -52,7 +53,8 @@ export class ByteReader {
 
   /** Bytes behind a four-byte length; a copy. */
   longString(): Uint8Array {
-    return this.take(this.long()).slice()
+    // Not slice(): chunks are Node's Buffers, whose slice() is a view.
+    return new Uint8Array(this.take(this.long()))
   }
 
   /** The next `size` bytes, shared with the source. */

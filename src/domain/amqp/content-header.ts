@@ -26,12 +26,18 @@ const BASIC_PROPERTIES: readonly PropertyType[] = [
   'shortstr', // app-id
   'shortstr', // cluster-id
 ]
-/** The two lowest flags: "another flag word follows", which the basic class never needs, and one without a property. */
-const UNUSED_FLAGS = 0b11
+/** The lowest flag says that another flag word follows, which the basic class never needs. RabbitMQ ignores the one above. */
+const CONTINUATION_FLAG = 1
+const WEIGHT_AT = 2
 
 /** The class that the header at `bytes[at]` belongs to. */
 export function contentClass(bytes: Uint8Array, at: number): number {
   return readShort(bytes, at)
+}
+
+/** The weight of the header at `bytes[at]`, which has to be 0. */
+export function contentWeight(bytes: Uint8Array, at: number): number {
+  return readShort(bytes, at + WEIGHT_AT)
 }
 
 /** The announced body size in bytes; sizes beyond 2^53 come out inexact, but stay as large. */
@@ -43,7 +49,7 @@ export function contentBodySize(bytes: Uint8Array, at: number): number {
 export function hasWellFormedProperties(bytes: Uint8Array, at: number, end: number): boolean {
   const flags = readShort(bytes, at + FLAGS_AT)
   at += CONTENT_HEADER_MIN_SIZE
-  if ((flags & UNUSED_FLAGS) !== 0) return false
+  if ((flags & CONTINUATION_FLAG) !== 0) return false
   for (let bit = 15, i = 0; i < BASIC_PROPERTIES.length; bit--, i++) {
     if ((flags & (1 << bit)) === 0) continue
     at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end)

@@ -22,7 +22,7 @@ export type FieldTable = readonly (readonly [name: string, value: FieldValue])[]
 /** How deep tables and arrays may nest; RabbitMQ has no limit of its own, a parser must. */
 export const FIELD_DEPTH_LIMIT = 32
 
-const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() }
+const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder('utf-8', { ignoreBOM: true }) }
 const TAGS: Record<FieldValue['type'], number> = {
   bool: 0x74, // t
   int8: 0x62, // b

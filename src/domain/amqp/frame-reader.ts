@@ -27,7 +27,7 @@ export interface FrameFault {
   readonly type: number
   readonly channel: number
   readonly payloadSize: number
-  /** The largest payload allowed for `too-large`, the octet found for `bad-end`. */
+  /** The largest payload by the negotiated frame_max for `too-large`, the octet found for `bad-end`. */
   readonly detail: number
   /** Up to 16 bytes of the payload, as far as they had arrived. */
   readonly snippet: Uint8Array
@@ -50,15 +50,15 @@ export class FrameReader {
   #headerLength = 0
   #split: SliceList | undefined
 
-  /** `maxFrameSize` counts the frame's 8 bytes of overhead, like frame_max; 0 is no limit. */
-  constructor(handler: FrameHandler, maxFrameSize: number) {
+  /** `frameMax` is the negotiated limit, 0 for none. Like RabbitMQ, the reader lets a payload of that size pass, for clients that forget the frame's 8 bytes of overhead. */
+  constructor(handler: FrameHandler, frameMax: number) {
     this.#handler = handler
-    this.#maxPayload = payloadLimit(maxFrameSize)
+    this.#maxPayload = payloadLimit(frameMax)
   }
 
-  /** Changes the largest frame that is accepted from the next frame on. */
-  set maxFrameSize(size: number) {
-    this.#maxPayload = payloadLimit(size)
+  /** Changes the limit from the next frame on. */
+  set frameMax(frameMax: number) {
+    this.#maxPayload = payloadLimit(frameMax)
   }
 
   /** Whether the handler said "not now" and hasn't been resumed. */
@@ -102,6 +102,7 @@ export class FrameReader {
     this.#waiting = []
     this.#split = undefined
     this.#header = undefined
+    this.#headerLength = 0
   }
 
   #readWaiting(): void {
@@ -192,7 +193,7 @@ export class FrameReader {
   }
 
   #tooLarge(bytes: Uint8Array, at: number): void {
-    this.#fault('too-large', bytes, at, this.#maxPayload)
+    this.#fault('too-large', bytes, at, this.#maxPayload - FRAME_OVERHEAD)
   }
 
   #badEnd(bytes: Uint8Array, at: number, found: number): void {
@@ -203,7 +204,7 @@ export class FrameReader {
     this.end()
     const payloadSize = readLong(bytes, at + 3)
     const from = at + FRAME_HEADER_SIZE
-    const snippet = bytes.slice(from, Math.min(from + Math.min(payloadSize, SNIPPET), bytes.length))
+    const snippet = new Uint8Array(bytes.subarray(from, from + Math.min(payloadSize, SNIPPET)))
     this.#handler.onFrameFault({
       kind,
       type: bytes[at],
@@ -215,6 +216,6 @@ export class FrameReader {
   }
 }
 
-function payloadLimit(maxFrameSize: number): number {
-  return maxFrameSize === 0 ? 0xffffffff : maxFrameSize - FRAME_OVERHEAD
+function payloadLimit(frameMax: number): number {
+  return frameMax === 0 ? 0xffffffff : frameMax
 }

@@ -13,7 +13,7 @@ export const FRAME_HEADER_SIZE = 7
 export const FRAME_OVERHEAD = 8
 /** The least frame_max that RabbitMQ lets a client choose. */
 export const FRAME_MIN_SIZE = 4096
-/** Largest frame before Connection.Tune-Ok: 4096 up to RabbitMQ 4.0, 8192 from 4.1. */
+/** The frame_max that holds before Connection.Tune-Ok: 4096 up to RabbitMQ 4.0, 8192 from 4.1. */
 export const FRAME_MAX_BEFORE_TUNING = 8192
 
 /** Opens every AMQP 0-9-1 connection; it is also the answer to any other protocol. */

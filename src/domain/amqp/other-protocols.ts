@@ -17,6 +17,7 @@ export function describeProtocol(bytes: Uint8Array): string {
 
 function describeAmqp(bytes: Uint8Array): string {
   const [id, major, minor, revision] = bytes.subarray(4, 8)
-  if (major === 1 && minor === 0) return id === 3 ? 'AMQP 1.0 with SASL' : 'AMQP 1.0'
+  // The headers of AMQP 0-9 and 0-10 are `1 1 0 9` and `1 1 0 10`.
+  if (major === 1 && minor === 0 && revision === 0) return id === 3 ? 'AMQP 1.0 with SASL' : 'AMQP 1.0'
   return `AMQP with the version octets ${[id, major, minor, revision].filter((octet) => octet !== undefined).join(' ')}`
 }

@@ -3,8 +3,10 @@ import {
   CONTENT_HEADER_MIN_SIZE,
   contentBodySize,
   contentClass,
+  contentWeight,
   hasWellFormedProperties,
 } from '../amqp/content-header.js'
+import { undecodableMethod, unknownFrame } from '../amqp/frame-errors.js'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
 import { hasShapeOf, readArguments } from '../amqp/method-layout.js'
@@ -40,6 +42,7 @@ export type Verdict =
   | typeof VERDICT_DROP
   | typeof VERDICT_REFUSED
 
+const CONNECTION_CLASS = 10
 const BASIC_CLASS = 60
 const EXPECTS_METHOD = 0
 const EXPECTS_HEADER = 1
@@ -84,7 +87,7 @@ export class ChannelGuard {
       case FRAME_BODY:
         return this.#judgeBody(frame)
       default:
-        return this.#refuse(amqpError(FRAME_ERROR, `unknown frame type ${frame.type}`))
+        return this.#refuse(unknownFrame(frame))
     }
   }
 
@@ -94,17 +97,16 @@ export class ChannelGuard {
   }
 
   #judgeMethod(frame: Frame): Verdict {
-    if (frame.payloadSize < 4)
-      return this.#refuse(amqpError(FRAME_ERROR, 'a method frame has at least 4 octets'))
+    if (frame.payloadSize < 4) return this.#refuse(unknownFrame(frame))
     const methodId = frame.methodId
-    if (this.#expects !== EXPECTS_METHOD) return this.#refuseInContent(methodId)
+    if (this.#expects !== EXPECTS_METHOD) return this.#refuseInContent()
     const layout = method.methodOf(methodId)
     if (layout === undefined) return this.#refuseUnknown(methodId)
-    if (layout.sender === 'server')
-      return this.#refuse(amqpError(COMMAND_INVALID, `${layout.name} is not for clients to send`, methodId))
+    if (layout.sender === 'server' || layout.classId === CONNECTION_CLASS)
+      return this.#refuseUnimplemented(methodId)
     const args = frame.payloadStart + 4
     if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd))
-      return this.#refuse(amqpError(SYNTAX_ERROR, `malformed arguments of ${layout.name}`, methodId))
+      return this.#refuse(undecodableMethod(frame))
     return this.#judgeRequest(frame, methodId, args)
   }
 
@@ -121,10 +123,11 @@ export class ChannelGuard {
       case id.BASIC_CANCEL:
         this.forgetConsumer(readArguments(method.BasicCancel, bytes, args, payloadEnd).consumerTag)
         return VERDICT_SINGLE
-      case id.BASIC_QOS:
-        if (readArguments(method.BasicQos, bytes, args, payloadEnd).prefetchSize !== 0)
-          return this.#refuse(amqpError(NOT_IMPLEMENTED, 'prefetch_size!=0 (1)', methodId))
-        return VERDICT_SINGLE
+      case id.BASIC_QOS: {
+        const { prefetchSize } = readArguments(method.BasicQos, bytes, args, payloadEnd)
+        if (prefetchSize === 0) return VERDICT_SINGLE
+        return this.#refuse(amqpError(NOT_IMPLEMENTED, `prefetch_size!=0 (${prefetchSize})`, methodId))
+      }
       case id.BASIC_RECOVER:
       case id.BASIC_RECOVER_ASYNC:
         if ((bytes[args] & 1) === 0)
@@ -135,9 +138,11 @@ export class ChannelGuard {
         return VERDICT_SINGLE
       case id.CHANNEL_OPEN:
         return this.#refuse(amqpError(CHANNEL_ERROR, "second 'channel.open' seen", methodId))
+      case id.CHANNEL_CLOSE_OK:
+      case id.CHANNEL_FLOW_OK:
+      case id.BASIC_CANCEL_OK:
+        return this.#refuseUnimplemented(methodId)
       default:
-        if (methodId >>> 16 === 10)
-          return this.#refuse(amqpError(COMMAND_INVALID, 'a connection method on a channel', methodId))
         return VERDICT_SINGLE
     }
   }
@@ -157,8 +162,8 @@ export class ChannelGuard {
   #judgeHeader(frame: Frame): Verdict {
     if (this.#expects !== EXPECTS_HEADER) return this.#refuseOutOfOrder()
     const at = frame.payloadStart
-    if (frame.payloadSize < CONTENT_HEADER_MIN_SIZE)
-      return this.#refuse(amqpError(FRAME_ERROR, 'a content header has at least 14 octets', id.BASIC_PUBLISH))
+    if (frame.payloadSize < CONTENT_HEADER_MIN_SIZE) return this.#refuse(unknownFrame(frame))
+    if (contentWeight(frame.bytes, at) !== 0) return this.#refuseInContent()
     const contentClassId = contentClass(frame.bytes, at)
     if (contentClassId !== BASIC_CLASS)
       return this.#refuse(
@@ -171,9 +176,9 @@ export class ChannelGuard {
     if (!hasWellFormedProperties(frame.bytes, at, frame.payloadEnd))
       return this.#refuse(amqpError(SYNTAX_ERROR, 'malformed content properties', id.BASIC_PUBLISH))
     const size = contentBodySize(frame.bytes, at)
-    if (size > this.#limits.maxMessageBytes) return this.#refuseTooLarge(size)
     this.#bodyMissing = size
     this.#expects = size === 0 ? EXPECTS_METHOD : EXPECTS_BODY
+    if (size > this.#limits.maxMessageBytes) return this.#refuseTooLarge(size)
     return size === 0 ? VERDICT_LAST : VERDICT_PART
   }
 
@@ -192,15 +197,15 @@ export class ChannelGuard {
   #refuseOutOfOrder(): Verdict {
     if (this.#expects === EXPECTS_METHOD)
       return this.#refuse(amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead'))
-    return this.#refuseInContent(id.BASIC_PUBLISH)
+    return this.#refuseInContent()
   }
 
-  #refuseInContent(methodId: number): Verdict {
+  #refuseInContent(): Verdict {
     const text =
       this.#expects === EXPECTS_HEADER
         ? `expected content header for class ${BASIC_CLASS}, got non content header frame instead`
         : 'expected content body, got non content body frame instead'
-    return this.#refuse(amqpError(UNEXPECTED_FRAME, text, methodId))
+    return this.#refuse(amqpError(UNEXPECTED_FRAME, text, id.BASIC_PUBLISH))
   }
 
   #refuseUnknown(methodId: number): Verdict {
@@ -210,8 +215,11 @@ export class ChannelGuard {
     )
   }
 
+  #refuseUnimplemented(methodId: number): Verdict {
+    return this.#refuse(amqpError(COMMAND_INVALID, 'unimplemented method', methodId))
+  }
+
   #refuseTooLarge(size: number): Verdict {
-    this.#expects = EXPECTS_METHOD
     return this.#refuse(
       amqpError(
         PRECONDITION_FAILED,

@@ -66,6 +66,7 @@ export class PublishAssembler<Destination> {
       this.#runEnd = frame.end
       return
     }
+    this.#setOpenAside()
     this.#hold(frame, channel)
     this.#sendRun()
     const slices = channel.heldMessage!.take()

@@ -1,0 +1,105 @@
+// Finds an installed rabbitmq-server, or installs the distribution's package without starting its service.
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+const POLICY = '/usr/sbin/policy-rc.d'
+/** Exit status with which a policy-rc.d forbids the action. */
+const FORBIDDEN = 101
+
+/** @returns the sbin directory of the installed rabbitmq-server (RABBITMQ_SBIN goes first), or undefined. */
+export function findRabbitMq() {
+  const own = process.env.RABBITMQ_SBIN
+  if (own) {
+    if (!isSbin(own)) throw new Error(`RABBITMQ_SBIN=${own} holds no rabbitmq-server and rabbitmq-env.`)
+    return own
+  }
+  return [
+    ...versionsUnder('/usr/lib/rabbitmq/lib'),
+    '/opt/rabbitmq/sbin',
+    '/opt/homebrew/opt/rabbitmq/sbin',
+    '/usr/local/opt/rabbitmq/sbin',
+    ...(process.env.PATH ?? '').split(delimiter).filter(Boolean),
+  ].find(isSbin)
+}
+
+/**
+ * Makes sure that a rabbitmq-server is installed; where there is none, root on a system with apt-get gets one.
+ * The package's own service is never started.
+ * @returns the sbin directory of the installed rabbitmq-server.
+ */
+export function ensureRabbitMq() {
+  const found = findRabbitMq()
+  if (found) {
+    console.log(`RabbitMQ: using ${found}`)
+    return found
+  }
+  const missing =
+    'No rabbitmq-server found: install RabbitMQ 3.8 or later, or set RABBITMQ_SBIN to its sbin directory'
+  if (process.getuid?.() !== 0)
+    throw new Error(`${missing} (as root on Debian or Ubuntu: apt-get install rabbitmq-server).`)
+  if (!hasAptGet()) throw new Error(`${missing}.`)
+
+  console.log('RabbitMQ: not installed, installing the rabbitmq-server package with apt-get')
+  aptGet('update')
+  withoutServiceStart(() => aptGet('install', '-y', '--no-install-recommends', 'rabbitmq-server'))
+  const installed = findRabbitMq()
+  if (!installed)
+    throw new Error(
+      `apt-get installed rabbitmq-server, but its sbin directory is not where expected. ${missing}.`,
+    )
+  return installed
+}
+
+/** The Debian wrappers in /usr/sbin are also called rabbitmq-server; only the real scripts have rabbitmq-env beside them. */
+function isSbin(directory) {
+  return existsSync(join(directory, 'rabbitmq-server')) && existsSync(join(directory, 'rabbitmq-env'))
+}
+
+function versionsUnder(directory) {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => name.startsWith('rabbitmq_server-'))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+    .map((name) => join(directory, name, 'sbin'))
+}
+
+function hasAptGet() {
+  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'apt-get')))
+}
+
+function aptGet(...args) {
+  const run = spawnSync('apt-get', ['-q', ...args], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  if (run.status === 0) return
+  const why = run.error?.message ?? run.stderr.trim().split('\n').slice(-3).join(' / ')
+  throw new Error(
+    `apt-get ${args.join(' ')} failed: ${why}. Install rabbitmq-server yourself, or set RABBITMQ_SBIN.`,
+  )
+}
+
+/**
+ * Runs the work under a policy-rc.d that forbids package scripts to start services. A policy that the system already
+ * has is never replaced: it must forbid the start by itself, as those in container images do.
+ */
+function withoutServiceStart(work) {
+  if (existsSync(POLICY)) {
+    if (spawnSync(POLICY, ['rabbitmq-server', 'start']).status === FORBIDDEN) return work()
+    throw new Error(
+      `${POLICY} of this system would start the service: install rabbitmq-server yourself, or set RABBITMQ_SBIN.`,
+    )
+  }
+  const remove = () => rmSync(POLICY, { force: true })
+  writeFileSync(POLICY, `#!/bin/sh\nexit ${FORBIDDEN}\n`, { mode: 0o755, flag: 'wx' })
+  process.once('exit', remove)
+  try {
+    return work()
+  } finally {
+    remove()
+    process.off('exit', remove)
+  }
+}

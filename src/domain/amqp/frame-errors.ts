@@ -1,0 +1,59 @@
+/** Errors about single frames, in the words of RabbitMQ, which shows the octets as Erlang prints them. */
+import type { FrameFault } from './frame-reader.js'
+import type { Frame } from './frame.js'
+import { type AmqpError, CHANNEL_ERROR, FRAME_ERROR, UNEXPECTED_FRAME, amqpError } from './reply-codes.js'
+
+const SNIPPET = 16
+
+/** The frame's outer form is broken. */
+export function brokenFrame(fault: FrameFault): AmqpError {
+  const reason =
+    fault.kind === 'too-large'
+      ? `{frame_too_large,${fault.payloadSize},${fault.detail}}`
+      : `{invalid_frame_end_marker,${fault.detail}}`
+  // RabbitMQ judges the size before it has read any of the payload.
+  const payload = fault.kind === 'too-large' ? new Uint8Array(0) : fault.snippet
+  const size = fault.kind === 'too-large' ? 0 : fault.payloadSize
+  return amqpError(FRAME_ERROR, `${describe(fault.type, payload, size)}: ${reason}`)
+}
+
+/** A frame of a type or size that means nothing. */
+export function unknownFrame(frame: Frame): AmqpError {
+  return amqpError(FRAME_ERROR, `${describeFrame(frame)}: unknown_frame`)
+}
+
+/** A frame that has no business on its channel. */
+export function unexpectedFrame(frame: Frame): AmqpError {
+  return amqpError(UNEXPECTED_FRAME, describeFrame(frame))
+}
+
+/** A method whose arguments don't have its form. */
+export function undecodableMethod(frame: Frame): AmqpError {
+  const args = frame.bytes.subarray(frame.payloadStart + 4, frame.payloadEnd)
+  // The text is cut to 255 bytes anyway.
+  return amqpError(FRAME_ERROR, `cannot decode ${erlangBinary(args.subarray(0, 256))}`, frame.methodId)
+}
+
+/** A method or content on a channel that isn't open. */
+export function notOpen(methodId: number): AmqpError {
+  return amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId)
+}
+
+function describeFrame(frame: Frame): string {
+  const payload = frame.bytes.subarray(frame.payloadStart, frame.payloadEnd)
+  return frame.parts === undefined
+    ? describe(frame.type, payload, payload.length)
+    : describe(frame.type, frame.parts[0].subarray(7, 7 + SNIPPET), frame.payloadSize)
+}
+
+function describe(type: number, payload: Uint8Array, payloadSize: number): string {
+  const share = payloadSize <= SNIPPET ? 'all' : `first ${SNIPPET}`
+  return `type ${type}, ${share} octets = ${erlangBinary(payload.subarray(0, SNIPPET))}`
+}
+
+/** As Erlang's ~p prints a binary: a string when all of it is printable, else the octets in decimal. */
+function erlangBinary(bytes: Uint8Array): string {
+  const isPrintable = bytes.every((octet) => (octet >= 0x20 && octet <= 0x7e) || octet >= 0xa0)
+  if (bytes.length === 0 || !isPrintable) return `<<${bytes.join(',')}>>`
+  return `<<"${String.fromCharCode(...bytes).replace(/["\\]/g, '\\$&')}">>`
+}

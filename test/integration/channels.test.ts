@@ -1,0 +1,97 @@
+import { expect } from 'chai'
+import { eventually } from '../support/eventually.js'
+import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
+import { sharedBroker } from '../support/shared-broker.js'
+import { WarrenProcess } from '../support/warren-process.js'
+import { WireClient } from '../support/wire-client.js'
+
+const CHURN_MS = 10_000
+
+describe('channels', function () {
+  this.timeout(60_000)
+  let broker: RabbitMqBroker
+  let warren: WarrenProcess
+
+  before(async () => {
+    broker = await sharedBroker()
+    warren = await WarrenProcess.start(broker.port)
+  })
+  after(() => warren.stop())
+  afterEach(() => broker.deleteAllQueues())
+
+  it('may be opened and closed as fast as 20 clients can, with the same number, on the same upstream connection', async () => {
+    const clients = await Promise.all(Array.from({ length: 20 }, () => WireClient.connect(warren.port)))
+    const [upstream] = await broker.connections()
+    const end = Date.now() + CHURN_MS
+    let rounds = 0
+    await Promise.all(
+      clients.map(async (client) => {
+        while (Date.now() < end) {
+          await client.openChannel(1)
+          // Something that needs the broker, so that an upstream channel is really used; every other time left unanswered.
+          client.method(1, 'basic.qos', { prefetchCount: 1 })
+          if (rounds++ % 2 === 0) await client.expectMethod('basic.qos-ok')
+          client.method(1, 'channel.close', { code: 200, text: 'bye' })
+          for (;;) if ((await client.nextMethod()).name === 'channel.close-ok') break
+        }
+      }),
+    )
+    expect(rounds).to.be.greaterThan(200)
+    expect((await broker.connections()).map(({ pid }) => pid)).to.deep.equal([upstream.pid])
+    for (const client of clients) await client.close()
+    await eventually(async () => expect(await broker.channels()).to.have.length(0))
+  })
+
+  it('that the broker closes end for their client alone', async () => {
+    const [a, b] = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    for (const client of [a, b]) await client.openChannel(1)
+    await a.openChannel(2)
+    await b.declareQueue(1, 'bs', {})
+    a.publish(1, { exchange: 'no-such-exchange', routingKey: 'x', body: 'lost' })
+    const close = await a.expectMethod('channel.close')
+    expect(close.code).to.equal(404)
+    expect(close.text).to.equal("NOT_FOUND - no exchange 'no-such-exchange' in vhost '/'")
+    a.publish(1, { routingKey: 'bs', body: 'dropped: the channel is closing' })
+    a.method(1, 'channel.close-ok', {})
+    await a.openChannel(1)
+    a.publish(1, { routingKey: 'bs', body: 'from 1' })
+    a.publish(2, { routingKey: 'bs', body: 'from 2' })
+    await eventually(async () => expect((await broker.queues())[0].messages).to.equal(2))
+    expect((await b.get(1, 'bs')).body.toString()).to.equal('from 1')
+    await a.close()
+    await b.close()
+  })
+
+  it('deliver a message of any size as it was published, also to a client with a small frame_max', async () => {
+    for (const options of [{}, { frameMax: 4096 }, { frameMax: 8192 }]) {
+      const client = await WireClient.connect(warren.port, options)
+      await client.openChannel(1)
+      await client.declareQueue(1, 'sizes')
+      await client.consume(1, 'sizes', { noAck: true })
+      for (const size of [0, 1, 4096, 131_072, 10 * 1024 * 1024]) {
+        const body = Buffer.alloc(size)
+        for (let at = 0; at < size; at++) body[at] = (at * 31 + (at >> 8)) & 0xff
+        client.publish(1, { routingKey: 'sizes', body })
+        const delivery = await client.expectContent('basic.deliver', 20_000)
+        expect(delivery.body.equals(body), `${size} bytes`).to.equal(true)
+      }
+      await client.close()
+    }
+  })
+
+  it('deliver large messages of a client with a large frame_max to one with a small one', async () => {
+    const [large, small] = [
+      await WireClient.connect(warren.port),
+      await WireClient.connect(warren.port, { frameMax: 4096 }),
+    ]
+    await small.openChannel(1)
+    await small.declareQueue(1, 'small', {})
+    await small.consume(1, 'small', { noAck: true })
+    await large.openChannel(1)
+    const body = Buffer.alloc(1_000_000, 'abcdefg')
+    large.publish(1, { routingKey: 'small', body })
+    expect((await small.expectContent('basic.deliver')).body.equals(body)).to.equal(true)
+    await large.close()
+    await small.close()
+  })
+})

@@ -1,0 +1,34 @@
+import { expect } from 'chai'
+import { parse } from 'smol-toml'
+import { loadSettings, type LoadedSettings } from '../../../../src/adapters/config/load-settings.js'
+import { printConfig } from '../../../../src/adapters/config/print-config.js'
+import { entries } from '../../../../src/adapters/config/schema.js'
+
+function load(...argv: string[]): LoadedSettings {
+  const env = { AMQP_POOL_IDLE_TIMEOUT: '0.5' }
+  const readFile = (): string => '[log]\nlevel = "debug"'
+  return loadSettings({ argv, env, cwd: '/work', readFile })
+}
+
+describe('printConfig', () => {
+  it('shows each value with its source', () => {
+    const lines = printConfig(load('--listen-port=0')).split('\n')
+    const line = (name: string): string | undefined => lines.find((text) => text.startsWith(`${name} =`))
+    expect(line('port')).to.match(/^port = 0 +# flag --listen-port$/)
+    expect(line('idle_timeout')).to.match(/^idle_timeout = 0\.5 +# environment AMQP_POOL_IDLE_TIMEOUT$/)
+    expect(line('level')).to.match(/^level = "debug" +# file \/work\/config\.toml$/)
+    expect(line('format')).to.match(/^format = "auto" +# default$/)
+  })
+
+  it('prints every key, as TOML that says the same', () => {
+    const loaded = load('--listen-port=0', 'amqp://rabbit:5672')
+    expect(parse(printConfig(loaded))).to.deep.equal(loaded.values)
+    expect(printConfig(loaded).match(/ = /g)).to.have.length(entries.length)
+  })
+
+  it('hides the credentials of the upstream URL', () => {
+    const text = printConfig(load('amqp://u:hunter2@rabbit:5672/v?password=hunter2'))
+    expect(text).to.contain('url = "amqp://***@rabbit:5672/v?***"')
+    expect(text).not.to.contain('hunter2')
+  })
+})
