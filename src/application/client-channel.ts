@@ -167,6 +167,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
     const binding = this.abandon()
+    // What came before in this chunk goes first: after Close it would be an error for the whole connection.
+    this.#host.assembler.endOfChunk()
     binding?.upstream.closeChannel(binding)
     this.#state = 'refused'
     this.#host.output.send(

@@ -31,7 +31,7 @@ export class ClientChannels implements ClientChannelHost {
   readonly #host: ClientChannelsHost
   readonly #agreement: Agreement
   readonly #channels: (ClientChannel | undefined)[] = []
-  /** Upstream connections besides the home one that carry a channel of this client. */
+  /** Upstream connections besides the home one that have carried a channel of this client. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
 
@@ -71,13 +71,19 @@ export class ClientChannels implements ClientChannelHost {
   endOfChunk(): boolean {
     this.assembler.endOfChunk()
     let congested = this.#waitsFor(this.#agreement.home)
-    for (const upstream of this.#others) if (this.#waitsFor(upstream)) congested = true
+    for (const upstream of this.#others) {
+      if (!upstream.isOpen) this.#others.delete(upstream)
+      else if (this.#waitsFor(upstream)) congested = true
+    }
     return congested
   }
 
   /** Whether the client has a channel on `upstream`, or will have its next one there. */
   dependsOn(upstream: UpstreamConnection): boolean {
-    return this.#agreement.home === upstream || this.#others.has(upstream)
+    return (
+      this.#agreement.home === upstream ||
+      this.#channels.some((channel) => channel?.binding?.upstream === upstream)
+    )
   }
 
   /**

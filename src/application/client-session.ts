@@ -225,8 +225,10 @@ export class ClientSession
     })
     this.send(PROTOCOL_HEADER)
     this.#endReason = 'another protocol'
+    this.#phase = 'refused'
+    this.#reader.end()
+    // Whoever doesn't close its side too is cut off at the handshake limit.
     this.#stream.end()
-    this.#end()
   }
 
   /** Everything but what belongs to open channels. */
@@ -260,6 +262,8 @@ export class ClientSession
       if (error !== undefined) return this.refuse(error)
       this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
       this.#stream.end()
+      // A client that doesn't read its Close-Ok mustn't keep the socket.
+      this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
     })
   }
 
