@@ -95,6 +95,7 @@ export class ClientSession
   #agreement: Agreement | undefined
   #channels: ClientChannels | undefined
   #endReason: string | undefined
+  #wasCutOff = false
   #bytesIn = 0
   #framesIn = 0
 
@@ -126,6 +127,11 @@ export class ClientSession
         )
     })
     this.#stream.setHandler(this)
+  }
+
+  /** Whether the socket had to be closed because the client didn't answer. */
+  get wasCutOff(): boolean {
+    return this.#wasCutOff
   }
 
   /** Whether the handshake is done and nobody has said goodbye. */
@@ -350,7 +356,7 @@ export class ClientSession
         methodId: error.methodId & 0xffff,
       }),
     )
-    this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
+    this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.cutOff())
     if (this.#reader.stopped) this.resumeReading()
     this.#resumeStream()
   }
@@ -368,6 +374,12 @@ export class ClientSession
   onUnexpectedError(error: unknown): void {
     this.#parts.logger.error('unexpected error in a client session', { ...this.#fields, error })
     this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
+  }
+
+  /** Closes the socket of a client that doesn't answer. */
+  cutOff(): void {
+    this.#wasCutOff = true
+    this.#giveUp('cut off')
   }
 
   #giveUp(reason: string): void {

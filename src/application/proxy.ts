@@ -37,6 +37,7 @@ export class Proxy {
   readonly #directory: PoolDirectory
   readonly #sessions = new Set<ClientSession>()
   #accepted = 0
+  #cutOff = 0
   #whenEmpty: (() => void) | undefined
 
   constructor(
@@ -85,10 +86,12 @@ export class Proxy {
     this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
     await this.#clientsGone(grace * 1000)
     const closedClients = this.#sessions.size
+    this.#cutOff = 0
     for (const session of [...this.#sessions])
       session.refuse(amqpError(CONNECTION_FORCED, "broker forced connection closure with reason 'shutdown'"))
     await this.#clientsGone(Math.max(0, end - this.#clock.now()))
-    const cutOff = this.#sessions.size
+    for (const session of [...this.#sessions]) session.cutOff()
+    const cutOff = this.#cutOff
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
     this.#logger.info('shut down', { closedClients, cutOff })
     return { closedClients, cutOff }
@@ -112,6 +115,7 @@ export class Proxy {
 
   #forget(session: ClientSession): void {
     this.#sessions.delete(session)
+    if (session.wasCutOff) this.#cutOff++
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }
 

@@ -80,6 +80,7 @@ export class UpstreamConnection
   /** Clients that count on this connection although they may have no channel on it yet. */
   #attached = 0
   #unusedSince: number | undefined
+  #lostWith: AmqpError | undefined
   #blockedReason: string | undefined
 
   #congested = false
@@ -198,6 +199,11 @@ export class UpstreamConnection
   /** When the last client and the last channel went, on the clock's scale; undefined while there are any. */
   get unusedSince(): number | undefined {
     return this.#unusedSince
+  }
+
+  /** What the clients are told of the loss of the connection, once it is lost. */
+  get lostWith(): AmqpError | undefined {
+    return this.#lostWith
   }
 
   /** Why the broker blocks publishers; undefined when it doesn't. */
@@ -395,6 +401,7 @@ export class UpstreamConnection
   }
 
   #loseWith(error: AmqpError): void {
+    this.#lostWith = error
     this.#channels?.endOfChunk()
     this.#shut('closed')
     this.#channels?.abandon(error)

@@ -154,8 +154,9 @@ export class UpstreamPool implements UpstreamObserver {
       reason: error.text,
       clients: affected.length,
     })
-    for (const client of affected) client.onUpstreamLost(error)
+    // Before the clients leave: a pool that means to reconnect isn't empty without them.
     if (this.openUpstream === undefined) this.#retryLater()
+    for (const client of affected) client.onUpstreamLost(error)
   }
 
   onUpstreamRoom(): void {
@@ -217,12 +218,15 @@ export class UpstreamPool implements UpstreamObserver {
     const { policy, login, logger } = this.#parts
     const upstream = await login()
     await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
+    // The broker may have closed it, or blocked it, in one breath with Open-Ok.
+    if (upstream.lostWith !== undefined) throw new UpstreamRefused(upstream.lostWith)
     if (this.#closed) {
       await upstream.close()
       return
     }
     upstream.observer = this
     this.#upstreams.push(upstream)
+    this.#tellBlocked()
     this.#failures = 0
     logger.info('upstream connection opened', { ...this.fields, upstream: upstream.name, ...upstream.tuning })
   }
@@ -235,8 +239,10 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #retryLater(): void {
-    if (this.#closed || this.#opening !== undefined || this.#retry !== undefined) return
+    if (this.#closed) return
+    // An attempt that is under way for another reason counts as the first one.
     this.#isReconnecting = true
+    if (this.#opening !== undefined || this.#retry !== undefined) return
     const delay = this.#parts.policy.backoff(this.#failures, this.#parts.random())
     this.#retry = this.#parts.clock.after(delay, () => {
       this.#retry = undefined

@@ -1,7 +1,8 @@
 /** Errors about single frames, in the words of RabbitMQ, which shows the octets as Erlang prints them. */
 import type { FrameFault } from './frame-reader.js'
-import type { Frame } from './frame.js'
+import { FRAME_HEADER_SIZE, type Frame } from './frame.js'
 import { type AmqpError, CHANNEL_ERROR, FRAME_ERROR, UNEXPECTED_FRAME, amqpError } from './reply-codes.js'
+import { joinSlices } from './slice-list.js'
 
 const SNIPPET = 16
 
@@ -40,10 +41,11 @@ export function notOpen(methodId: number): AmqpError {
 }
 
 function describeFrame(frame: Frame): string {
-  const payload = frame.bytes.subarray(frame.payloadStart, frame.payloadEnd)
-  return frame.parts === undefined
-    ? describe(frame.type, payload, payload.length)
-    : describe(frame.type, frame.parts[0].subarray(7, 7 + SNIPPET), frame.payloadSize)
+  const payload =
+    frame.parts === undefined
+      ? frame.bytes.subarray(frame.payloadStart, frame.payloadEnd)
+      : joinSlices(frame.parts).subarray(FRAME_HEADER_SIZE, -1)
+  return describe(frame.type, payload, payload.length)
 }
 
 function describe(type: number, payload: Uint8Array, payloadSize: number): string {

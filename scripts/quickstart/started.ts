@@ -1,0 +1,30 @@
+/** What the quickstart has started and therefore has to end, the last first. */
+
+interface Started {
+  /** Ends it in good order. */
+  stop(): Promise<void>
+  /** Ends it at once, when there is no time left. */
+  kill(): void
+}
+
+const started: Started[] = []
+
+/** Remembers something that has just been started, or is just about to be. */
+export function remember(one: Started): void {
+  started.push(one)
+}
+
+export async function stopEverything(): Promise<void> {
+  for (let one = started.at(-1); one; one = started.at(-1)) {
+    try {
+      await one.stop()
+    } catch {
+      one.kill()
+    }
+    started.splice(started.indexOf(one), 1)
+  }
+}
+
+process.once('exit', () => {
+  for (const one of started.reverse()) one.kill()
+})

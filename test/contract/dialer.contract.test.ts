@@ -1,0 +1,199 @@
+/** What every Dialer promises, held against the real one over loopback and the tests' own. */
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { Worker } from 'node:worker_threads'
+import { expect } from 'chai'
+import { NetDialer } from '../../src/adapters/net/net-dialer.js'
+import type { ByteStream } from '../../src/application/ports/byte-stream.js'
+import type { Dialer, Endpoint } from '../../src/application/ports/dialer.js'
+import { settle } from '../support/fake-byte-stream.js'
+import { FakeClock } from '../support/fake-clock.js'
+import { FakeDialer } from '../support/fake-dialer.js'
+
+interface Subject {
+  readonly dialer: Dialer
+  /** Somebody listens there, and sends back what it gets. */
+  readonly echo: Endpoint
+  /** The host is there, but nobody listens. */
+  readonly closed: Endpoint
+  /** Neither accepts nor refuses. */
+  silent(): Promise<Endpoint>
+  /** Lets at least `milliseconds` pass. */
+  pass(milliseconds: number): Promise<void>
+  dispose(): Promise<void>
+}
+
+const UNKNOWN: Endpoint = { host: 'no-such-host.invalid', port: 5672 }
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return (server.address() as AddressInfo).port
+}
+
+async function netSubject(): Promise<Subject> {
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    socket.on('error', () => undefined).pipe(socket)
+  })
+  const echo = { host: '127.0.0.1', port: await listen(server) }
+  const gone = createServer()
+  const closed = { host: '127.0.0.1', port: await listen(gone) }
+  await new Promise((resolve) => gone.close(resolve))
+  let worker: Worker | undefined
+  return {
+    dialer: new NetDialer(),
+    echo,
+    closed,
+    silent: async () => {
+      worker = new Worker(FULL_LISTENER, { eval: true })
+      const port = await new Promise<number>((resolve) => worker!.once('message', resolve))
+      return { host: '127.0.0.1', port }
+    },
+    pass: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+    dispose: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await worker?.terminate()
+    },
+  }
+}
+
+/**
+ * A listener whose thread has fallen asleep, and whose queue of connections is full: the system then leaves further
+ * ones without an answer.
+ */
+const FULL_LISTENER = `
+  const { createServer, connect } = require('node:net')
+  const { parentPort } = require('node:worker_threads')
+  const server = createServer()
+  server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    const { port } = server.address()
+    // Connecting is begun at once, and done by the system while this thread sleeps.
+    for (let i = 0; i < 8; i++) connect(port, '127.0.0.1').on('error', () => undefined)
+    setImmediate(() => {
+      parentPort.postMessage(port)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)
+    })
+  })
+`
+
+function fakeSubject(): Promise<Subject> {
+  const clock = new FakeClock()
+  const dialer = new FakeDialer(clock)
+  const [echo, closed, silent] = [5672, 5673, 5674].map((port) => ({ host: '127.0.0.1', port }))
+  dialer.listen(echo, (peer) => (peer.onData = (bytes) => peer.send(bytes)))
+  dialer.refuse(closed)
+  dialer.silence(silent)
+  return Promise.resolve({
+    dialer,
+    echo,
+    closed,
+    silent: () => Promise.resolve(silent),
+    pass: async (milliseconds) => {
+      clock.advance(milliseconds)
+      await settle()
+    },
+    dispose: () => Promise.resolve(),
+  })
+}
+
+/** What a stream sends back. */
+function echoOf(stream: ByteStream, text: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let heard = ''
+    stream.setHandler({
+      onData: (chunk) => {
+        heard += Buffer.from(chunk).toString()
+        if (heard.length >= text.length) resolve(heard)
+      },
+      onDrain: () => undefined,
+      onClose: () => reject(new Error(`closed after '${heard}'`)),
+    })
+    stream.write(Buffer.from(text))
+  })
+}
+
+for (const [name, create] of Object.entries({ NetDialer: netSubject, FakeDialer: fakeSubject })) {
+  describe(`Dialer: ${name}`, () => {
+    let subject: Subject
+    let dialer: Dialer
+
+    beforeEach(async () => {
+      subject = await create()
+      dialer = subject.dialer
+    })
+
+    afterEach(() => subject.dispose())
+
+    const reasonFor = (endpoint: Endpoint, timeoutMs = 2000): Promise<string> =>
+      dialer.dial(endpoint, timeoutMs).then(
+        () => 'connected',
+        (error: unknown) => (error as Error).message,
+      )
+
+    it('connects, and gives a stream both ways', async () => {
+      const stream = await dialer.dial(subject.echo, 2000)
+      expect(await echoOf(stream, 'hello')).to.equal('hello')
+      stream.destroy()
+    })
+
+    it("gives a stream that says the broker's address", async () => {
+      const stream = await dialer.dial(subject.echo, 2000)
+      expect(stream.remoteAddress).to.equal(`127.0.0.1:${subject.echo.port}`)
+      stream.destroy()
+    })
+
+    it('makes a connection of its own for each call', async () => {
+      const streams = await Promise.all([1, 2, 3].map(() => dialer.dial(subject.echo, 2000)))
+      expect(await Promise.all(streams.map((stream, at) => echoOf(stream, `n${at}`)))).to.deep.equal([
+        'n0',
+        'n1',
+        'n2',
+      ])
+      for (const stream of streams) stream.destroy()
+    })
+
+    it('has forgotten the time limit once connected', async () => {
+      const stream = await dialer.dial(subject.echo, 50)
+      await subject.pass(100)
+      expect(await echoOf(stream, 'still here')).to.equal('still here')
+      stream.destroy()
+    })
+
+    it('says that nobody listens, and where', async () => {
+      const reason = await reasonFor(subject.closed)
+      expect(reason).to.match(/refused/i)
+      expect(reason).to.contain(`127.0.0.1:${subject.closed.port}`)
+    })
+
+    it('says that nobody answered in time, in how long, and where', async () => {
+      const silent = await subject.silent()
+      const dialling = reasonFor(silent, 200)
+      await subject.pass(250)
+      expect(await dialling).to.equal(`connect timeout after 0.2 s to 127.0.0.1:${silent.port}`)
+    })
+
+    it('does not give up before the time limit', async () => {
+      let reason: string | undefined
+      void reasonFor(await subject.silent(), 300).then((text) => (reason = text))
+      await subject.pass(150)
+      expect(reason).to.equal(undefined)
+      await subject.pass(200)
+      expect(reason).to.match(/timeout/)
+    })
+
+    it('says that it does not know the host, and its name', async () => {
+      const reason = await reasonFor(UNKNOWN)
+      expect(reason).to.contain(UNKNOWN.host)
+      // The second where the machine has no name server.
+      expect(reason).to.match(/ENOTFOUND|EAI_AGAIN/)
+    })
+
+    it('goes on to dial after a failure', async () => {
+      await reasonFor(subject.closed)
+      const stream = await dialer.dial(subject.echo, 2000)
+      expect(await echoOf(stream, 'again')).to.equal('again')
+      stream.destroy()
+    })
+  })
+}

@@ -1,0 +1,204 @@
+/** What every Listener promises, held against the real one over loopback and the tests' own. */
+import { connect, type Socket } from 'node:net'
+import { expect } from 'chai'
+import { NetListener } from '../../src/adapters/net/net-listener.js'
+import type { ByteStream } from '../../src/application/ports/byte-stream.js'
+import type { Listener } from '../../src/application/ports/listener.js'
+import { settle } from '../support/fake-byte-stream.js'
+import { FakeListener } from '../support/fake-listener.js'
+
+/** A client that has connected. */
+interface Connected {
+  send(text: string): void
+  received(): string
+  isClosed(): boolean
+}
+
+interface Subject {
+  readonly listener: Listener
+  /** Another listener on the same machine. */
+  readonly other: Listener
+  /** Connects to `listener`; rejects when it isn't accepted. */
+  connect(port: number): Promise<Connected>
+  until(condition: () => boolean): Promise<void>
+  dispose(): void
+}
+
+function netSubject(): Subject {
+  const sockets: Socket[] = []
+  return {
+    listener: new NetListener(),
+    other: new NetListener(),
+    connect: async (port) => {
+      const socket = connect(port, '127.0.0.1')
+      sockets.push(socket)
+      let received = ''
+      socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
+      await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
+      return {
+        send: (text) => void socket.write(text),
+        received: () => received,
+        isClosed: () => socket.closed,
+      }
+    },
+    until: async (condition) => {
+      const end = performance.now() + 2000
+      while (!condition()) {
+        if (performance.now() > end) throw new Error(`waited in vain until ${condition.toString()}`)
+        await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+    },
+    dispose: () => sockets.forEach((socket) => socket.destroy()),
+  }
+}
+
+function fakeSubject(): Subject {
+  const ports = new Set<number>()
+  const listener = new FakeListener(ports)
+  return {
+    listener,
+    other: new FakeListener(ports),
+    connect: async () => {
+      const peer = listener.connect()
+      await settle()
+      return {
+        send: (text) => peer.send(Buffer.from(text)),
+        received: () => peer.received.toString(),
+        isClosed: () => peer.sees !== 'open',
+      }
+    },
+    until: async (condition) => {
+      await settle()
+      if (!condition()) throw new Error(`waited in vain until ${condition.toString()}`)
+    },
+    dispose: () => undefined,
+  }
+}
+
+const HOST = '127.0.0.1'
+
+for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListener: fakeSubject })) {
+  describe(`Listener: ${name}`, () => {
+    let subject: Subject
+    let listener: Listener
+    let accepted: ByteStream[]
+    let heard: string[]
+
+    /** Answers each client with what it said. */
+    const accept = (stream: ByteStream): void => {
+      const at = accepted.push(stream) - 1
+      heard[at] = ''
+      stream.setHandler({
+        onData: (chunk) => {
+          heard[at] += Buffer.from(chunk).toString()
+          stream.write(chunk)
+        },
+        onDrain: () => undefined,
+        onClose: () => undefined,
+      })
+    }
+
+    beforeEach(() => {
+      subject = create()
+      listener = subject.listener
+      accepted = []
+      heard = []
+    })
+
+    afterEach(async () => {
+      for (const stream of accepted) stream.destroy()
+      subject.dispose()
+      await subject.listener.close()
+      await subject.other.close()
+    })
+
+    const reasonFor = (address: string, port: number): Promise<string> =>
+      subject.other.listen(address, port, accept).then(
+        () => 'listening',
+        (error: unknown) => (error as Error).message,
+      )
+
+    it('says which port the system has chosen', async () => {
+      const { address, port } = await listener.listen(HOST, 0, accept)
+      expect(address).to.equal(HOST)
+      expect(port).to.be.within(1024, 65_535)
+    })
+
+    it('says the port that was asked for', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      await listener.close()
+      expect(await subject.other.listen(HOST, port, accept)).to.deep.equal({ address: HOST, port })
+    })
+
+    it('hands over a stream for each client, both ways', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      const clients = [await subject.connect(port), await subject.connect(port)]
+      clients.forEach((client, at) => client.send(`client ${at}`))
+      await subject.until(() => clients.every((client, at) => client.received() === `client ${at}`))
+      expect(heard).to.deep.equal(['client 0', 'client 1'])
+      expect(new Set(accepted.map((stream) => stream.remoteAddress)).size).to.equal(2)
+    })
+
+    it('loses nothing of what a client sends before anybody listens to its stream', async () => {
+      let stream: ByteStream | undefined
+      const { port } = await listener.listen(HOST, 0, (accepted) => (stream = accepted))
+      const client = await subject.connect(port)
+      client.send('early')
+      await subject.until(() => stream !== undefined)
+      accept(stream!)
+      await subject.until(() => client.received() === 'early')
+    })
+
+    it('says that the port is taken, and which', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      expect(await reasonFor(HOST, port)).to.match(new RegExp(`EADDRINUSE.*${HOST}:${port}`))
+    })
+
+    it('can listen after it was told that the port is taken', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      await reasonFor(HOST, port)
+      const second = await subject.other.listen(HOST, 0, accept)
+      expect(second.port).not.to.equal(port)
+    })
+
+    it('says that an address is not of this machine, and which', async () => {
+      expect(await reasonFor('192.0.2.7', 5673)).to.match(/EADDRNOTAVAIL.*192\.0\.2\.7:5673/)
+    })
+
+    it('accepts nobody after close, and gives the port free', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      await listener.close()
+      const reason = await subject.connect(port).then(
+        () => 'connected',
+        (error: unknown) => (error as Error).message,
+      )
+      expect(reason).to.match(/ECONNREFUSED/)
+      expect(accepted).to.have.length(0)
+      expect(await reasonFor(HOST, port)).to.equal('listening')
+    })
+
+    it('lets accepted streams live on after close', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      const client = await subject.connect(port)
+      await subject.until(() => accepted.length === 1)
+      await listener.close()
+      client.send('still here')
+      await subject.until(() => client.received() === 'still here')
+      expect(client.isClosed()).to.equal(false)
+    })
+
+    it('does not wait in close for the clients to go', async () => {
+      const { port } = await listener.listen(HOST, 0, accept)
+      await subject.connect(port)
+      await listener.close()
+    })
+
+    it('can be closed twice, and before it ever listened', async () => {
+      await listener.close()
+      const { port } = await subject.other.listen(HOST, 0, accept)
+      await subject.other.close()
+      await subject.other.close()
+      expect(await reasonFor(HOST, port)).to.equal('listening')
+    })
+  })
+}

@@ -1,0 +1,74 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { UpstreamPolicy } from '../../../../src/domain/policy/upstream-policy.js'
+
+describe('UpstreamPolicy', () => {
+  const policy = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000 })
+
+  describe('capacity', () => {
+    it('is the smaller of the setting and what the broker granted', () => {
+      expect([1, 99, 100, 101, 2047].map((granted) => policy.capacity(granted))).to.deep.equal([
+        ...[1, 99, 100, 100, 100],
+      ])
+    })
+
+    it('is the setting when the broker has no limit', () => {
+      expect(policy.capacity(0)).to.equal(100)
+    })
+  })
+
+  describe('placing a channel', () => {
+    const full = { hasRoom: false }
+    const [first, second] = [{ hasRoom: true }, { hasRoom: true }]
+
+    it("keeps a client's channels together while there is room", () => {
+      expect(policy.place(second, [first, second])).to.equal(second)
+    })
+
+    it('fills the first connection with room before any later one', () => {
+      expect(policy.place(full, [full, first, second])).to.equal(first)
+      expect(policy.place(undefined, [first, second])).to.equal(first)
+    })
+
+    it('finds no place when every connection is full, or there is none', () => {
+      expect(policy.place(full, [full, full])).to.equal(undefined)
+      expect(policy.place(undefined, [])).to.equal(undefined)
+    })
+  })
+
+  describe('backoff', () => {
+    it('doubles with each failure, up to 30 seconds', () => {
+      expect([0, 1, 2, 3, 4, 5, 6, 7, 1000].map((failures) => policy.backoff(failures, 0.5))).to.deep.equal([
+        ...[500, 1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000],
+      ])
+    })
+
+    it('varies by a fifth, so that many pools do not knock at once', () => {
+      expect(policy.backoff(1, 0)).to.equal(800)
+      expect(policy.backoff(1, 0.999)).to.be.closeTo(1200, 1)
+      expect(policy.backoff(9, 0)).to.equal(24_000)
+    })
+
+    it('is never longer than 30 seconds nor shorter than 400 ms', () => {
+      fc.assert(
+        fc.property(
+          fc.nat(),
+          fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+          (failures, random) => {
+            expect(policy.backoff(failures, random)).to.be.within(400, 30_000)
+          },
+        ),
+      )
+    })
+  })
+
+  describe('idle connections', () => {
+    it('are closed when they were unused for the time that is set', () => {
+      expect([9999, 10_000, 10_001].map((now) => policy.isIdle(5000, now))).to.deep.equal([false, true, true])
+    })
+
+    it('are none while they are used', () => {
+      expect(policy.isIdle(undefined, 1e12)).to.equal(false)
+    })
+  })
+})
