@@ -37,7 +37,7 @@ export interface ClientChannelHost {
 }
 
 /**
- * `open`: in use. `closing`: the client sent Channel.Close, the broker's Close-Ok is to come.
+ * `open`: in use. `closing`: the client sent Channel.Close, the broker's answer is to come.
  * `refused`: the client was sent Channel.Close, its Close-Ok is to come. `crossing`: both.
  */
 type State = 'open' | 'closing' | 'refused' | 'crossing'
@@ -49,6 +49,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
   #state: State = 'open'
+  /** The client sent Connection.Close: nothing more is expected of it. */
+  #isLeaving = false
   #binding: ChannelBinding | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
@@ -98,20 +100,41 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return binding
   }
 
-  onBrokerClose(): void {
+  /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
+  leave(): void {
     this.#host.assembler.discard(this)
-    if (this.#state === 'closing') {
-      this.#state = 'crossing'
-    } else {
-      this.#state = 'refused'
-      this.#binding = undefined
-    }
+    this.#isLeaving = true
+    if (this.#binding === undefined) return this.#host.onChannelClosed(this)
+    this.#binding.upstream.endBinding(this.#binding)
   }
 
-  onCloseOk(): void {
+  get isSafe(): boolean {
+    return this.#guard.isSafe
+  }
+
+  onBrokerClose(): void {
+    this.#host.assembler.discard(this)
+    const isAnswerDue = this.#binding?.end !== undefined
+    if (this.#state === 'open') this.#state = 'refused'
+    else if (this.#state === 'closing') this.#state = 'crossing'
+    if (!isAnswerDue) this.#binding = undefined
+  }
+
+  onCloseOk(): boolean {
+    return this.#onEnded()
+  }
+
+  onSettled(): void {
+    if (this.#onEnded()) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+  }
+
+  /** The broker has answered; returns whether the client waits for a Close-Ok. */
+  #onEnded(): boolean {
+    const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
     this.#binding = undefined
-    if (this.#state === 'crossing') this.#state = 'refused'
+    if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
+    return isAskedFor
   }
 
   onBrokerCancel(consumerTag: string): boolean {
@@ -121,7 +144,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
-    if (methodId === id.CHANNEL_CLOSE && this.#binding === undefined) return this.#closeUnbound()
+    if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
+      return this.#closeSafely()
     this.#binding ??= this.#host.bind(this)
     if (this.#binding === undefined) {
       this.#verdict = verdict
@@ -133,16 +157,23 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
     if (methodId === id.CHANNEL_CLOSE) {
-      this.#binding.closeSent = true
+      this.#binding.end = 'closing'
       this.#state = 'closing'
     }
     return true
   }
 
-  /** The broker never saw the channel: there is nothing to close but the number. */
-  #closeUnbound(): boolean {
-    this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    this.#host.onChannelClosed(this)
+  /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
+  #closeSafely(): boolean {
+    this.#verdict = NO_VERDICT
+    if (this.#binding === undefined) {
+      this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    } else {
+      this.#state = 'closing'
+      this.#host.assembler.endOfChunk()
+      this.#binding.upstream.endBinding(this.#binding)
+    }
     return true
   }
 
@@ -169,7 +200,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const binding = this.abandon()
     // What came before in this chunk goes first: after Close it would be an error for the whole connection.
     this.#host.assembler.endOfChunk()
-    binding?.upstream.closeChannel(binding)
+    binding?.upstream.release(binding)
     this.#state = 'refused'
     this.#host.output.send(
       methodFrame(method.ChannelClose, this.clientChannel, {

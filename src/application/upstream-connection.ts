@@ -14,7 +14,7 @@ import type { Beating, Heartbeats } from './heartbeats.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
-import { UpstreamChannels, type UpstreamChannelsHost, type WhenClosed } from './upstream-channels.js'
+import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
@@ -228,15 +228,24 @@ export class UpstreamConnection
     this.#updateUse()
   }
 
-  /** Opens a channel for `owner`; it can be used at once. Undefined when there is no room. */
-  openChannel(owner: BindingOwner): ChannelBinding | undefined {
-    return this.hasRoom ? this.#channels?.open(owner) : undefined
+  /** A channel for `owner`, see {@link UpstreamChannels.bind}. Undefined when there is no room. */
+  bind(owner: BindingOwner): ChannelBinding | undefined {
+    return this.hasRoom ? this.#channels?.bind(owner) : undefined
   }
 
-  /** Takes a channel back from an owner who leaves, see {@link UpstreamChannels.close}. */
-  closeChannel(binding: ChannelBinding, whenClosed?: WhenClosed): void {
-    if (this.#phase === 'open') this.#channels?.close(binding, whenClosed)
-    else whenClosed?.()
+  /** Asks for the end of a binding whose owner stays to hear of it, see {@link UpstreamChannels.end}. */
+  endBinding(binding: ChannelBinding): void {
+    if (this.#phase === 'open') this.#channels?.end(binding)
+  }
+
+  /** Takes a channel back from an owner who is gone, see {@link UpstreamChannels.release}. */
+  release(binding: ChannelBinding): void {
+    if (this.#phase === 'open') this.#channels?.release(binding)
+  }
+
+  /** Closes channels that are kept for nobody. */
+  trimChannels(): void {
+    if (this.#phase === 'open') this.#channels?.trim()
   }
 
   onChannelsChanged(hadRoom: boolean): void {
@@ -342,8 +351,7 @@ export class UpstreamConnection
   }
 
   #updateUse(): void {
-    const { bound = 0, closing = 0 } = this.#channels ?? {}
-    const unused = this.#attached === 0 && bound === 0 && closing === 0
+    const unused = this.#attached === 0 && this.#channels?.inUse !== true
     this.#unusedSince = unused ? (this.#unusedSince ?? this.#parts.clock.now()) : undefined
   }
 
@@ -397,7 +405,6 @@ export class UpstreamConnection
   #loseWith(error: AmqpError): void {
     this.#channels?.endOfChunk()
     this.#shut('closed')
-    this.#channels?.abandon(error)
     this.#observer?.onUpstreamLost(this, error)
   }
 

@@ -61,6 +61,7 @@ export class ChannelGuard {
   #bodyMissing = 0
   #consumerTags: Set<string> | undefined
   #refusal: AmqpError | undefined
+  #isSafe = true
 
   constructor(limits: GuardLimits) {
     this.#limits = limits
@@ -70,6 +71,14 @@ export class ChannelGuard {
   get refusal(): AmqpError {
     if (this.#refusal === undefined) throw new Error('nothing was refused')
     return this.#refusal
+  }
+
+  /**
+   * Whether the channel has seen nothing but publishes, so that nothing of this client stays on it once the broker has
+   * processed them: no confirm or tx mode, prefetch, consumer, delivery tag or current queue.
+   */
+  get isSafe(): boolean {
+    return this.#isSafe
   }
 
   /** Whether the client is in the middle of a message. */
@@ -107,6 +116,7 @@ export class ChannelGuard {
     const args = frame.payloadStart + 4
     if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd))
       return this.#refuse(undecodableMethod(frame))
+    if (methodId !== id.BASIC_PUBLISH && methodId !== id.CHANNEL_CLOSE) this.#isSafe = false
     return this.#judgeRequest(frame, methodId, args)
   }
 

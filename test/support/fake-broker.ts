@@ -1,0 +1,317 @@
+import type { FakePeer } from './fake-byte-stream.js'
+import { FrameLog, type Received } from './fake-frames.js'
+import {
+  bodyFrame,
+  headerFrame,
+  idsOf,
+  method,
+  PROTOCOL_HEADER,
+  type Args,
+  type MethodName,
+  type Table,
+} from './wire-format.js'
+
+/** A Connection.Close or Channel.Close of the broker. */
+export interface Refusal {
+  readonly code: number
+  readonly text: string
+}
+
+export interface FakeDelivery {
+  consumerTag?: string
+  deliveryTag?: number
+  exchange?: string
+  routingKey?: string
+  body: Buffer | string
+  /** Sizes of the body's frames; by default one holds it all. */
+  frameSizes?: readonly number[]
+}
+
+/** The steps of the handshake, by what the broker sends. */
+type Step = 'start' | 'tune' | 'open-ok'
+
+/**
+ * A broker that accepts everybody and opens every channel unless told otherwise. It is as strict as RabbitMQ: a frame
+ * on a channel that isn't open, or out of order, ends the connection with an error and is a {@link violations} entry.
+ */
+export class FakeBroker {
+  /** What Connection.Tune says. */
+  tune = { channelMax: 2047, frameMax: 131_072, heartbeat: 0 }
+  serverProperties: Table = { product: 'RabbitMQ', version: '3.13.7', capabilities: { 'basic.nack': true } }
+  /** Says no to a login, with Connection.Close (403) or by closing the socket. */
+  refusesLogin: (user: string, password: string) => 'close' | 'hang up' | false = () => false
+  /** Answers Connection.Open with Connection.Close. */
+  refusesVirtualHost: (vhost: string) => Refusal | false = () => false
+  /** Never takes this step. */
+  silentBefore: Step | undefined
+  /** Keeps back Channel.Close-Ok until {@link BrokerConnection.answerCloses}. */
+  holdsCloseOk = false
+  /** Keeps back the answer to Connection.Close for good. */
+  holdsConnectionCloseOk = false
+  /** Bytes that leave in one piece with Connection.Open-Ok. */
+  afterOpenOk: Buffer = Buffer.alloc(0)
+  /** Every connection so far, also those that never came to Connection.Open. */
+  readonly connections: BrokerConnection[] = []
+
+  /** Takes a new connection; the broker holds `peer`. */
+  accept(peer: FakePeer): void {
+    this.connections.push(new BrokerConnection(this, peer))
+  }
+
+  /** Connections that were opened, in the order of dialling, whatever became of them. */
+  get opened(): BrokerConnection[] {
+    return this.connections.filter((connection) => connection.virtualHost !== undefined)
+  }
+
+  /** Connections that are open now. */
+  get open(): BrokerConnection[] {
+    return this.opened.filter((connection) => connection.isOpen)
+  }
+
+  /** What clients of the broker did wrong on all connections. */
+  get violations(): string[] {
+    return this.connections.flatMap((connection) => connection.violations)
+  }
+}
+
+/** `refused`: the broker sent Channel.Close and waits for Close-Ok. */
+type ChannelState = 'open' | 'refused'
+
+/** One connection, from the broker's side. */
+export class BrokerConnection {
+  /** What Start-Ok said. */
+  user = ''
+  password = ''
+  mechanism = ''
+  clientProperties: Table = {}
+  tuneOk: Args<'connection.tune-ok'> | undefined
+  /** Set when Connection.Open-Ok was sent. */
+  virtualHost: string | undefined
+  readonly violations: string[] = []
+  readonly log: FrameLog
+  private wantedVirtualHost: string | undefined
+  private hasHeader = false
+  /** The broker has sent Connection.Close, or answered one. */
+  private isOver = false
+  private readonly channels = new Map<number, ChannelState>()
+  private heldCloses: number[] = []
+
+  constructor(
+    readonly broker: FakeBroker,
+    readonly peer: FakePeer,
+  ) {
+    this.log = new FrameLog((received) => this.onMethod(received))
+    peer.onData = (bytes) => this.onData(bytes)
+    peer.onEnd = () => peer.end()
+  }
+
+  get isOpen(): boolean {
+    return this.virtualHost !== undefined && !this.isOver && this.peer.sees === 'open'
+  }
+
+  /** Channels that are open now, lowest first. */
+  get openChannels(): number[] {
+    return [...this.channels.keys()].sort((a, b) => a - b)
+  }
+
+  /** Names of the methods received on `channel`, those before it was reused included. */
+  names(channel: number): MethodName[] {
+    return this.received(channel).map(({ name }) => name)
+  }
+
+  received(channel: number): Received[] {
+    return this.log.methods.filter((received) => received.channel === channel)
+  }
+
+  /** Bodies of the messages published, in order; of one channel, or of all. */
+  published(channel?: number): string[] {
+    return this.log.methods
+      .filter(({ name }) => name === 'basic.publish')
+      .filter((received) => channel === undefined || received.channel === channel)
+      .map(({ body }) => body!.toString())
+  }
+
+  // ---- what a test makes the broker do ---------------------------------------------------------------------------
+
+  send(...frames: Buffer[]): void {
+    this.peer.send(Buffer.concat(frames))
+  }
+
+  method<N extends MethodName>(channel: number, name: N, args: Partial<Args<N>> = {}): void {
+    this.send(method(channel, name, args))
+  }
+
+  deliver(channel: number, delivery: FakeDelivery): void {
+    this.send(deliveryFrames(channel, delivery))
+  }
+
+  /** Sends the Connection.Open-Ok that was kept back, if one was. */
+  finishOpen(): void {
+    if (this.wantedVirtualHost === undefined || this.virtualHost !== undefined) return
+    this.virtualHost = this.wantedVirtualHost
+    this.send(method(0, 'connection.open-ok'), this.broker.afterOpenOk)
+  }
+
+  /** A channel error. */
+  closeChannel(channel: number, { code, text }: Refusal, culprit: MethodName = 'basic.publish'): void {
+    const [classId, methodId] = idsOf(culprit)
+    this.channels.set(channel, 'refused')
+    this.method(channel, 'channel.close', { code, text, classId, methodId })
+  }
+
+  /** A connection error. */
+  close({ code, text }: Refusal, culprit?: MethodName): void {
+    const [classId, methodId] = culprit === undefined ? [0, 0] : idsOf(culprit)
+    this.isOver = true
+    this.method(0, 'connection.close', { code, text, classId, methodId })
+  }
+
+  /** Answers the Channel.Close methods that were kept back, all or those of the given channels. */
+  answerCloses(channels = this.heldCloses): void {
+    this.heldCloses = this.heldCloses.filter((held) => !channels.includes(held))
+    for (const channel of channels) this.closeOk(channel)
+  }
+
+  // ---- what it does by itself ------------------------------------------------------------------------------------
+
+  private onData(bytes: Buffer): void {
+    let rest = bytes
+    if (!this.hasHeader) {
+      // Warren sends it in one piece.
+      if (!rest.subarray(0, PROTOCOL_HEADER.length).equals(PROTOCOL_HEADER))
+        return this.violate(501, `protocol header ${rest.toString('hex')}`)
+      this.hasHeader = true
+      rest = rest.subarray(PROTOCOL_HEADER.length)
+      this.start()
+    }
+    try {
+      this.log.push(rest)
+    } catch (error) {
+      this.violate(505, (error as Error).message)
+    }
+  }
+
+  private start(): void {
+    if (this.broker.silentBefore === 'start') return
+    this.method(0, 'connection.start', {
+      versionMinor: 9,
+      serverProperties: this.broker.serverProperties,
+      mechanisms: Buffer.from('PLAIN AMQPLAIN'),
+      locales: Buffer.from('en_US'),
+    })
+  }
+
+  private onMethod(received: Received): void {
+    if (received.channel === 0) this.onConnectionMethod(received)
+    else this.onChannelMethod(received)
+  }
+
+  private onConnectionMethod({ name, args }: Received): void {
+    switch (name) {
+      case 'connection.start-ok':
+        return this.login(args as Args<'connection.start-ok'>)
+      case 'connection.tune-ok':
+        this.tuneOk = args as Args<'connection.tune-ok'>
+        return
+      case 'connection.open':
+        return this.openVirtualHost((args as Args<'connection.open'>).vhost)
+      case 'connection.close':
+        this.isOver = true
+        if (this.broker.holdsConnectionCloseOk) return
+        this.method(0, 'connection.close-ok')
+        return this.peer.end()
+      case 'connection.close-ok':
+        return this.peer.end()
+      default:
+        return this.violate(503, `${name} on channel 0`)
+    }
+  }
+
+  private login({ clientProperties, mechanism, response }: Args<'connection.start-ok'>): void {
+    this.clientProperties = clientProperties
+    this.mechanism = mechanism
+    const [user, password] = mechanism === 'PLAIN' ? readPlain(response) : readAmqplain(response)
+    this.user = user
+    this.password = password
+    const refusal = this.broker.refusesLogin(user, password)
+    if (refusal === 'hang up') return this.peer.end()
+    if (refusal === 'close') {
+      const text = `ACCESS_REFUSED - Login was refused using authentication mechanism ${mechanism}. For details see the broker logfile.`
+      return this.close({ code: 403, text })
+    }
+    if (this.broker.silentBefore !== 'tune') this.method(0, 'connection.tune', this.broker.tune)
+  }
+
+  private openVirtualHost(vhost: string): void {
+    const refusal = this.broker.refusesVirtualHost(vhost)
+    if (refusal !== false) return this.close(refusal, 'connection.open')
+    this.wantedVirtualHost = vhost
+    if (this.broker.silentBefore !== 'open-ok') this.finishOpen()
+  }
+
+  private onChannelMethod({ channel, name }: Received): void {
+    if (this.isOver) return
+    const state = this.channels.get(channel)
+    if (name === 'channel.open') {
+      if (state !== undefined) return this.violate(504, `second 'channel.open' seen on channel ${channel}`)
+      const { channelMax } = this.broker.tune
+      if (channelMax > 0 && channel > channelMax) return this.violate(530, `channel ${channel} is too high`)
+      this.channels.set(channel, 'open')
+      return this.method(channel, 'channel.open-ok')
+    }
+    if (state === 'refused' && name === 'channel.close-ok') {
+      this.channels.delete(channel)
+      return
+    }
+    if (state === undefined || this.heldCloses.includes(channel))
+      return this.violate(504, `expected 'channel.open' on channel ${channel}, got ${name}`)
+    if (name === 'channel.close') this.onChannelClose(channel)
+  }
+
+  private onChannelClose(channel: number): void {
+    if (this.broker.holdsCloseOk) this.heldCloses.push(channel)
+    else this.closeOk(channel)
+  }
+
+  /** A channel that the broker has closed itself stays until its own Close is answered. */
+  private closeOk(channel: number): void {
+    if (this.channels.get(channel) === 'open') this.channels.delete(channel)
+    this.method(channel, 'channel.close-ok')
+  }
+
+  private violate(code: number, text: string): void {
+    this.violations.push(text)
+    this.close({ code, text })
+  }
+}
+
+/** The frames of a Basic.Deliver. */
+export function deliveryFrames(channel: number, delivery: FakeDelivery): Buffer {
+  const { consumerTag = 'ctag', deliveryTag = 1, exchange = '', routingKey = '' } = delivery
+  const body = Buffer.from(delivery.body as string)
+  const frames = [
+    method(channel, 'basic.deliver', { consumerTag, deliveryTag, exchange, routingKey }),
+    headerFrame(channel, body.length),
+  ]
+  let at = 0
+  for (const size of delivery.frameSizes ?? (body.length > 0 ? [body.length] : []))
+    frames.push(bodyFrame(channel, body.subarray(at, (at += size))))
+  return Buffer.concat(frames)
+}
+
+function readPlain(response: Buffer): [user: string, password: string] {
+  const [, user, password] = response.toString().split('\0')
+  return [user, password]
+}
+
+/** LOGIN and PASSWORD, in this order and as long strings: `name, 'S', size(4), value` twice. */
+function readAmqplain(response: Buffer): [user: string, password: string] {
+  const values: string[] = []
+  for (let at = 0; at < response.length;) {
+    at += 1 + response[at] + 1
+    const size = response.readUInt32BE(at)
+    values.push(response.subarray(at + 4, at + 4 + size).toString())
+    at += 4 + size
+  }
+  return [values[0], values[1]]
+}

@@ -1,0 +1,150 @@
+/** Warren with everything around it faked: clients, broker, time, logs. */
+import 'reflect-metadata'
+import { expect } from 'chai'
+import { identifiers } from '../../src/application/identifiers.js'
+import type { Endpoint } from '../../src/application/ports/dialer.js'
+import type { Proxy } from '../../src/application/proxy.js'
+import type { Settings } from '../../src/application/settings.js'
+import { createContainer } from '../../src/composition/container.js'
+import { FakeBroker, type BrokerConnection } from './fake-broker.js'
+import { settle } from './fake-byte-stream.js'
+import { FakeClient, type FakeLogin } from './fake-client.js'
+import { FakeClock } from './fake-clock.js'
+import { FakeDialer } from './fake-dialer.js'
+import { FakeListener } from './fake-listener.js'
+import { RecordingLogger, type RecordedLine } from './recording-logger.js'
+
+const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
+
+/** The product page's defaults. */
+const SETTINGS: Settings = {
+  listen: { address: '0.0.0.0', port: 5673 },
+  upstream: { endpoint: ENDPOINT, connectTimeout: 10, heartbeat: 0 },
+  pool: { maxChannels: 65_535, idleTimeout: 5, cleanupInterval: 30 },
+  client: {
+    handshakeTimeout: 10,
+    maxBufferBytes: 4 * 1024 * 1024,
+    maxMessageBytes: 1024 * 1024,
+    channelMax: 0,
+    frameMax: 0,
+    heartbeat: 0,
+  },
+  shutdown: { grace: 15, timeout: 30 },
+  log: { level: 'debug', format: 'json' },
+}
+
+export interface WorldOptions {
+  /** What differs from the defaults. */
+  settings?: { [Section in keyof Settings]?: Partial<Settings[Section]> }
+  /** The broker before Warren starts. */
+  broker?: (broker: FakeBroker) => void
+  /** What the random numbers are; by default 0.5, at which a backoff has no jitter. */
+  random?: () => number
+}
+
+/** How far {@link World.advance} moves the clock before everybody gets to react. */
+const STEP_MS = 50
+
+export class World {
+  static readonly defaults = SETTINGS
+  readonly clock = new FakeClock()
+  readonly logger = new RecordingLogger()
+  readonly dialer = new FakeDialer(this.clock)
+  readonly listener = new FakeListener()
+  readonly broker = new FakeBroker()
+  readonly endpoint = ENDPOINT
+  readonly settings: Settings
+  readonly proxy: Proxy
+
+  private constructor({ settings = {}, random = () => 0.5 }: WorldOptions) {
+    const sections = Object.entries(SETTINGS).map(([name, section]) => [
+      name,
+      { ...section, ...settings[name as keyof Settings] } as unknown,
+    ])
+    this.settings = Object.fromEntries(sections) as Settings
+    const product = { name: 'Warren', version: '0.0.0', platform: 'tests', host: 'burrow' }
+    const container = createContainer({ settings: this.settings, logger: this.logger, product })
+    container.rebind(identifiers.Clock).toConstantValue(this.clock)
+    container.rebind(identifiers.Dialer).toConstantValue(this.dialer)
+    container.rebind(identifiers.Listener).toConstantValue(this.listener)
+    container.rebind(identifiers.Random).toConstantValue(random)
+    this.proxy = container.get<Proxy>(identifiers.Proxy)
+    this.brokerUp()
+  }
+
+  /** Everything in place, and Warren accepting clients. */
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = new World(options)
+    options.broker?.(world.broker)
+    const started = world.proxy.start()
+    await settle()
+    // A broker that isn't there holds the start up for a while.
+    while (!world.listener.isListening) await world.advance(1000)
+    await started
+    return world
+  }
+
+  // ---- clients ---------------------------------------------------------------------------------------------------
+
+  /** Somebody who has connected, and said nothing yet. */
+  dial(): FakeClient {
+    return new FakeClient(this.listener.connect())
+  }
+
+  /** A client that is in. */
+  connect(login: FakeLogin = {}): Promise<FakeClient> {
+    return this.dial().connect(login)
+  }
+
+  /** A client that is in, with channels 1 to `channels` open. */
+  async connectWithChannels(channels: number, login: FakeLogin = {}): Promise<FakeClient> {
+    const client = await this.connect(login)
+    await client.openChannels(...Array.from({ length: channels }, (_, at) => at + 1))
+    return client
+  }
+
+  // ---- the broker ------------------------------------------------------------------------------------------------
+
+  /** The upstream connection that was opened last. */
+  get upstream(): BrokerConnection {
+    const upstream = this.broker.opened.at(-1)
+    if (upstream === undefined) throw new Error('no upstream connection was opened')
+    return upstream
+  }
+
+  brokerUp(): void {
+    this.dialer.listen(this.endpoint, (peer) => this.broker.accept(peer))
+  }
+
+  /** New connections are refused; those that are there live on. */
+  brokerDown(): void {
+    this.dialer.refuse(this.endpoint)
+  }
+
+  // ---- time and logs ---------------------------------------------------------------------------------------------
+
+  /** Lets time pass, and everybody react to it. */
+  async advance(milliseconds: number): Promise<void> {
+    await settle()
+    for (let left = milliseconds; left > 0; left -= STEP_MS) {
+      this.clock.advance(Math.min(left, STEP_MS))
+      await settle()
+    }
+  }
+
+  /**
+   * For `afterEach`: what must be true in every test that passed. Warren did nothing wrong in the broker's eyes, and
+   * noticed no bug of its own.
+   */
+  expectNoComplaints({ currentTest }: Mocha.Context): void {
+    if (currentTest?.state !== 'passed') return
+    const bugs = this.logger.lines.filter(({ level }) => level === 'error')
+    const texts = bugs.map(({ message, fields }) => `${message}: ${(fields.error as Error)?.stack}`)
+    expect([...this.broker.violations, ...texts]).to.deep.equal([])
+  }
+
+  /** Log lines with this message. */
+  lines(message: string): RecordedLine[] {
+    return this.logger.lines.filter((line) => line.message === message)
+  }
+}
