@@ -28,6 +28,8 @@ export interface BindingOwner {
   onCloseOk(): boolean
   /** The broker has processed all that was sent, and the upstream channel is kept for others: the binding is over. */
   onSettled(): void
+  /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
+  onQueueAnswer(frame: Frame): boolean
   /** The broker cancelled a consumer. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
 }

@@ -16,6 +16,7 @@ import {
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
+import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
 import { channelCloseOkFrame } from './common-frames.js'
@@ -28,6 +29,8 @@ export interface ClientChannelHost {
   readonly guardLimits: GuardLimits
   /** Whether the client wants to hear of cancelled consumers. */
   readonly wantsConsumerCancel: boolean
+  /** Watches the client's queues on `upstream` for one channel. */
+  queuesOn(upstream: UpstreamConnection): ChannelQueues
   /** An upstream channel; undefined when it will take a while, and then reading stops before the current frame. */
   bind(channel: ClientChannel): ChannelBinding | undefined
   /** The channel's number is free again. */
@@ -52,6 +55,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** The client sent Connection.Close: nothing more is expected of it. */
   #isLeaving = false
   #binding: ChannelBinding | undefined
+  /** Knows of exclusive queues, once the channel has named a queue. */
+  #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
   heldMessage: SliceList | undefined = undefined
@@ -114,6 +119,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   onBrokerClose(): void {
     this.#host.assembler.discard(this)
+    this.#queues?.onBrokerClose()
     const isAnswerDue = this.#binding?.end !== undefined
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
@@ -137,6 +143,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return isAskedFor
   }
 
+  onQueueAnswer(frame: Frame): boolean {
+    if (this.#queues === undefined) return true
+    return frame.methodId === id.QUEUE_DECLARE_OK
+      ? this.#queues.onDeclareOk(frame)
+      : this.#queues.onDeleteOk(frame)
+  }
+
   onBrokerCancel(consumerTag: string): boolean {
     this.#guard.forgetConsumer(consumerTag)
     return this.#host.wantsConsumerCancel
@@ -152,6 +165,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return false
     }
     this.#verdict = NO_VERDICT
+    if (ChannelQueues.concerns(methodId)) {
+      this.#queues ??= this.#host.queuesOn(this.#binding.upstream)
+      const refusal = this.#queues.judge(frame)
+      if (refusal !== undefined) {
+        this.#refuse(refusal)
+        return true
+      }
+    }
     frame.rewriteChannel(this.#binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)

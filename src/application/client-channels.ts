@@ -7,6 +7,7 @@ import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../domain/amqp/reply-codes.js'
 import type { GuardLimits } from '../domain/channel/channel-guard.js'
 import { PublishAssembler } from '../domain/publish/publish-assembler.js'
+import { ChannelQueues } from './channel-queues.js'
 import type { ChannelBinding } from './channel-binding.js'
 import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
@@ -107,7 +108,10 @@ export class ClientChannels implements ClientChannelHost {
     }
     this.#channels.length = 0
     this.#count = 0
-    for (const upstream of [this.#agreement.home, ...this.#others]) upstream.forgetWaiter(this.#host)
+    for (const upstream of [this.#agreement.home, ...this.#others]) {
+      upstream.forgetWaiter(this.#host)
+      upstream.deleteQueuesOf(this)
+    }
     this.#others.clear()
     this.#agreement.home.detach()
   }
@@ -117,6 +121,10 @@ export class ClientChannels implements ClientChannelHost {
     const binding = pool.bind(this.#host, home, channel)
     if (binding !== undefined && binding.upstream !== home) this.#others.add(binding.upstream)
     return binding
+  }
+
+  queuesOn(upstream: UpstreamConnection): ChannelQueues {
+    return new ChannelQueues(upstream.exclusiveQueues, this, this.#agreement.virtualHost)
   }
 
   onChannelClosed(channel: ClientChannel): void {

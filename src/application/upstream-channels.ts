@@ -5,6 +5,7 @@ import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
+import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import { type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
 import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from './common-frames.js'
 import type { UpstreamConnection } from './upstream-connection.js'
@@ -23,6 +24,10 @@ export class UpstreamChannels {
   readonly #upstream: UpstreamConnection
   readonly #host: UpstreamChannelsHost
   readonly #table: ChannelTable<ChannelBinding>
+  /** Which client owns which exclusive queue of this connection. */
+  readonly exclusiveQueues = new ExclusiveQueues<object>()
+  /** Queues to be deleted once there is a channel to do it on. */
+  readonly #owedDeletions: Claim[] = []
   /** The fewest spare channels since the last trim: so many weren't needed. */
   #leastSpare = 0
   /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
@@ -80,6 +85,12 @@ export class UpstreamChannels {
     this.end(binding)
     if (binding.end === 'settling') this.#table.startSettling(binding)
     else this.#table.startClosing(binding)
+  }
+
+  /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
+  deleteQueuesOf(client: object): void {
+    this.#owedDeletions.push(...this.exclusiveQueues.takeAll(client))
+    this.#deleteOwed()
   }
 
   /** Closes the spare channels that weren't needed since the last call. */
@@ -144,6 +155,9 @@ export class UpstreamChannels {
         return this.#onCloseOk(binding)
       case id.CHANNEL_FLOW_OK:
         return this.#onFlowOk(binding)
+      case id.QUEUE_DECLARE_OK:
+      case id.QUEUE_DELETE_OK:
+        return binding.owner.onQueueAnswer(frame)
       case id.BASIC_CANCEL: {
         const args = readArguments(method.BasicCancel, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
         return binding.owner.onBrokerCancel(args.consumerTag)
@@ -206,13 +220,54 @@ export class UpstreamChannels {
 
   #free(upstreamChannel: number): void {
     const hadRoom = this.#table.hasRoom
-    if (this.#table.finishClosing(upstreamChannel)) this.#host.onChannelsChanged(hadRoom)
+    if (this.#table.finishClosing(upstreamChannel)) this.#onRoom(hadRoom)
   }
 
   #keep(upstreamChannel: number): void {
     const hadRoom = this.#table.hasRoom
-    if (this.#table.finishSettling(upstreamChannel)) this.#host.onChannelsChanged(hadRoom)
+    if (this.#table.finishSettling(upstreamChannel)) this.#onRoom(hadRoom)
   }
+
+  #onRoom(hadRoom: boolean): void {
+    this.#deleteOwed()
+    this.#host.onChannelsChanged(hadRoom)
+  }
+
+  /** Each on a channel of its own, since one that can't be deleted takes its channel with it. */
+  #deleteOwed(): void {
+    while (this.#owedDeletions.length > 0 && this.#table.hasRoom) {
+      const { queue, declaration } = this.#owedDeletions.shift()!
+      const binding = this.bind(NOBODY)!
+      const channel = binding.upstreamChannel
+      if (declaration !== undefined) this.#host.send(onChannel(declaration, channel))
+      this.#host.send(
+        methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
+      )
+      this.release(binding)
+    }
+  }
+}
+
+/** Owns a channel that Warren uses for itself, and wants to hear nothing. */
+const NOBODY: BindingOwner = {
+  clientChannel: 0,
+  isSafe: false,
+  receiver: { frameMax: Infinity, receive: ignore, receiveParts: ignore, receiveOversized: ignore },
+  onBrokerClose: ignore,
+  onCloseOk: () => false,
+  onSettled: ignore,
+  onQueueAnswer: () => false,
+  onBrokerCancel: () => false,
+}
+
+function ignore(): void {}
+
+/** A frame that was kept, for another channel. */
+function onChannel(frame: Uint8Array, channel: number): Uint8Array {
+  const copy = frame.slice()
+  copy[1] = channel >>> 8
+  copy[2] = channel & 0xff
+  return copy
 }
 
 function closeFrame(channel: number): Uint8Array {

@@ -6,6 +6,7 @@ import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../domain/amqp/reply-codes.js'
+import type { ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
@@ -241,6 +242,16 @@ export class UpstreamConnection
   /** Takes a channel back from an owner who is gone, see {@link UpstreamChannels.release}. */
   release(binding: ChannelBinding): void {
     if (this.#phase === 'open') this.#channels?.release(binding)
+  }
+
+  /** Which client owns which exclusive queue. Only of a connection that was opened. */
+  get exclusiveQueues(): ExclusiveQueues<object> {
+    return this.#channels!.exclusiveQueues
+  }
+
+  /** Deletes the exclusive queues of a client that is gone. */
+  deleteQueuesOf(client: object): void {
+    if (this.#phase === 'open') this.#channels?.deleteQueuesOf(client)
   }
 
   /** Closes channels that are kept for nobody. */
