@@ -30,7 +30,11 @@ export interface BindingOwner {
   onSettled(): void
   /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
   onQueueAnswer(frame: Frame): boolean
-  /** The broker cancelled a consumer. Returns whether the client is to be told. */
+  /** The broker confirmed a consumer. */
+  onConsumeOk(consumerTag: string): void
+  /** The broker confirmed that a consumer is cancelled. */
+  onCancelOk(consumerTag: string): void
+  /** The broker cancelled a consumer by itself. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
 }
 

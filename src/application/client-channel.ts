@@ -150,6 +150,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       : this.#queues.onDeleteOk(frame)
   }
 
+  onConsumeOk(consumerTag: string): void {
+    this.#guard.rememberConsumer(consumerTag)
+  }
+
+  onCancelOk(consumerTag: string): void {
+    this.#guard.forgetConsumer(consumerTag)
+  }
+
   onBrokerCancel(consumerTag: string): boolean {
     this.#guard.forgetConsumer(consumerTag)
     return this.#host.wantsConsumerCancel

@@ -1,7 +1,8 @@
 /** The channels of one upstream connection: who owns which, and the way of the broker's frames to their owners. */
+import { ByteReader } from '../domain/amqp/byte-reader.js'
 import { FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.js'
 import * as id from '../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
@@ -158,10 +159,14 @@ export class UpstreamChannels {
       case id.QUEUE_DECLARE_OK:
       case id.QUEUE_DELETE_OK:
         return binding.owner.onQueueAnswer(frame)
-      case id.BASIC_CANCEL: {
-        const args = readArguments(method.BasicCancel, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-        return binding.owner.onBrokerCancel(args.consumerTag)
-      }
+      case id.BASIC_CONSUME_OK:
+        binding.owner.onConsumeOk(consumerTagOf(frame))
+        return true
+      case id.BASIC_CANCEL_OK:
+        binding.owner.onCancelOk(consumerTagOf(frame))
+        return true
+      case id.BASIC_CANCEL:
+        return binding.owner.onBrokerCancel(consumerTagOf(frame))
       default:
         return true
     }
@@ -257,6 +262,8 @@ const NOBODY: BindingOwner = {
   onCloseOk: () => false,
   onSettled: ignore,
   onQueueAnswer: () => false,
+  onConsumeOk: ignore,
+  onCancelOk: ignore,
   onBrokerCancel: () => false,
 }
 
@@ -268,6 +275,11 @@ function onChannel(frame: Uint8Array, channel: number): Uint8Array {
   copy[1] = channel >>> 8
   copy[2] = channel & 0xff
   return copy
+}
+
+/** The consumer tag of a method that begins with it. */
+function consumerTagOf(frame: Frame): string {
+  return new ByteReader(frame.bytes, frame.payloadStart + 4, frame.payloadEnd).shortString()
 }
 
 function closeFrame(channel: number): Uint8Array {

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess, runToExit } from '../support/warren-process.js'
@@ -60,18 +61,11 @@ describe('the program', function () {
       await client.openChannel(1)
       await client.declareQueue(1)
       warren.signal(signal)
-      const refused = await new Promise<string>((resolve) => {
-        const attempt = async (): Promise<void> => {
-          try {
-            ;(await WireClient.dial(warren.port)).reset()
-            setTimeout(() => void attempt(), 20)
-          } catch (error) {
-            resolve((error as NodeJS.ErrnoException).code ?? '')
-          }
-        }
-        void attempt()
+      await eventually(async () => {
+        const late = await WireClient.dial(warren.port).catch((error: NodeJS.ErrnoException) => error)
+        if (late instanceof WireClient) late.reset()
+        expect(late).to.be.instanceOf(Error).with.property('code', 'ECONNREFUSED')
       })
-      expect(refused).to.equal('ECONNREFUSED')
       await client.declareQueue(1)
       await client.close()
       expect((await warren.exited).code).to.equal(0)
@@ -89,7 +83,7 @@ describe('the program', function () {
     await client.closed
     expect((await warren.exited).code).to.equal(0)
     expect(warren.lines('shut down')[0]).to.include({ closedClients: 1, cutOff: 0 })
-    expect(await broker.connections()).to.have.length(0)
+    await eventually(async () => expect(await broker.connections()).to.have.length(0))
   })
 
   it('ends with 1 when a client had to be cut off', async () => {
