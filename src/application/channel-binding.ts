@@ -20,21 +20,34 @@ export interface BindingOwner {
   /** The channel's number on the client's side. */
   readonly clientChannel: number
   readonly receiver: ClientReceiver
-  /** The broker closed the channel and has been answered; the binding is over. The frame goes on to the client. */
+  /** Whether nothing but publishes was sent, so that the upstream channel may be handed on. */
+  readonly isSafe: boolean
+  /** The broker closed the channel and has been answered. The frame goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
   onBrokerClose(): void
-  /** The broker answered the client's Channel.Close; the binding is over. The frame goes on to the client. */
-  onCloseOk(): void
-  /** The broker cancelled a consumer. Returns whether the client is to be told. */
+  /** The broker answered the Channel.Close that was sent: the binding is over. Returns whether the client is to see the answer. */
+  onCloseOk(): boolean
+  /** The broker has processed all that was sent, and the upstream channel is kept for others: the binding is over. */
+  onSettled(): void
+  /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
+  onQueueAnswer(frame: Frame): boolean
+  /** The broker confirmed a consumer. */
+  onConsumeOk(consumerTag: string): void
+  /** The broker confirmed that a consumer is cancelled. */
+  onCancelOk(consumerTag: string): void
+  /** The broker cancelled a consumer by itself. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
 }
+
+/** How the end of a binding was asked for: by Channel.Close, or by a barrier behind which the channel is kept. */
+export type BindingEnd = 'closing' | 'settling'
 
 /** One upstream channel in the hands of one client channel. */
 export class ChannelBinding implements TableEntry {
   readonly upstream: UpstreamConnection
   readonly upstreamChannel: number
   readonly owner: BindingOwner
-  /** The client's own Channel.Close has been passed on: the broker's Close-Ok is still to come. */
-  closeSent = false
+  /** What was sent to end the binding; the broker's answer is still to come. */
+  end: BindingEnd | undefined = undefined
 
   constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
     this.upstream = upstream

@@ -16,6 +16,7 @@ import {
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
+import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
 import { channelCloseOkFrame } from './common-frames.js'
@@ -28,6 +29,8 @@ export interface ClientChannelHost {
   readonly guardLimits: GuardLimits
   /** Whether the client wants to hear of cancelled consumers. */
   readonly wantsConsumerCancel: boolean
+  /** Watches the client's queues on `upstream` for one channel. */
+  queuesOn(upstream: UpstreamConnection): ChannelQueues
   /** An upstream channel; undefined when it will take a while, and then reading stops before the current frame. */
   bind(channel: ClientChannel): ChannelBinding | undefined
   /** The channel's number is free again. */
@@ -37,7 +40,7 @@ export interface ClientChannelHost {
 }
 
 /**
- * `open`: in use. `closing`: the client sent Channel.Close, the broker's Close-Ok is to come.
+ * `open`: in use. `closing`: the client sent Channel.Close, the broker's answer is to come.
  * `refused`: the client was sent Channel.Close, its Close-Ok is to come. `crossing`: both.
  */
 type State = 'open' | 'closing' | 'refused' | 'crossing'
@@ -49,7 +52,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
   #state: State = 'open'
+  /** The client sent Connection.Close: nothing more is expected of it. */
+  #isLeaving = false
   #binding: ChannelBinding | undefined
+  /** Knows of exclusive queues, once the channel has named a queue. */
+  #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
   heldMessage: SliceList | undefined = undefined
@@ -98,20 +105,57 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return binding
   }
 
-  onBrokerClose(): void {
+  /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
+  leave(): void {
     this.#host.assembler.discard(this)
-    if (this.#state === 'closing') {
-      this.#state = 'crossing'
-    } else {
-      this.#state = 'refused'
-      this.#binding = undefined
-    }
+    this.#isLeaving = true
+    if (this.#binding === undefined) return this.#host.onChannelClosed(this)
+    this.#binding.upstream.endBinding(this.#binding)
   }
 
-  onCloseOk(): void {
+  get isSafe(): boolean {
+    return this.#guard.isSafe
+  }
+
+  onBrokerClose(): void {
+    this.#host.assembler.discard(this)
+    this.#queues?.onBrokerClose()
+    const isAnswerDue = this.#binding?.end !== undefined
+    if (this.#state === 'open') this.#state = 'refused'
+    else if (this.#state === 'closing') this.#state = 'crossing'
+    if (!isAnswerDue) this.#binding = undefined
+  }
+
+  onCloseOk(): boolean {
+    return this.#onEnded()
+  }
+
+  onSettled(): void {
+    if (this.#onEnded()) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+  }
+
+  /** The broker has answered; returns whether the client waits for a Close-Ok. */
+  #onEnded(): boolean {
+    const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
     this.#binding = undefined
-    if (this.#state === 'crossing') this.#state = 'refused'
+    if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
+    return isAskedFor
+  }
+
+  onQueueAnswer(frame: Frame): boolean {
+    if (this.#queues === undefined) return true
+    return frame.methodId === id.QUEUE_DECLARE_OK
+      ? this.#queues.onDeclareOk(frame)
+      : this.#queues.onDeleteOk(frame)
+  }
+
+  onConsumeOk(consumerTag: string): void {
+    this.#guard.rememberConsumer(consumerTag)
+  }
+
+  onCancelOk(consumerTag: string): void {
+    this.#guard.forgetConsumer(consumerTag)
   }
 
   onBrokerCancel(consumerTag: string): boolean {
@@ -121,28 +165,44 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
-    if (methodId === id.CHANNEL_CLOSE && this.#binding === undefined) return this.#closeUnbound()
+    if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
+      return this.#closeSafely()
     this.#binding ??= this.#host.bind(this)
     if (this.#binding === undefined) {
       this.#verdict = verdict
       return false
     }
     this.#verdict = NO_VERDICT
+    if (ChannelQueues.concerns(methodId)) {
+      this.#queues ??= this.#host.queuesOn(this.#binding.upstream)
+      const refusal = this.#queues.judge(frame)
+      if (refusal !== undefined) {
+        this.#refuse(refusal)
+        return true
+      }
+    }
     frame.rewriteChannel(this.#binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
     if (methodId === id.CHANNEL_CLOSE) {
-      this.#binding.closeSent = true
+      this.#binding.end = 'closing'
       this.#state = 'closing'
     }
     return true
   }
 
-  /** The broker never saw the channel: there is nothing to close but the number. */
-  #closeUnbound(): boolean {
-    this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    this.#host.onChannelClosed(this)
+  /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
+  #closeSafely(): boolean {
+    this.#verdict = NO_VERDICT
+    if (this.#binding === undefined) {
+      this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    } else {
+      this.#state = 'closing'
+      this.#host.assembler.endOfChunk()
+      this.#binding.upstream.endBinding(this.#binding)
+    }
     return true
   }
 
@@ -169,7 +229,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const binding = this.abandon()
     // What came before in this chunk goes first: after Close it would be an error for the whole connection.
     this.#host.assembler.endOfChunk()
-    binding?.upstream.closeChannel(binding)
+    binding?.upstream.release(binding)
     this.#state = 'refused'
     this.#host.output.send(
       methodFrame(method.ChannelClose, this.clientChannel, {

@@ -7,12 +7,12 @@ import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../domain/amqp/reply-codes.js'
 import type { GuardLimits } from '../domain/channel/channel-guard.js'
 import { PublishAssembler } from '../domain/publish/publish-assembler.js'
+import { ChannelQueues } from './channel-queues.js'
 import type { ChannelBinding } from './channel-binding.js'
 import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
-import type { WhenClosed } from './upstream-channels.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
 
@@ -34,6 +34,7 @@ export class ClientChannels implements ClientChannelHost {
   /** Upstream connections besides the home one that have carried a channel of this client. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
+  #whenEnded: (() => void) | undefined
 
   constructor(
     host: ClientChannelsHost,
@@ -87,29 +88,32 @@ export class ClientChannels implements ClientChannelHost {
   }
 
   /**
-   * Gives all channels back; unfinished messages are forgotten. `whenClosed` is called once the broker has closed
-   * them all, and so has processed everything that the client sent; or with an error, when that will never be known.
+   * The client says goodbye: every channel is ended in order, while what the broker still has for it goes on to the client.
+   * `whenEnded` is called once the broker has processed everything that the client sent.
    */
-  releaseAll(whenClosed?: WhenClosed): void {
+  leave(whenEnded: () => void): void {
     this.assembler.endOfChunk()
-    let open = 1
-    let failure: AmqpError | undefined
-    const closed: WhenClosed = (error) => {
-      failure ??= error
-      if (--open === 0) whenClosed?.(failure)
-    }
+    this.#whenEnded = whenEnded
+    this.#count++
+    for (const channel of this.#channels) channel?.leave()
+    this.#countDown()
+  }
+
+  /** The client is gone: gives all channels back; unfinished messages are forgotten. */
+  release(): void {
+    this.assembler.endOfChunk()
     for (const channel of this.#channels) {
       const binding = channel?.abandon()
-      if (binding === undefined) continue
-      open++
-      binding.upstream.closeChannel(binding, closed)
+      binding?.upstream.release(binding)
     }
     this.#channels.length = 0
     this.#count = 0
-    for (const upstream of [this.#agreement.home, ...this.#others]) upstream.forgetWaiter(this.#host)
+    for (const upstream of [this.#agreement.home, ...this.#others]) {
+      upstream.forgetWaiter(this.#host)
+      upstream.deleteQueuesOf(this)
+    }
     this.#others.clear()
     this.#agreement.home.detach()
-    closed()
   }
 
   bind(channel: ClientChannel): ChannelBinding | undefined {
@@ -119,10 +123,18 @@ export class ClientChannels implements ClientChannelHost {
     return binding
   }
 
+  queuesOn(upstream: UpstreamConnection): ChannelQueues {
+    return new ChannelQueues(upstream.exclusiveQueues, this, this.#agreement.virtualHost)
+  }
+
   onChannelClosed(channel: ClientChannel): void {
     this.#channels[channel.clientChannel] = undefined
-    this.#count--
+    this.#countDown()
     this.#host.resumeReading()
+  }
+
+  #countDown(): void {
+    if (--this.#count === 0) this.#whenEnded?.()
   }
 
   refuse(error: AmqpError): void {

@@ -40,7 +40,6 @@ import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { LogFields, Logger } from './ports/logger.js'
 import type { Settings } from './settings.js'
-import type { WhenClosed } from './upstream-channels.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import { type UpstreamRefused, type UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 
@@ -260,17 +259,18 @@ export class ClientSession
     else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#stream.end()
   }
 
-  /** Close-Ok promises that everything sent before was processed: the broker's answers to the channels' closes say so. */
+  /** Close-Ok promises that everything sent before was processed: the broker's answers for each channel say so. */
   #onGoodbye(): void {
     this.#phase = 'leaving'
     this.#endReason = 'Connection.Close'
-    this.#release((error) => {
-      if (error !== undefined) return this.refuse(error)
+    const sayGoodbye = (): void => {
+      this.#release()
       this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
       this.#stream.end()
       // A client that doesn't read its Close-Ok mustn't keep the socket.
       this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
-    })
+    }
+    this.#channels!.leave(sayGoodbye)
   }
 
   // ---- handshake -------------------------------------------------------------------------------------------------
@@ -388,15 +388,13 @@ export class ClientSession
     this.#end()
   }
 
-  /** Gives back what the client has upstream; `whenClosed` is called once the broker has closed its channels. */
-  #release(whenClosed?: WhenClosed): void {
+  /** Gives back what the client has upstream. Can be called twice. */
+  #release(): void {
     this.#timer?.cancel()
     this.#handshake.end()
     this.#output.stopUpstream()
-    const channels = this.#channels
+    this.#channels?.release()
     this.#channels = undefined
-    if (channels === undefined) whenClosed?.()
-    else channels.releaseAll(whenClosed)
     this.#agreement?.pool.leave(this)
   }
 

@@ -14,3 +14,13 @@ export function channelOpenOkFrame(channel: number): Uint8Array {
 export function channelCloseOkFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 20, 0, 41, FRAME_END)
 }
+
+/** Channel.Flow active=true for `channel`: RabbitMQ answers it and changes nothing, so that it serves as a barrier. */
+export function channelFlowFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 20, 1, FRAME_END)
+}
+
+/** Channel.Open for `channel`. */
+export function channelOpenFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 10, 0, FRAME_END)
+}

@@ -1,12 +1,14 @@
 /** The channels of one upstream connection: who owns which, and the way of the broker's frames to their owners. */
+import { ByteReader } from '../domain/amqp/byte-reader.js'
 import { FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.js'
 import * as id from '../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import { type AmqpError, REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
+import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
+import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import { type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
-import { channelCloseOkFrame } from './common-frames.js'
+import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from './common-frames.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** The connection whose channels they are. */
@@ -16,9 +18,6 @@ export interface UpstreamChannelsHost {
   onChannelsChanged(hadRoom: boolean): void
 }
 
-/** Hears that the broker has closed a channel, or why that will never be known. */
-export type WhenClosed = (error?: AmqpError) => void
-
 const NOTHING = new Uint8Array(0)
 
 /** Hands each frame to the owner of the channel that it carries; neighbouring frames for one client go in one piece. */
@@ -26,8 +25,12 @@ export class UpstreamChannels {
   readonly #upstream: UpstreamConnection
   readonly #host: UpstreamChannelsHost
   readonly #table: ChannelTable<ChannelBinding>
-  /** Who waits for the Close-Ok of a channel that its owner has left, by channel number. */
-  readonly #closeWaiters = new Map<number, WhenClosed>()
+  /** Which client owns which exclusive queue of this connection. */
+  readonly exclusiveQueues = new ExclusiveQueues<object>()
+  /** Queues to be deleted once there is a channel to do it on. */
+  readonly #owedDeletions: Claim[] = []
+  /** The fewest spare channels since the last trim: so many weren't needed. */
+  #leastSpare = 0
   /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
   #runReceiver: ClientReceiver | undefined
   #runBytes: Uint8Array = NOTHING
@@ -46,56 +49,68 @@ export class UpstreamChannels {
     return this.#table.bound
   }
 
-  /** Channels that wait for the broker's Close-Ok. */
-  get closing(): number {
-    return this.#table.closing
+  /** Whether a channel is in use, or waits for the broker's answer to its end. */
+  get inUse(): boolean {
+    return this.#table.bound + this.#table.unsettled > 0
   }
 
   get hasRoom(): boolean {
     return this.#table.hasRoom
   }
 
-  /** Opens a channel for `owner`; it can be used at once. Undefined when there is no room. */
-  open(owner: BindingOwner): ChannelBinding | undefined {
-    const binding = this.#table.bind((number) => new ChannelBinding(this.#upstream, number, owner))
+  /** A channel for `owner`, one that is kept open if there is one; it can be used at once. Undefined when there is no room. */
+  bind(owner: BindingOwner): ChannelBinding | undefined {
+    const binding = this.#table.bind((number, isOpen) => {
+      if (!isOpen) this.#host.send(channelOpenFrame(number))
+      return new ChannelBinding(this.#upstream, number, owner)
+    })
     if (binding === undefined) return undefined
-    this.#host.send(methodFrame(method.ChannelOpen, binding.upstreamChannel, {}))
+    this.#leastSpare = Math.min(this.#leastSpare, this.#table.spare)
     this.#host.onChannelsChanged(true)
     return binding
   }
 
   /**
-   * Takes a channel back from an owner who leaves: it's closed at the broker, which requeues what wasn't acknowledged.
-   * `whenClosed` is called once the broker has said so, and so has processed all that was sent on the channel before;
-   * or with an error when the connection was lost first.
+   * Asks for the end of a binding whose owner stays to hear of it. A safe channel gets a barrier and is kept, any other
+   * is closed at the broker, which requeues what wasn't acknowledged. Either answer says that all that was sent before has been processed.
    */
-  close(binding: ChannelBinding, whenClosed?: WhenClosed): void {
-    if (!this.#table.startClosing(binding)) return whenClosed?.()
-    if (whenClosed !== undefined) this.#closeWaiters.set(binding.upstreamChannel, whenClosed)
-    if (binding.closeSent) return
-    this.#host.send(
-      methodFrame(method.ChannelClose, binding.upstreamChannel, {
-        replyCode: REPLY_SUCCESS,
-        replyText: 'Goodbye',
-        classId: 0,
-        methodId: 0,
-      }),
-    )
+  end(binding: ChannelBinding): void {
+    if (binding.end !== undefined) return
+    const { owner, upstreamChannel } = binding
+    binding.end = owner.isSafe ? 'settling' : 'closing'
+    this.#host.send(owner.isSafe ? channelFlowFrame(upstreamChannel) : closeFrame(upstreamChannel))
   }
 
-  /** The connection is gone: nobody needs to wait any longer. */
-  abandon(error: AmqpError): void {
-    const waiters = [...this.#closeWaiters.values()]
-    this.#closeWaiters.clear()
-    for (const waiter of waiters) waiter(error)
+  /** Takes a channel back from an owner who is gone: as {@link end}, but nobody hears of it. */
+  release(binding: ChannelBinding): void {
+    this.end(binding)
+    if (binding.end === 'settling') this.#table.startSettling(binding)
+    else this.#table.startClosing(binding)
+  }
+
+  /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
+  deleteQueuesOf(client: object): void {
+    this.#owedDeletions.push(...this.exclusiveQueues.takeAll(client))
+    this.#deleteOwed()
+  }
+
+  /** Closes the spare channels that weren't needed since the last call. */
+  trim(): void {
+    for (let n = this.#leastSpare; n > 0; n--) {
+      const number = this.#table.retireSpare()
+      if (number !== 0) this.#host.send(closeFrame(number))
+    }
+    this.#leastSpare = this.#table.spare
   }
 
   /** A frame of the broker on any channel but 0. */
   onFrame(frame: Frame): void {
     const binding = this.#table.ownerOf(frame.channel)
-    if (binding === undefined) this.#onUnownedFrame(frame)
-    else if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame))
+    if (binding === undefined) {
+      this.#onUnownedFrame(frame)
+    } else if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame)) {
       this.#passOn(binding.owner, frame)
+    }
   }
 
   /** Sends what was gathered; the bytes that the frames lie in may change owner afterwards. */
@@ -135,52 +150,143 @@ export class UpstreamChannels {
       case id.CHANNEL_OPEN_OK:
         return false
       case id.CHANNEL_CLOSE:
-        this.#onBrokerClose(binding)
-        return true
+        this.#onBrokerClose(binding, frame)
+        return false
       case id.CHANNEL_CLOSE_OK:
         return this.#onCloseOk(binding)
-      case id.BASIC_CANCEL: {
-        const args = readArguments(method.BasicCancel, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-        return binding.owner.onBrokerCancel(args.consumerTag)
-      }
+      case id.CHANNEL_FLOW_OK:
+        return this.#onFlowOk(binding)
+      case id.QUEUE_DECLARE_OK:
+      case id.QUEUE_DELETE_OK:
+        return binding.owner.onQueueAnswer(frame)
+      case id.BASIC_CONSUME_OK:
+        binding.owner.onConsumeOk(consumerTagOf(frame))
+        return true
+      case id.BASIC_CANCEL_OK:
+        binding.owner.onCancelOk(consumerTagOf(frame))
+        return true
+      case id.BASIC_CANCEL:
+        return binding.owner.onBrokerCancel(consumerTagOf(frame))
       default:
         return true
     }
   }
 
-  /** The number is free once the broker has our Close-Ok, unless our own Close crossed with the broker's: then its answer is still due. */
-  #onBrokerClose(binding: ChannelBinding): void {
-    this.#host.send(channelCloseOkFrame(binding.upstreamChannel))
-    if (!binding.closeSent) {
+  /**
+   * The number is free once the broker has our Close-Ok, unless our own Close crossed with the broker's: then its answer
+   * is still due. A barrier that crossed is never answered: the broker's Close says as much as it would have.
+   */
+  #onBrokerClose(binding: ChannelBinding, frame: Frame): void {
+    const { owner, upstreamChannel, end } = binding
+    this.#host.send(channelCloseOkFrame(upstreamChannel))
+    if (end !== 'closing') {
       this.#table.startClosing(binding)
-      this.#free(binding.upstreamChannel)
+      this.#free(upstreamChannel)
     }
-    binding.owner.onBrokerClose()
+    owner.onBrokerClose()
+    this.#passOn(owner, frame)
+    if (end !== 'settling') return
+    this.endOfChunk()
+    owner.onSettled()
   }
 
   #onCloseOk(binding: ChannelBinding): boolean {
-    if (!binding.closeSent) return false
+    if (binding.end !== 'closing') return false
     this.#table.startClosing(binding)
     this.#free(binding.upstreamChannel)
-    binding.owner.onCloseOk()
-    return true
+    return binding.owner.onCloseOk()
   }
 
-  /** Frames for a channel whose owner has left: only its closing matters. */
+  /** The barrier has come back, unless the client asked for it itself. */
+  #onFlowOk(binding: ChannelBinding): boolean {
+    if (binding.end !== 'settling') return true
+    // What came before the barrier has to be with the client before it hears of the end.
+    this.endOfChunk()
+    this.#table.startSettling(binding)
+    this.#keep(binding.upstreamChannel)
+    binding.owner.onSettled()
+    return false
+  }
+
+  /** Frames for a channel that nobody owns: only its end matters. */
   #onUnownedFrame(frame: Frame): void {
-    if (frame.type !== FRAME_METHOD || !this.#table.isClosing(frame.channel)) return
-    if (frame.methodId === id.CHANNEL_CLOSE) this.#host.send(channelCloseOkFrame(frame.channel))
-    else if (frame.methodId === id.CHANNEL_CLOSE_OK) this.#free(frame.channel)
+    if (frame.type !== FRAME_METHOD) return
+    const { channel, methodId } = frame
+    if (methodId === id.CHANNEL_CLOSE_OK) {
+      this.#free(channel)
+    } else if (methodId === id.CHANNEL_FLOW_OK) {
+      this.#keep(channel)
+    } else if (methodId === id.CHANNEL_CLOSE) {
+      this.#host.send(channelCloseOkFrame(channel))
+      // While our own Close is on its way its answer is due as well.
+      if (!this.#table.isClosing(channel)) this.#free(channel)
+    }
   }
 
   #free(upstreamChannel: number): void {
     const hadRoom = this.#table.hasRoom
-    this.#table.finishClosing(upstreamChannel)
-    const waiter = this.#closeWaiters.get(upstreamChannel)
-    if (waiter !== undefined) {
-      this.#closeWaiters.delete(upstreamChannel)
-      waiter()
-    }
+    if (this.#table.finishClosing(upstreamChannel)) this.#onRoom(hadRoom)
+  }
+
+  #keep(upstreamChannel: number): void {
+    const hadRoom = this.#table.hasRoom
+    if (this.#table.finishSettling(upstreamChannel)) this.#onRoom(hadRoom)
+  }
+
+  #onRoom(hadRoom: boolean): void {
+    this.#deleteOwed()
     this.#host.onChannelsChanged(hadRoom)
   }
+
+  /** Each on a channel of its own, since one that can't be deleted takes its channel with it. */
+  #deleteOwed(): void {
+    while (this.#owedDeletions.length > 0 && this.#table.hasRoom) {
+      const { queue, declaration } = this.#owedDeletions.shift()!
+      const binding = this.bind(NOBODY)!
+      const channel = binding.upstreamChannel
+      if (declaration !== undefined) this.#host.send(onChannel(declaration, channel))
+      this.#host.send(
+        methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
+      )
+      this.release(binding)
+    }
+  }
+}
+
+/** Owns a channel that Warren uses for itself, and wants to hear nothing. */
+const NOBODY: BindingOwner = {
+  clientChannel: 0,
+  isSafe: false,
+  receiver: { frameMax: Infinity, receive: ignore, receiveParts: ignore, receiveOversized: ignore },
+  onBrokerClose: ignore,
+  onCloseOk: () => false,
+  onSettled: ignore,
+  onQueueAnswer: () => false,
+  onConsumeOk: ignore,
+  onCancelOk: ignore,
+  onBrokerCancel: () => false,
+}
+
+function ignore(): void {}
+
+/** A frame that was kept, for another channel. */
+function onChannel(frame: Uint8Array, channel: number): Uint8Array {
+  const copy = frame.slice()
+  copy[1] = channel >>> 8
+  copy[2] = channel & 0xff
+  return copy
+}
+
+/** The consumer tag of a method that begins with it. */
+function consumerTagOf(frame: Frame): string {
+  return new ByteReader(frame.bytes, frame.payloadStart + 4, frame.payloadEnd).shortString()
+}
+
+function closeFrame(channel: number): Uint8Array {
+  return methodFrame(method.ChannelClose, channel, {
+    replyCode: REPLY_SUCCESS,
+    replyText: 'Goodbye',
+    classId: 0,
+    methodId: 0,
+  })
 }

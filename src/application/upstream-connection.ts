@@ -6,6 +6,7 @@ import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../domain/amqp/reply-codes.js'
+import type { ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
@@ -14,7 +15,7 @@ import type { Beating, Heartbeats } from './heartbeats.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
-import { UpstreamChannels, type UpstreamChannelsHost, type WhenClosed } from './upstream-channels.js'
+import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
@@ -234,15 +235,34 @@ export class UpstreamConnection
     this.#updateUse()
   }
 
-  /** Opens a channel for `owner`; it can be used at once. Undefined when there is no room. */
-  openChannel(owner: BindingOwner): ChannelBinding | undefined {
-    return this.hasRoom ? this.#channels?.open(owner) : undefined
+  /** A channel for `owner`, see {@link UpstreamChannels.bind}. Undefined when there is no room. */
+  bind(owner: BindingOwner): ChannelBinding | undefined {
+    return this.hasRoom ? this.#channels?.bind(owner) : undefined
   }
 
-  /** Takes a channel back from an owner who leaves, see {@link UpstreamChannels.close}. */
-  closeChannel(binding: ChannelBinding, whenClosed?: WhenClosed): void {
-    if (this.#phase === 'open') this.#channels?.close(binding, whenClosed)
-    else whenClosed?.()
+  /** Asks for the end of a binding whose owner stays to hear of it, see {@link UpstreamChannels.end}. */
+  endBinding(binding: ChannelBinding): void {
+    if (this.#phase === 'open') this.#channels?.end(binding)
+  }
+
+  /** Takes a channel back from an owner who is gone, see {@link UpstreamChannels.release}. */
+  release(binding: ChannelBinding): void {
+    if (this.#phase === 'open') this.#channels?.release(binding)
+  }
+
+  /** Which client owns which exclusive queue. Only of a connection that was opened. */
+  get exclusiveQueues(): ExclusiveQueues<object> {
+    return this.#channels!.exclusiveQueues
+  }
+
+  /** Deletes the exclusive queues of a client that is gone. */
+  deleteQueuesOf(client: object): void {
+    if (this.#phase === 'open') this.#channels?.deleteQueuesOf(client)
+  }
+
+  /** Closes channels that are kept for nobody. */
+  trimChannels(): void {
+    if (this.#phase === 'open') this.#channels?.trim()
   }
 
   onChannelsChanged(hadRoom: boolean): void {
@@ -348,8 +368,7 @@ export class UpstreamConnection
   }
 
   #updateUse(): void {
-    const { bound = 0, closing = 0 } = this.#channels ?? {}
-    const unused = this.#attached === 0 && bound === 0 && closing === 0
+    const unused = this.#attached === 0 && this.#channels?.inUse !== true
     this.#unusedSince = unused ? (this.#unusedSince ?? this.#parts.clock.now()) : undefined
   }
 
@@ -404,7 +423,6 @@ export class UpstreamConnection
     this.#lostWith = error
     this.#channels?.endOfChunk()
     this.#shut('closed')
-    this.#channels?.abandon(error)
     this.#observer?.onUpstreamLost(this, error)
   }
 

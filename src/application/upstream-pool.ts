@@ -116,17 +116,20 @@ export class UpstreamPool implements UpstreamObserver {
    * all connections are full: then another is opened, and `client` hears of room or of the failure.
    */
   bind(client: PoolClient, home: UpstreamConnection, owner: BindingOwner): ChannelBinding | undefined {
-    const binding = this.#parts.policy.place(home, this.#upstreams)?.openChannel(owner)
+    const binding = this.#parts.policy.place(home, this.#upstreams)?.bind(owner)
     if (binding !== undefined) return binding
     this.#waiting.add(client)
     this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
   }
 
-  /** Closes upstream connections that have been unused for too long. */
+  /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
   sweep(now: number): void {
     for (const upstream of [...this.#upstreams]) {
-      if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) continue
+      if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
+        upstream.trimChannels()
+        continue
+      }
       this.#remove(upstream)
       this.#parts.logger.info('idle upstream connection closed', { ...this.fields, upstream: upstream.name })
       void upstream.close()

@@ -8,7 +8,7 @@ import { readLong } from './frame.js'
 export type FieldValue =
   | { readonly type: 'bool'; readonly value: boolean }
   | { readonly type: 'int8' | 'uint8' | 'int16' | 'uint16' | 'int32' | 'uint32'; readonly value: number }
-  | { readonly type: 'int64' | 'timestamp'; readonly value: bigint }
+  | { readonly type: 'int64' | 'uint64' | 'timestamp'; readonly value: bigint }
   | { readonly type: 'float' | 'double'; readonly value: number }
   | { readonly type: 'decimal'; readonly scale: number; readonly value: number }
   | { readonly type: 'string' | 'bytes'; readonly value: Uint8Array }
@@ -16,7 +16,7 @@ export type FieldValue =
   | { readonly type: 'table'; readonly value: FieldTable }
   | { readonly type: 'void' }
 
-/** Names and values in the order of the wire. RabbitMQ allows a name twice; the last one counts. */
+/** Names and values in the order of the wire. RabbitMQ allows a name twice; the first one counts. */
 export type FieldTable = readonly (readonly [name: string, value: FieldValue])[]
 
 /** How deep tables and arrays may nest; RabbitMQ has no limit of its own, a parser must. */
@@ -32,6 +32,7 @@ const TAGS: Record<FieldValue['type'], number> = {
   int32: 0x49, // I
   uint32: 0x69, // i
   int64: 0x6c, // l
+  uint64: 0x4c, // L
   float: 0x66, // f
   double: 0x64, // d
   decimal: 0x44, // D
@@ -56,7 +57,7 @@ export function tableField(fields: Readonly<Record<string, FieldValue>>): FieldV
 
 /** The value named `name`, if the table has it. */
 export function fieldOf(table: FieldTable, name: string): FieldValue | undefined {
-  return table.findLast(([known]) => known === name)?.[1]
+  return table.find(([known]) => known === name)?.[1]
 }
 
 /** The text named `name`, or undefined when it's missing or no text. */
@@ -102,6 +103,7 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
       return { type, value: reader.long() }
     case 'int64':
       return { type, value: BigInt.asIntN(64, reader.longLong()) }
+    case 'uint64':
     case 'timestamp':
       return { type, value: reader.longLong() }
     case 'float':
@@ -179,6 +181,7 @@ function writeValue(writer: ByteWriter, field: FieldValue): void {
       writer.long(field.value)
       break
     case 'int64':
+    case 'uint64':
     case 'timestamp':
       writer.longLong(field.value)
       break
@@ -224,6 +227,7 @@ for (const [type, size] of Object.entries({
   int32: 4,
   uint32: 4,
   int64: 8,
+  uint64: 8,
   float: 4,
   double: 8,
   decimal: 5,
@@ -256,6 +260,7 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
     const tag = bytes[at++]
     const size = FIXED_SIZE[tag]
     if (size >= 0) {
+      if ((tag === TAGS.float || tag === TAGS.double) && !isFinite(bytes, at, tag)) return -1
       at += size
     } else if (tag === TAGS.string || tag === TAGS.bytes) {
       if (stop - at < 4) return -1
@@ -269,4 +274,10 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
     if (at > stop) return -1
   }
   return at
+}
+
+/** Erlang has no NaN and no infinity: RabbitMQ fails over one. They have all bits of the exponent set. */
+function isFinite(bytes: Uint8Array, at: number, tag: number): boolean {
+  const exponent = tag === TAGS.float ? 0x7f80 : 0x7ff0
+  return (((bytes[at] << 8) | bytes[at + 1]) & exponent) !== exponent
 }

@@ -2,6 +2,7 @@
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import { type FieldTable, readTable, skipTable, writeTable } from './field-table.js'
+import { isUtf8 } from './utf8.js'
 import { FRAME_END, FRAME_HEADER_SIZE, FRAME_METHOD, readLong } from './frame.js'
 
 export type ArgumentType = 'bit' | 'octet' | 'short' | 'long' | 'longlong' | 'shortstr' | 'longstr' | 'table'
@@ -65,6 +66,19 @@ export function hasShapeOf(method: MethodLayout, bytes: Uint8Array, at: number, 
     if (at < 0 || at > end) return false
   }
   return at === end
+}
+
+/**
+ * Whether every short string among well-formed arguments is UTF-8. RabbitMQ ends the connection over one that isn't,
+ * except in Basic.Publish, where it doesn't look.
+ */
+export function hasUtf8Strings(method: MethodLayout, bytes: Uint8Array, at: number, end: number): boolean {
+  for (const type of method.shape) {
+    const next = skipArgument(type, bytes, at, end)
+    if (type === 'shortstr' && !isUtf8(bytes, at + 1, next)) return false
+    at = next
+  }
+  return true
 }
 
 function skipArgument(type: ArgumentType, bytes: Uint8Array, at: number, end: number): number {

@@ -9,7 +9,7 @@ import {
 import { undecodableMethod, unknownFrame } from '../amqp/frame-errors.js'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
-import { hasShapeOf, readArguments } from '../amqp/method-layout.js'
+import { hasShapeOf, hasUtf8Strings, readArguments } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
 import {
   type AmqpError,
@@ -61,6 +61,7 @@ export class ChannelGuard {
   #bodyMissing = 0
   #consumerTags: Set<string> | undefined
   #refusal: AmqpError | undefined
+  #isSafe = true
 
   constructor(limits: GuardLimits) {
     this.#limits = limits
@@ -70,6 +71,14 @@ export class ChannelGuard {
   get refusal(): AmqpError {
     if (this.#refusal === undefined) throw new Error('nothing was refused')
     return this.#refusal
+  }
+
+  /**
+   * Whether the channel has seen nothing but publishes, so that nothing of this client stays on it once the broker has
+   * processed them: no confirm or tx mode, prefetch, consumer, delivery tag or current queue.
+   */
+  get isSafe(): boolean {
+    return this.#isSafe
   }
 
   /** Whether the client is in the middle of a message. */
@@ -91,7 +100,13 @@ export class ChannelGuard {
     }
   }
 
-  /** The broker or the client has cancelled a consumer: its tag may be used again. */
+  /** The broker has confirmed a consumer, perhaps under a tag of its own making. */
+  rememberConsumer(consumerTag: string): void {
+    this.#consumerTags ??= new Set()
+    this.#consumerTags.add(consumerTag)
+  }
+
+  /** A consumer is cancelled: its tag may be used again. */
   forgetConsumer(consumerTag: string): void {
     this.#consumerTags?.delete(consumerTag)
   }
@@ -107,6 +122,9 @@ export class ChannelGuard {
     const args = frame.payloadStart + 4
     if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd))
       return this.#refuse(undecodableMethod(frame))
+    if (methodId !== id.BASIC_PUBLISH && !hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
+      return this.#refuse(amqpError(FRAME_ERROR, 'Malformed UTF-8 in shortstr'))
+    if (methodId !== id.BASIC_PUBLISH && methodId !== id.CHANNEL_CLOSE) this.#isSafe = false
     return this.#judgeRequest(frame, methodId, args)
   }
 
@@ -120,9 +138,12 @@ export class ChannelGuard {
         return VERDICT_PART
       case id.BASIC_CONSUME:
         return this.#judgeConsume(readArguments(method.BasicConsume, bytes, args, payloadEnd).consumerTag)
-      case id.BASIC_CANCEL:
-        this.forgetConsumer(readArguments(method.BasicCancel, bytes, args, payloadEnd).consumerTag)
+      case id.BASIC_CANCEL: {
+        const { consumerTag, noWait } = readArguments(method.BasicCancel, bytes, args, payloadEnd)
+        // Otherwise the tag is free once the broker says so: RabbitMQ's channel fails over one that is used before.
+        if (noWait) this.forgetConsumer(consumerTag)
         return VERDICT_SINGLE
+      }
       case id.BASIC_QOS: {
         const { prefetchSize } = readArguments(method.BasicQos, bytes, args, payloadEnd)
         if (prefetchSize === 0) return VERDICT_SINGLE
@@ -154,8 +175,7 @@ export class ChannelGuard {
       return this.#refuse(
         amqpError(NOT_ALLOWED, `attempt to reuse consumer tag '${consumerTag}'`, id.BASIC_CONSUME),
       )
-    this.#consumerTags ??= new Set()
-    this.#consumerTags.add(consumerTag)
+    this.rememberConsumer(consumerTag)
     return VERDICT_SINGLE
   }
 

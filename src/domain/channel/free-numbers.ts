@@ -1,8 +1,8 @@
-/** The free numbers of a range, with the lowest one found in constant time. */
+/** A set of numbers out of a range, with the lowest one found in constant time. */
 
 const WORD = 32
 
-/** The numbers 1 to `limit`, all free at first. A three-level bitmap: each bit above tells whether the word below has a bit set. */
+/** Which of the numbers 1 to `limit` are free: all at first. A bitmap of up to four levels: each bit above tells whether the word below has a bit set. */
 export class FreeNumbers {
   readonly #levels: Int32Array[] = []
   #count: number
@@ -20,6 +20,14 @@ export class FreeNumbers {
       this.#levels.push(new Int32Array(size))
     } while (size > 1)
     for (let number = 1; number <= limit; number++) this.#mark(number)
+  }
+
+  /** The same range with no number free. */
+  static none(limit: number): FreeNumbers {
+    const numbers = new FreeNumbers(limit)
+    for (const words of numbers.#levels) words.fill(0)
+    numbers.#count = 0
+    return numbers
   }
 
   /** How many numbers are free. */
@@ -42,6 +50,13 @@ export class FreeNumbers {
     this.#clear(at)
     this.#count--
     return at
+  }
+
+  /** Takes this number. Throws when it isn't free: that is a bug of the caller. */
+  take(number: number): void {
+    if (!this.has(number)) throw new RangeError(`number ${number} is not free`)
+    this.#clear(number)
+    this.#count--
   }
 
   /** Gives a number back. Throws when it's free already or out of range: that is a bug of the caller. */
