@@ -127,6 +127,7 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
 
 function readFloat(reader: ByteReader, type: 'float' | 'double'): number {
   const bytes = reader.take(type === 'float' ? 4 : 8)
+  if (!isFinite(bytes, 0, TAGS[type])) throw new MalformedBytes('a number that is none')
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   return type === 'float' ? view.getFloat32(0) : view.getFloat64(0)
 }

@@ -235,19 +235,50 @@ describe('skipTable', () => {
 
 describe('fieldOf and textOf', () => {
   const table: FieldTable = [
-    ['a', textField('first')],
+    ['a', textField('\ufefffirst')],
     ['b', { type: 'void' }],
-    ['a', textField('\ufefflast')],
+    ['a', textField('last')],
   ]
 
-  it('find a value by its name; the last one counts', () => {
+  it('find a value by its name; the first one counts', () => {
     expect(fieldOf(table, 'b')).to.deep.equal({ type: 'void' })
-    expect(textOf(table, 'a')).to.equal('\ufefflast')
+    expect(textOf(table, 'a')).to.equal('\ufefffirst')
   })
 
   it('find nothing where there is nothing, or no text', () => {
     expect(fieldOf(table, 'c')).to.equal(undefined)
     expect(textOf(table, 'c')).to.equal(undefined)
     expect(textOf(table, 'b')).to.equal(undefined)
+  })
+})
+
+describe('skipTable', () => {
+  /** A table with one field named `x`. */
+  const tableOf = (tag: string, value: number[]): Uint8Array =>
+    Uint8Array.of(0, 0, 0, 3 + value.length, 1, 0x78, tag.charCodeAt(0), ...value)
+
+  for (const [what, tag, value] of [
+    ['a float that is no number', 'f', [0x7f, 0xc0, 0, 0]],
+    ['an infinite float', 'f', [0xff, 0x80, 0, 0]],
+    ['a double that is no number', 'd', [0x7f, 0xf8, 0, 0, 0, 0, 0, 0]],
+    ['an infinite double', 'd', [0x7f, 0xf0, 0, 0, 0, 0, 0, 0]],
+  ] as const)
+    it(`refuses ${what}: RabbitMQ would end the connection`, () => {
+      const table = tableOf(tag, [...value])
+      expect(skipTable(table, 0, table.length)).to.equal(-1)
+    })
+
+  it('lets ordinary floats and doubles pass, the largest included', () => {
+    for (const table of [
+      tableOf('f', [0x7f, 0x7f, 0xff, 0xff]),
+      tableOf('d', [0xff, 0xef, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+      tableOf('f', [0, 0, 0, 0]),
+    ])
+      expect(skipTable(table, 0, table.length)).to.equal(table.length)
+  })
+
+  it('lets the type L pass, as RabbitMQ has since 3.6.7', () => {
+    const table = tableOf('L', [1, 2, 3, 4, 5, 6, 7, 8])
+    expect(skipTable(table, 0, table.length)).to.equal(table.length)
   })
 })

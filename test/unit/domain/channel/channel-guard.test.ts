@@ -296,10 +296,27 @@ describe('ChannelGuard', () => {
   })
 
   describe('consumer tags', () => {
-    it('may be used again after the client has cancelled', () => {
-      expect(judgeAll(newGuard(), [consume('t'), cancel('t'), consume('t')])).to.deep.equal([
+    it('may be used again once the broker has confirmed that the client cancelled, and not before', () => {
+      const guard = newGuard()
+      expect(judgeAll(guard, [consume('t'), cancel('t'), consume('t')])).to.deep.equal([
+        ...['single', 'single', 'refused'],
+      ])
+      guard.forgetConsumer('t')
+      expect(judge(guard, consume('t'))).to.equal('single')
+    })
+
+    it('may be used again at once after a cancellation that nobody confirms', () => {
+      const silent = method(1, 'basic.cancel', { consumerTag: 't', nowait: true })
+      expect(judgeAll(newGuard(), [consume('t'), silent, consume('t')])).to.deep.equal([
         ...['single', 'single', 'single'],
       ])
+    })
+
+    it('that the broker made up may not be used either', () => {
+      const guard = newGuard()
+      expect(judge(guard, consume(''))).to.equal('single')
+      guard.rememberConsumer('amq.ctag-1')
+      expect(refusalOf([consume('amq.ctag-1')], guard).code).to.equal(530)
     })
 
     it('may be used again after the broker has cancelled', () => {
@@ -401,6 +418,55 @@ describe('ChannelGuard', () => {
           expect(own(bytes)).to.deep.equal(before)
         }),
       )
+    })
+  })
+
+  describe('text that is not UTF-8', () => {
+    const name = (octets: number[]): Buffer => Buffer.from([octets.length, ...octets])
+    const get = (octets: number[]): Buffer =>
+      rawMethod(60, 70, Buffer.concat([Buffer.from([0, 0]), name(octets), Buffer.from([0])]))
+
+    function rawMethod(classId: number, methodId: number, args: Buffer): Buffer {
+      const size = 4 + args.length
+      return Buffer.concat([
+        Buffer.from([1, 0, 1, 0, 0, size >> 8, size & 0xff, 0, classId, 0, methodId]),
+        args,
+        Buffer.from([0xce]),
+      ])
+    }
+
+    it('is refused in a method with 501, as it would end the connection', () => {
+      for (const octets of [[0xe4], [0xc0, 0x80], [0xff, 0x61], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80]])
+        expect(refusalOf([get(octets)])).to.include({
+          code: 501,
+          text: 'FRAME_ERROR - Malformed UTF-8 in shortstr',
+        })
+      expect(judge(newGuard(), get([...Buffer.from('grün €😀')]))).to.equal('single')
+    })
+
+    it("passes in a publish, where RabbitMQ doesn't look", () => {
+      const args = Buffer.concat([Buffer.from([0, 0]), name([0xe4]), name([0xe4]), Buffer.from([0])])
+      expect(judge(newGuard(), rawMethod(60, 40, args))).to.equal('part')
+    })
+  })
+
+  describe('a channel is safe to be handed on', () => {
+    it('after nothing but publishes and its close', () => {
+      const guard = newGuard()
+      judgeAll(guard, [publish(), headerFrame(1, 0), publish({ mandatory: true }), headerFrame(1, 0)])
+      expect(guard.isSafe).to.equal(true)
+      judge(guard, method(1, 'channel.close', { code: 200 }))
+      expect(guard.isSafe).to.equal(true)
+    })
+
+    it('after no other method that a client may send', () => {
+      const harmless = new Set(['basic.publish', 'channel.close'])
+      const others = allMethods().filter((layout) => !harmless.has(layout.name))
+      for (const layout of others) {
+        const guard = newGuard()
+        if (judge(guard, methodFrame(layout, 1, {})) === 'single')
+          expect(guard.isSafe, layout.name).to.equal(false)
+      }
     })
   })
 })

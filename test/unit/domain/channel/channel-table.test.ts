@@ -61,7 +61,45 @@ describe('ChannelTable', () => {
     table.bind(create)
     for (const number of [-1, 0, 1, 2, 3, 65_536])
       expect(table.finishClosing(number), `${number}`).to.equal(false)
-    expect([table.bound, table.closing]).to.deep.equal([1, 0])
+    expect([table.bound, table.unsettled]).to.deep.equal([1, 0])
+  })
+
+  it('hands a settled number on before a free one, and says that it is open', () => {
+    const table = new ChannelTable<Entry>(3)
+    const [, second] = [table.bind(create)!, table.bind(create)!]
+    expect(table.startSettling(second)).to.equal(true)
+    expect(table.bind(create)!.upstreamChannel, 'while it settles').to.equal(3)
+    expect(table.hasRoom).to.equal(false)
+    expect(table.finishSettling(2)).to.equal(true)
+    expect([table.spare, table.hasRoom]).to.deep.equal([1, true])
+    let wasOpen: boolean | undefined
+    const again = table.bind((number, isOpen) => {
+      wasOpen = isOpen
+      return create(number)
+    })
+    expect([again!.upstreamChannel, wasOpen]).to.deep.equal([2, true])
+  })
+
+  it('frees a settling or spare number that the broker has closed', () => {
+    const table = new ChannelTable<Entry>(2)
+    for (const entry of [table.bind(create)!, table.bind(create)!]) table.startSettling(entry)
+    table.finishSettling(2)
+    for (const number of [1, 2]) expect(table.finishClosing(number)).to.equal(true)
+    expect([table.spare, table.unsettled, table.bound]).to.deep.equal([0, 0, 0])
+    expect(
+      table.bind((number, isOpen) => (isOpen ? expect.fail('it is closed') : create(number))),
+    ).to.include({
+      upstreamChannel: 1,
+    })
+  })
+
+  it('retires spare numbers, which are then closing', () => {
+    const table = new ChannelTable<Entry>(1)
+    table.startSettling(table.bind(create)!)
+    expect(table.retireSpare(), 'while it settles').to.equal(0)
+    table.finishSettling(1)
+    expect(table.retireSpare()).to.equal(1)
+    expect([table.isClosing(1), table.hasRoom]).to.deep.equal([true, false])
   })
 
   it('lists its owners in the order of numbers', () => {
@@ -79,49 +117,62 @@ describe('ChannelTable', () => {
   })
 
   it('never gives one number to two, and never loses one, whatever happens', () => {
-    const operation = fc.oneof(
-      { weight: 4, arbitrary: fc.constant({ kind: 'bind' as const, which: 0 }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('close' as const), which: fc.nat() }) },
-      { weight: 2, arbitrary: fc.record({ kind: fc.constant('closed' as const), which: fc.nat() }) },
-    )
+    const kinds = ['bind', 'bind', 'close', 'closed', 'settle', 'settled', 'retire'] as const
+    const operation = fc.record({ kind: fc.constantFrom(...kinds), which: fc.nat() })
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 70 }),
         fc.array(operation, { maxLength: 200 }),
         (capacity, operations) => {
           const table = new ChannelTable<Entry>(capacity)
-          /** Every entry there ever was: the model says which of them own their number. */
+          /** The model: every entry there ever was, and what each number is. */
           const entries: Entry[] = []
           const owners = new Map<number, Entry>()
-          const closing = new Set<number>()
+          const sets = { closing: new Set<number>(), settling: new Set<number>(), spare: new Set<number>() }
+          const numbers = Array.from({ length: capacity }, (_, i) => i + 1)
+          const isTaken = (number: number): boolean =>
+            owners.has(number) || Object.values(sets).some((set) => set.has(number))
+          const lowest = (set: Set<number>): number => [...set].sort((a, b) => a - b)[0]
+
           for (const { kind, which } of operations) {
+            const number = which % (capacity + 2)
             if (kind === 'bind') {
-              const entry = table.bind(create)
-              const free = Array.from({ length: capacity }, (_, i) => i + 1).find(
-                (number) => !owners.has(number) && !closing.has(number),
-              )
-              expect(entry?.upstreamChannel).to.equal(free)
+              const expected = sets.spare.size > 0 ? lowest(sets.spare) : numbers.find((n) => !isTaken(n))
+              const entry = table.bind((n, isOpen) => {
+                expect(isOpen).to.equal(sets.spare.delete(n))
+                return new Entry(n)
+              })
+              expect(entry?.upstreamChannel).to.equal(expected)
               if (entry === undefined) continue
               owners.set(entry.upstreamChannel, entry)
               entries.push(entry)
-            } else if (kind === 'close') {
+            } else if (kind === 'close' || kind === 'settle') {
               if (entries.length === 0) continue
               const entry = entries[which % entries.length]
-              const number = entry.upstreamChannel
-              const owns = owners.get(number) === entry
-              expect(table.startClosing(entry)).to.equal(owns)
-              if (owns) closing.add(number)
-              if (owns) owners.delete(number)
+              const owns = owners.get(entry.upstreamChannel) === entry
+              expect(kind === 'close' ? table.startClosing(entry) : table.startSettling(entry)).to.equal(owns)
+              if (!owns) continue
+              owners.delete(entry.upstreamChannel)
+              sets[kind === 'close' ? 'closing' : 'settling'].add(entry.upstreamChannel)
+            } else if (kind === 'closed') {
+              const wasHeld = Object.values(sets).some((set) => set.delete(number))
+              expect(table.finishClosing(number)).to.equal(wasHeld)
+            } else if (kind === 'settled') {
+              const wasSettling = sets.settling.delete(number)
+              expect(table.finishSettling(number)).to.equal(wasSettling)
+              if (wasSettling) sets.spare.add(number)
             } else {
-              const number = which % (capacity + 2)
-              expect(table.finishClosing(number)).to.equal(closing.delete(number))
+              const expected = sets.spare.size > 0 ? lowest(sets.spare) : 0
+              expect(table.retireSpare()).to.equal(expected)
+              if (sets.spare.delete(expected)) sets.closing.add(expected)
             }
             expect(table.bound).to.equal(owners.size)
-            expect(table.closing).to.equal(closing.size)
-            expect(table.hasRoom).to.equal(owners.size + closing.size < capacity)
-            for (let number = 0; number <= capacity + 1; number++) {
-              if (table.ownerOf(number) !== owners.get(number)) expect.fail(`owner of ${number}`)
-              if (table.isClosing(number) !== closing.has(number)) expect.fail(`closing ${number}`)
+            expect(table.unsettled).to.equal(sets.closing.size + sets.settling.size)
+            expect(table.spare).to.equal(sets.spare.size)
+            expect(table.hasRoom).to.equal(owners.size + sets.closing.size + sets.settling.size < capacity)
+            for (let n = 0; n <= capacity + 1; n++) {
+              if (table.ownerOf(n) !== owners.get(n)) expect.fail(`owner of ${n}`)
+              if (table.isClosing(n) !== sets.closing.has(n)) expect.fail(`closing ${n}`)
             }
             const inOrder = [...owners].sort(([a], [b]) => a - b).map(([, entry]) => entry)
             const listed = [...table.owners()]

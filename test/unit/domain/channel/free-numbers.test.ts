@@ -88,4 +88,13 @@ describe('FreeNumbers', () => {
     for (const limit of [0, -1, 65_536, 1.5, NaN, Infinity])
       expect(() => new FreeNumbers(limit), `${limit}`).to.throw(RangeError)
   })
+
+  it('may begin with none free, and a number may be taken by name', () => {
+    const numbers = FreeNumbers.none(100)
+    expect([numbers.count, numbers.takeLowest()]).to.deep.equal([0, 0])
+    for (const number of [7, 70, 100]) numbers.release(number)
+    numbers.take(7)
+    expect(() => numbers.take(7)).to.throw(RangeError)
+    expect([numbers.takeLowest(), numbers.takeLowest(), numbers.takeLowest()]).to.deep.equal([70, 100, 0])
+  })
 })
