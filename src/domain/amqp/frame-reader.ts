@@ -79,10 +79,12 @@ export class FrameReader {
       return
     }
     this.#pushing = true
-    this.#read(chunk)
-    this.#readWaiting()
-    this.#pushing = false
-    if (!this.#stopped) this.#frame.forget()
+    try {
+      this.#read(chunk)
+      this.#readWaiting()
+    } finally {
+      this.#rest()
+    }
   }
 
   /** Goes on after a "not now", beginning with the frame that was refused. */
@@ -90,10 +92,12 @@ export class FrameReader {
     if (!this.#stopped || this.#ended || this.#pushing) return
     this.#stopped = false
     this.#pushing = true
-    if (this.#handler.onFrame(this.#frame)) this.#readWaiting()
-    else this.#stopped = true
-    this.#pushing = false
-    if (!this.#stopped) this.#frame.forget()
+    try {
+      if (this.#handler.onFrame(this.#frame)) this.#readWaiting()
+      else this.#stopped = true
+    } finally {
+      this.#rest()
+    }
   }
 
   /** Ends reading: nothing is handed over any more. */
@@ -103,6 +107,12 @@ export class FrameReader {
     this.#split = undefined
     this.#header = undefined
     this.#headerLength = 0
+  }
+
+  /** Until the next chunk, or the frame that has to wait. */
+  #rest(): void {
+    this.#pushing = false
+    if (!this.#stopped || this.#ended) this.#frame.forget()
   }
 
   #readWaiting(): void {

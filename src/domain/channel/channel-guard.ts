@@ -204,6 +204,8 @@ export class ChannelGuard {
 
   #judgeBody(frame: Frame): Verdict {
     if (this.#expects !== EXPECTS_BODY) return this.#refuseOutOfOrder()
+    // Legal, and without any meaning; held back with a message any number of them would cost memory.
+    if (frame.payloadSize === 0) return VERDICT_DROP
     this.#bodyMissing -= frame.payloadSize
     if (this.#bodyMissing > 0) return VERDICT_PART
     if (this.#bodyMissing < 0)
