@@ -35,6 +35,8 @@ export interface ClientChannelHost {
   bind(channel: ClientChannel): ChannelBinding | undefined
   /** The channel's number is free again. */
   onChannelClosed(channel: ClientChannel): void
+  /** What had to wait for the channel may go on; not from inside the call. */
+  resumeReading(): void
   /** An error that ends the whole connection of the client. */
   refuse(error: AmqpError): void
 }
@@ -123,6 +125,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const isAnswerDue = this.#binding?.end !== undefined
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
+    // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
+    this.#host.resumeReading()
     if (!isAnswerDue) this.#binding = undefined
   }
 

@@ -130,6 +130,10 @@ export class ClientChannels implements ClientChannelHost {
   onChannelClosed(channel: ClientChannel): void {
     this.#channels[channel.clientChannel] = undefined
     this.#countDown()
+    this.resumeReading()
+  }
+
+  resumeReading(): void {
     this.#host.resumeReading()
   }
 

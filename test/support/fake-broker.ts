@@ -44,7 +44,7 @@ export class FakeBroker {
   refusesVirtualHost: (vhost: string) => Refusal | false = () => false
   /** Never takes this step. */
   silentBefore: Step | undefined
-  /** Keeps back Channel.Close-Ok until {@link BrokerConnection.answerCloses}. */
+  /** Keeps back Channel.Close-Ok and Channel.Flow-Ok until {@link BrokerConnection.answerCloses}. */
   holdsCloseOk = false
   /** Keeps back the answer to Connection.Close for good. */
   holdsConnectionCloseOk = false
@@ -95,6 +95,7 @@ export class BrokerConnection {
   private isOver = false
   private readonly channels = new Map<number, ChannelState>()
   private heldCloses: number[] = []
+  private heldBarriers: number[] = []
 
   constructor(
     readonly broker: FakeBroker,
@@ -111,7 +112,8 @@ export class BrokerConnection {
 
   /** Channels that are open now, lowest first. */
   get openChannels(): number[] {
-    return [...this.channels.keys()].sort((a, b) => a - b)
+    const open = [...this.channels].filter(([, state]) => state === 'open').map(([channel]) => channel)
+    return open.sort((a, b) => a - b)
   }
 
   /** Names of the methods received on `channel`, those before it was reused included. */
@@ -166,10 +168,15 @@ export class BrokerConnection {
     this.method(0, 'connection.close', { code, text, classId, methodId })
   }
 
-  /** Answers the Channel.Close methods that were kept back, all or those of the given channels. */
-  answerCloses(channels = this.heldCloses): void {
+  /** Answers the Channel.Close and Channel.Flow methods that were kept back, all or those of the given channels. */
+  answerCloses(channels = [...this.heldCloses, ...this.heldBarriers]): void {
+    const barriers = this.heldBarriers.filter((held) => channels.includes(held))
+    const closes = this.heldCloses.filter((held) => channels.includes(held))
+    this.heldBarriers = this.heldBarriers.filter((held) => !channels.includes(held))
     this.heldCloses = this.heldCloses.filter((held) => !channels.includes(held))
-    for (const channel of channels) this.closeOk(channel)
+    for (const channel of barriers)
+      if (this.channels.get(channel) === 'open') this.method(channel, 'channel.flow-ok', { active: true })
+    for (const channel of closes) this.closeOk(channel)
   }
 
   // ---- what it does by itself ------------------------------------------------------------------------------------
@@ -266,6 +273,13 @@ export class BrokerConnection {
     if (state === undefined || this.heldCloses.includes(channel))
       return this.violate(504, `expected 'channel.open' on channel ${channel}, got ${name}`)
     if (name === 'channel.close') this.onChannelClose(channel)
+    // RabbitMQ ignores a channel that it has closed until Close-Ok.
+    if (name === 'channel.flow' && state === 'open') this.onBarrier(channel)
+  }
+
+  private onBarrier(channel: number): void {
+    if (this.broker.holdsCloseOk) this.heldBarriers.push(channel)
+    else this.method(channel, 'channel.flow-ok', { active: true })
   }
 
   private onChannelClose(channel: number): void {

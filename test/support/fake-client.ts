@@ -125,15 +125,11 @@ export class FakeClient {
     })
   }
 
-  tuneOk({ channelMax, frameMax, heartbeat }: FakeLogin = {}): void {
-    this.send(this.tuneOkFrame({ channelMax, frameMax, heartbeat } as FakeLogin))
-  }
-
-  tuneOkFrame(login: FakeLogin): Buffer {
-    return method(0, 'connection.tune-ok', {
-      channelMax: login.channelMax ?? this.offered!.channelMax,
-      frameMax: login.frameMax ?? this.offered!.frameMax,
-      heartbeat: login.heartbeat ?? this.offered!.heartbeat,
+  tuneOk(choice: FakeLogin = {}): void {
+    this.method(0, 'connection.tune-ok', {
+      channelMax: choice.channelMax ?? this.offered!.channelMax,
+      frameMax: choice.frameMax ?? this.offered!.frameMax,
+      heartbeat: choice.heartbeat ?? this.offered!.heartbeat,
     })
   }
 

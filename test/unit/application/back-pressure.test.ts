@@ -17,6 +17,8 @@ describe('Back-pressure', () => {
   /** A client whose channel 1 is bound upstream. */
   const connectBound = async (user = 'guest'): Promise<FakeClient> => {
     const client = await world.connectWithChannels(1, { user })
+    // Nobody else can be given a channel with a state.
+    client.method(1, 'basic.qos', { prefetchCount: 1 })
     client.publish(1, 'first')
     await settle()
     return client

@@ -13,7 +13,7 @@ describe('A bug in one session', () => {
     victim = await world.connectWithChannels(1)
     neighbour = await world.connectWithChannels(1)
     for (const client of [victim, neighbour]) {
-      client.publish(1, 'first')
+      client.method(1, 'basic.qos', { prefetchCount: 1 })
       await settle()
     }
   })
@@ -84,6 +84,23 @@ describe('A bug in one session', () => {
     await settle()
     expect(neighbour.delivered(1)).to.deep.equal(['before', 'after'])
     await expectNeighbourWell()
+  })
+
+  it('while the broker answers the end of its channel ends that session and no other', async () => {
+    victim.method(2, 'channel.open')
+    victim.publish(2, 'x')
+    await settle()
+    world.broker.holdsCloseOk = true
+    victim.closeChannel(2)
+    await settle()
+    breakNext('write')
+    world.upstream.answerCloses()
+    world.broker.holdsCloseOk = false
+    await settle()
+    await expectNeighbourWell()
+    await world.advance(6000)
+    expect(victim.ended).not.to.equal('open')
+    expect(world.proxy.clients).to.equal(1)
   })
 
   it('that keeps it even from saying so ends that session and no other', async () => {

@@ -144,7 +144,7 @@ describe('Heartbeats', () => {
 
     it('cost it the connection when it was silent for two intervals', async () => {
       const client = await world.connectWithChannels(1, { heartbeat: 4 })
-      client.publish(1, 'x')
+      client.method(1, 'basic.qos', { prefetchCount: 1 })
       await liveWith(client, 7, () => undefined)
       expect(client.ended).to.equal('open')
       await world.advance(1500)
