@@ -13,6 +13,8 @@ export interface ClientReceiver {
   receiveParts(parts: readonly Uint8Array[]): void
   /** A frame larger than `frameMax`. */
   receiveOversized(frame: Frame): void
+  /** A bug showed while the client was served: it's this client's connection that ends, and nobody else's. Never throws. */
+  onUnexpectedError(error: unknown): void
 }
 
 /** The client channel at the other end of an upstream channel. */

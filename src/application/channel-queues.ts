@@ -17,6 +17,8 @@ interface Pending {
 }
 
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
+/** Behind the ids and two reserved octets. */
+const NAME_AT = 6
 const EXCLUSIVE = 0b0_0100
 const PASSIVE = 0b0_0001
 const NO_WAIT = 0b1_0000
@@ -29,6 +31,7 @@ export class ChannelQueues {
   /** Answers that are still to come, of Queue.Declare and Queue.Delete, in the order of the requests. */
   readonly #declares: Pending[] = []
   readonly #deletes: Pending[] = []
+  #currentQueue: string | undefined
 
   /** `client` is whoever the queues are exclusive to. */
   constructor(claims: ExclusiveQueues<object>, client: object, virtualHost: string) {
@@ -37,9 +40,19 @@ export class ChannelQueues {
     this.#virtualHost = virtualHost
   }
 
+  /** The queue that an empty name means on this channel: the last one declared. */
+  get currentQueue(): string | undefined {
+    return this.#currentQueue
+  }
+
   /** Whether the method names a queue that may be somebody's own. */
   static concerns(methodId: number): boolean {
     return methodId >>> 16 === 50 || methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET
+  }
+
+  /** Whether a method that {@link concerns} queues means the current one, by an empty name. */
+  static meansCurrent(frame: Frame): boolean {
+    return frame.bytes[frame.payloadStart + NAME_AT] === 0
   }
 
   /** Judges a well-formed method that {@link concerns} queues, and remembers what will follow from it. May change flags in the frame. */
@@ -47,7 +60,7 @@ export class ChannelQueues {
     const { bytes, methodId, payloadEnd } = frame
     if (methodId !== id.QUEUE_DECLARE && this.#claims.isEmpty && methodId !== id.QUEUE_DELETE)
       return undefined
-    const nameAt = frame.payloadStart + 6
+    const nameAt = frame.payloadStart + NAME_AT
     const queue = text.decode(bytes.subarray(nameAt + 1, nameAt + 1 + bytes[nameAt]))
     // An empty name is the channel's own last queue.
     if (queue !== '' && this.#claims.isLockedFor(this.#client, queue)) return this.#locked(queue, methodId)
@@ -80,22 +93,31 @@ export class ChannelQueues {
 
   #onDeclare(frame: Frame, queue: string, flagsAt: number): void {
     const flags = frame.bytes[flagsAt]
-    const isHidden = (flags & NO_WAIT) !== 0
+    const isSilent = (flags & NO_WAIT) !== 0
     const isExclusive = (flags & EXCLUSIVE) !== 0 && (flags & PASSIVE) === 0
-    if (!isExclusive) {
-      if (!isHidden) this.#declares.push({ isHidden })
-      return
-    }
-    // The answer tells whether the claim holds, and the name that the broker chose.
+    if (queue !== '') this.#currentQueue = queue
+    if (isSilent && queue !== '' && !isExclusive) return
+    // The answer tells whether a claim holds, and the name that the broker chose.
     frame.bytes[flagsAt] = flags & ~NO_WAIT
+    const pending: Pending = { isHidden: isSilent }
     if (queue === '') {
-      this.#declares.push({ isHidden, onAnswer: (answer) => this.#claim(declaredQueue(answer), undefined) })
-      return
+      this.#declares.push({
+        ...pending,
+        onAnswer: (answer) => this.#onNamed(declaredQueue(answer), isExclusive),
+      })
+    } else if (
+      isExclusive &&
+      this.#claim(queue, new Uint8Array(frame.bytes.subarray(frame.start, frame.end)))
+    ) {
+      this.#declares.push({ ...pending, onRefusal: () => this.#claims.forget(this.#client, queue) })
+    } else {
+      this.#declares.push(pending)
     }
-    const isNew = this.#claim(queue, new Uint8Array(frame.bytes.subarray(frame.start, frame.end)))
-    this.#declares.push(
-      isNew ? { isHidden, onRefusal: () => this.#claims.forget(this.#client, queue) } : { isHidden },
-    )
+  }
+
+  #onNamed(queue: string, isExclusive: boolean): void {
+    this.#currentQueue = queue
+    if (isExclusive) this.#claim(queue, undefined)
   }
 
   #onDelete(

@@ -15,6 +15,7 @@ import {
   VERDICT_SINGLE,
   type Verdict,
 } from '../domain/channel/channel-guard.js'
+import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
@@ -32,7 +33,11 @@ export interface ClientChannelHost {
   /** Watches the client's queues on `upstream` for one channel. */
   queuesOn(upstream: UpstreamConnection): ChannelQueues
   /** An upstream channel; undefined when it will take a while, and then reading stops before the current frame. */
-  bind(channel: ClientChannel): ChannelBinding | undefined
+  bind(channel: ClientChannel, role: ChannelRole | undefined): ChannelBinding | undefined
+  /** Whether a channel that has just told its role may stay where it is bound. */
+  settle(upstream: UpstreamConnection, role: ChannelRole): boolean
+  /** A frame that had to wait may be presented again; not from inside the call. */
+  resumeReading(): void
   /** The channel's number is free again. */
   onChannelClosed(channel: ClientChannel): void
   /** What had to wait for the channel may go on; not from inside the call. */
@@ -57,6 +62,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** The client sent Connection.Close: nothing more is expected of it. */
   #isLeaving = false
   #binding: ChannelBinding | undefined
+  /** What the channel is used for, once it has told. */
+  #role: ChannelRole | undefined
+  /** It has told a role that its upstream connection isn't for: the broker closes the one channel before there is another. */
+  #isMoving = false
+  /** The current queue of the channel before it moved. */
+  #lostQueue: string | undefined
   /** Knows of exclusive queues, once the channel has named a queue. */
   #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
@@ -142,6 +153,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #onEnded(): boolean {
     const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
     this.#binding = undefined
+    if (this.#isMoving && !this.#isLeaving) {
+      this.#isMoving = false
+      this.#host.resumeReading()
+      return false
+    }
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -171,29 +187,78 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
       return this.#closeSafely()
-    this.#binding ??= this.#host.bind(this)
-    if (this.#binding === undefined) {
+    const role = methodId === 0 ? undefined : (this.#role ?? roleToldBy(frame))
+    if (!this.#isWellPlaced(role)) {
       this.#verdict = verdict
       return false
     }
+    this.#role = role ?? this.#role
+    const binding = this.#binding!
     this.#verdict = NO_VERDICT
     if (ChannelQueues.concerns(methodId)) {
-      this.#queues ??= this.#host.queuesOn(this.#binding.upstream)
+      this.#queues ??= this.#host.queuesOn(binding.upstream)
       const refusal = this.#queues.judge(frame)
       if (refusal !== undefined) {
         this.#refuse(refusal)
         return true
       }
+      if (this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
     }
-    frame.rewriteChannel(this.#binding.upstreamChannel)
+    frame.rewriteChannel(binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
     if (methodId === id.CHANNEL_CLOSE) {
-      this.#binding.end = 'closing'
+      binding.end = 'closing'
       this.#state = 'closing'
     }
     return true
+  }
+
+  /** Whether the channel is bound where its role belongs; if not, that is on its way. */
+  #isWellPlaced(role: ChannelRole | undefined): boolean {
+    if (this.#isMoving) return false
+    if (this.#binding === undefined) {
+      this.#binding = this.#host.bind(this, role)
+      return this.#binding !== undefined
+    }
+    if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
+      return true
+    this.#startMoving(this.#binding)
+    return false
+  }
+
+  /**
+   * The channel has declared things and now tells that it belongs elsewhere: once the broker has processed them, it gets
+   * another upstream channel. Nothing else is lost, since a channel that has told no role has no state but its current queue.
+   */
+  #startMoving(binding: ChannelBinding): void {
+    this.#isMoving = true
+    this.#lostQueue = this.#queues?.currentQueue
+    this.#queues = undefined
+    this.#host.assembler.endOfChunk()
+    binding.upstream.endBinding(binding)
+  }
+
+  /** Makes an empty queue name mean on the new upstream channel what it meant on the old one, when the client uses one. */
+  #restoreCurrentQueue(frame: Frame, { upstream, upstreamChannel }: ChannelBinding): void {
+    const queue = this.#lostQueue!
+    const isDeclare = frame.methodId === id.QUEUE_DECLARE
+    if (!isDeclare && !ChannelQueues.meansCurrent(frame)) return
+    this.#lostQueue = undefined
+    if (isDeclare) return
+    this.#host.assembler.endOfChunk()
+    upstream.send(
+      methodFrame(method.QueueDeclare, upstreamChannel, {
+        queue,
+        passive: true,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        noWait: true,
+        arguments: [],
+      }),
+    )
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
@@ -211,6 +276,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #onFrameWhileClosing(frame: Frame): boolean {
+    // A frame that was judged before the broker closed the channel: it comes too late.
+    if (this.#verdict !== NO_VERDICT) {
+      this.#verdict = NO_VERDICT
+      return true
+    }
     const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
     if (this.#state === 'closing') {
       // The number is free after Close-Ok; a client in a hurry may ask for it before. Anything else comes too late to matter.

@@ -6,6 +6,7 @@ import { hasShapeOf } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../domain/amqp/reply-codes.js'
 import type { GuardLimits } from '../domain/channel/channel-guard.js'
+import type { ChannelRole } from '../domain/policy/channel-role.js'
 import { PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { ChannelBinding } from './channel-binding.js'
@@ -116,15 +117,33 @@ export class ClientChannels implements ClientChannelHost {
     this.#agreement.home.detach()
   }
 
-  bind(channel: ClientChannel): ChannelBinding | undefined {
+  bind(channel: ClientChannel, role: ChannelRole | undefined): ChannelBinding | undefined {
     const { pool, home } = this.#agreement
-    const binding = pool.bind(this.#host, home, channel)
+    // An exclusive queue can be reached only where it was declared.
+    const pinned = role === 'publisher' ? undefined : this.#upstreamWithClaims()
+    const binding = pinned?.bind(channel) ?? pool.bind(this.#host, home, channel, role)
     if (binding !== undefined && binding.upstream !== home) this.#others.add(binding.upstream)
     return binding
   }
 
+  settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
+    const isPinned = role === 'consumer' && upstream.exclusiveQueues.hasClaims(this)
+    return isPinned || this.#agreement.pool.settle(upstream, role)
+  }
+
+  #upstreamWithClaims(): UpstreamConnection | undefined {
+    const hasClaims = (upstream: UpstreamConnection): boolean =>
+      upstream.isOpen && upstream.exclusiveQueues.hasClaims(this)
+    const { home } = this.#agreement
+    return hasClaims(home) ? home : [...this.#others].find(hasClaims)
+  }
+
   queuesOn(upstream: UpstreamConnection): ChannelQueues {
     return new ChannelQueues(upstream.exclusiveQueues, this, this.#agreement.virtualHost)
+  }
+
+  resumeReading(): void {
+    this.#host.resumeReading()
   }
 
   onChannelClosed(channel: ClientChannel): void {

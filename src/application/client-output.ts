@@ -11,21 +11,27 @@ import {
 import type { ClientReceiver } from './channel-binding.js'
 import type { ByteStream } from './ports/byte-stream.js'
 
+/** The session whose output it is. */
+export interface ClientOutputHost {
+  /** The client can't be served any longer; may come more than once. */
+  refuse(error: AmqpError): void
+  onUnexpectedError(error: unknown): void
+}
+
 /** One client's way out. */
 export class ClientOutput implements ClientReceiver {
   readonly #stream: ByteStream
   readonly #maxBufferBytes: number
-  readonly #onError: (error: AmqpError) => void
+  readonly #host: ClientOutputHost
   #takesUpstream = true
   #bytes = 0
   #wasWritten = false
   frameMax = Infinity
 
-  /** `onError` hears when the client can't be served any longer, more than once if need be. */
-  constructor(stream: ByteStream, maxBufferBytes: number, onError: (error: AmqpError) => void) {
+  constructor(stream: ByteStream, maxBufferBytes: number, host: ClientOutputHost) {
     this.#stream = stream
     this.#maxBufferBytes = maxBufferBytes
-    this.#onError = onError
+    this.#host = host
   }
 
   /** Bytes sent so far. */
@@ -68,7 +74,7 @@ export class ClientOutput implements ClientReceiver {
       this.receiveParts(splitBody(parts, frame.channel, frame.payloadSize, this.frameMax))
     } else {
       const size = frame.payloadSize + FRAME_OVERHEAD
-      this.#onError(
+      this.#host.refuse(
         amqpError(
           FRAME_ERROR,
           `a frame of ${size} bytes doesn't fit the client's frame_max of ${this.frameMax}`,
@@ -77,11 +83,15 @@ export class ClientOutput implements ClientReceiver {
     }
   }
 
+  onUnexpectedError(error: unknown): void {
+    this.#host.onUnexpectedError(error)
+  }
+
   /** A client that doesn't read may not cost the others their memory. */
   #checkBacklog(): void {
     const waiting = this.#stream.bufferedBytes
     if (waiting <= this.#maxBufferBytes || !this.#takesUpstream) return
     const text = `RESOURCE_ERROR - ${waiting} bytes wait for a client that doesn't read, more than client.max_buffer_bytes (${this.#maxBufferBytes})`
-    this.#onError(connectionError(RESOURCE_ERROR, text))
+    this.#host.refuse(connectionError(RESOURCE_ERROR, text))
   }
 }

@@ -104,9 +104,7 @@ export class ClientSession
     this.#stream = parts.stream
     this.#acceptedAt = parts.clock.now()
     this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
-    this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, (error) =>
-      this.refuse(error),
-    )
+    this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
   }
 
@@ -186,20 +184,20 @@ export class ClientSession
   }
 
   onUpstreamDrained(): void {
-    if (!this.#reader.stopped) this.#resumeStream()
+    this.#safely(() => {
+      if (!this.#reader.stopped) this.#resumeStream()
+    })
   }
 
   resumeReading(): void {
     // Not from inside the call: what the broker has just sent has to reach the client before the answer to what waited.
     queueMicrotask(() => {
       if (this.#phase === 'ended' || !this.#reader.stopped) return
-      try {
+      this.#safely(() => {
         this.#reader.resume()
         if (!this.#reader.stopped) this.#resumeStream()
         this.#afterReading()
-      } catch (error) {
-        this.onUnexpectedError(error)
-      }
+      })
     })
   }
 
@@ -307,7 +305,7 @@ export class ClientSession
   }
 
   onUpstreamLost(error: AmqpError): void {
-    this.refuse(error)
+    this.#safely(() => this.refuse(error))
   }
 
   onRoom(): void {
@@ -315,16 +313,17 @@ export class ClientSession
   }
 
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void {
-    this.refuse(connectionError(COMMAND_INVALID, `no further upstream connection: ${failure.message}`))
+    const text = `no further upstream connection: ${failure.message}`
+    this.#safely(() => this.refuse(connectionError(COMMAND_INVALID, text)))
   }
 
   onBlocked(reason: string | undefined): void {
     if (this.#phase !== 'open' || this.#agreement?.capabilities.connectionBlocked !== true) return
-    this.send(
+    const frame =
       reason === undefined
         ? methodFrame(method.ConnectionUnblocked, 0, {})
-        : methodFrame(method.ConnectionBlocked, 0, { reason }),
-    )
+        : methodFrame(method.ConnectionBlocked, 0, { reason })
+    this.#safely(() => this.send(frame))
   }
 
   // ---- to the client ---------------------------------------------------------------------------------------------
@@ -336,7 +335,7 @@ export class ClientSession
   onHeartbeatTick(now: number): void {
     const due = this.#heartbeat?.tick(now, this.#wasRead || this.#isPaused, this.#output.takeWasWritten())
     this.#wasRead = false
-    if (due === HEARTBEAT_SEND) this.#stream.write(HEARTBEAT_FRAME)
+    if (due === HEARTBEAT_SEND) this.#safely(() => this.#stream.write(HEARTBEAT_FRAME))
     else if (due === HEARTBEAT_DEAD) this.#giveUp('no heartbeat for two intervals')
   }
 
@@ -372,8 +371,22 @@ export class ClientSession
 
   /** A bug, not a client's fault: it ends this client's connection, and nobody else's. */
   onUnexpectedError(error: unknown): void {
+    if (this.#phase === 'ended') return
     this.#parts.logger.error('unexpected error in a client session', { ...this.#fields, error })
-    this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
+    try {
+      this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
+    } catch {
+      this.#giveUp('unexpected error in the proxy')
+    }
+  }
+
+  /** Calls from others' turns come through here: what goes wrong for this client must not reach them. */
+  #safely(action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.onUnexpectedError(error)
+    }
   }
 
   /** Closes the socket of a client that doesn't answer. */

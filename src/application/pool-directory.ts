@@ -52,6 +52,7 @@ export class PoolDirectory {
     this.#settings = settings
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
+      separateRoles: settings.pool.separateRoles,
       idleTimeoutMs: settings.pool.idleTimeout * 1000,
     })
   }

@@ -13,6 +13,8 @@ export interface Settings {
   readonly pool: {
     /** Most channels on one upstream connection; the broker's channel_max caps it too. */
     readonly maxChannels: number
+    /** Whether publishers and consumers get upstream connections of their own, so that an alarm at the broker stops only the former. */
+    readonly separateRoles: boolean
     /** How long an upstream connection may be without channels before the sweep closes it. */
     readonly idleTimeout: number
     /** How often the sweep looks. */

@@ -106,10 +106,12 @@ export class UpstreamChannels {
   /** A frame of the broker on any channel but 0. */
   onFrame(frame: Frame): void {
     const binding = this.#table.ownerOf(frame.channel)
-    if (binding === undefined) {
-      this.#onUnownedFrame(frame)
-    } else if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame)) {
-      this.#passOn(binding.owner, frame)
+    if (binding === undefined) return this.#onUnownedFrame(frame)
+    const { owner } = binding
+    try {
+      if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame)) this.#passOn(owner, frame)
+    } catch (error) {
+      owner.receiver.onUnexpectedError(error)
     }
   }
 
@@ -121,7 +123,11 @@ export class UpstreamChannels {
     const run = whole ? this.#runBytes : this.#runBytes.subarray(this.#runStart, this.#runEnd)
     this.#runReceiver = undefined
     this.#runBytes = NOTHING
-    receiver.receive(run)
+    try {
+      receiver.receive(run)
+    } catch (error) {
+      receiver.onUnexpectedError(error)
+    }
   }
 
   #passOn(owner: BindingOwner, frame: Frame): void {
@@ -257,7 +263,13 @@ export class UpstreamChannels {
 const NOBODY: BindingOwner = {
   clientChannel: 0,
   isSafe: false,
-  receiver: { frameMax: Infinity, receive: ignore, receiveParts: ignore, receiveOversized: ignore },
+  receiver: {
+    frameMax: Infinity,
+    receive: ignore,
+    receiveParts: ignore,
+    receiveOversized: ignore,
+    onUnexpectedError: ignore,
+  },
   onBrokerClose: ignore,
   onCloseOk: () => false,
   onSettled: ignore,

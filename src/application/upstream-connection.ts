@@ -7,6 +7,7 @@ import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../domain/amqp/reply-codes.js'
 import type { ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
+import type { ChannelRole } from '../domain/policy/channel-role.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
@@ -83,6 +84,8 @@ export class UpstreamConnection
   #unusedSince: number | undefined
   #lostWith: AmqpError | undefined
   #blockedReason: string | undefined
+  /** What its channels are used for; its pool says so when the first has told. */
+  role: ChannelRole | undefined = undefined
 
   #congested = false
   readonly #drainWaiters = new Set<DrainWaiter>()

@@ -1,6 +1,7 @@
 /** The upstream connections of one credential set, and the clients that share them. */
 import type { AmqpError } from '../domain/amqp/reply-codes.js'
 import type { Credentials } from '../domain/credentials.js'
+import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Clock, Timer } from './ports/clock.js'
@@ -112,15 +113,31 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * An upstream channel for `owner`, beside the client's other channels on `home` while there is room. Undefined when
-   * all connections are full: then another is opened, and `client` hears of room or of the failure.
+   * An upstream channel for `owner`, beside the client's other channels on `home` while there is room, and on a connection for its
+   * `role` once it has told one. Undefined when there is none: then another is opened, and `client` hears of room or of the failure.
    */
-  bind(client: PoolClient, home: UpstreamConnection, owner: BindingOwner): ChannelBinding | undefined {
-    const binding = this.#parts.policy.place(home, this.#upstreams)?.bind(owner)
-    if (binding !== undefined) return binding
+  bind(
+    client: PoolClient,
+    home: UpstreamConnection,
+    owner: BindingOwner,
+    role: ChannelRole | undefined,
+  ): ChannelBinding | undefined {
+    const upstream = this.#parts.policy.place(home, this.#upstreams, role)
+    const binding = upstream?.bind(owner)
+    if (upstream !== undefined && binding !== undefined) {
+      upstream.role ??= role
+      return binding
+    }
     this.#waiting.add(client)
     this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
+  }
+
+  /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
+  settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
+    if (!this.#parts.policy.maySettle(upstream, role)) return false
+    upstream.role ??= role
+    return true
   }
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
@@ -189,7 +206,7 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #home(): UpstreamConnection {
-    const home = this.#parts.policy.place(undefined, this.#upstreams) ?? this.openUpstream
+    const home = this.#parts.policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
     if (home === undefined) throw new Error('a pool without an open connection has no place for a client')
     return home
   }

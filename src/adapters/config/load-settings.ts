@@ -123,6 +123,7 @@ function toSettings(values: ConfigurationValues, endpoint: Settings['upstream'][
     },
     pool: {
       maxChannels: pool.max_channels,
+      separateRoles: pool.separate_roles,
       idleTimeout: pool.idle_timeout,
       cleanupInterval: pool.cleanup_interval,
     },

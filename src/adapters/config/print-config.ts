@@ -4,17 +4,19 @@ import { redactUrl } from './upstream-url.js'
 
 /** The effective configuration as TOML, ending with a newline: each value with its source in a comment, secrets redacted. */
 export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' | 'sources'>): string {
-  const lines = Object.entries<Record<string, string | number>>({ ...values }).flatMap(([section, keys]) => [
-    '',
-    `[${section}]`,
-    ...entries
-      .filter(({ key }) => key.startsWith(`${section}.`))
-      .map(({ key }) => {
-        const name = key.slice(section.length + 1)
-        const value = keys[name]
-        const shown = JSON.stringify(key === 'upstream.url' ? redactUrl(String(value)) : value)
-        return `${`${name} = ${shown}`.padEnd(40)} # ${sources[key]}`
-      }),
-  ])
+  const lines = Object.entries<Record<string, string | number | boolean>>({ ...values }).flatMap(
+    ([section, keys]) => [
+      '',
+      `[${section}]`,
+      ...entries
+        .filter(({ key }) => key.startsWith(`${section}.`))
+        .map(({ key }) => {
+          const name = key.slice(section.length + 1)
+          const value = keys[name]
+          const shown = JSON.stringify(key === 'upstream.url' ? redactUrl(String(value)) : value)
+          return `${`${name} = ${shown}`.padEnd(40)} # ${sources[key]}`
+        }),
+    ],
+  )
   return `${lines.slice(1).join('\n')}\n`
 }

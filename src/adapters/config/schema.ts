@@ -8,7 +8,7 @@ import { parseUpstreamUrl } from './upstream-url.js'
 export interface ConfigurationValues {
   listen: { address: string; port: number }
   upstream: { url: string; connect_timeout: number; heartbeat: number }
-  pool: { max_channels: number; idle_timeout: number; cleanup_interval: number }
+  pool: { max_channels: number; separate_roles: boolean; idle_timeout: number; cleanup_interval: number }
   client: {
     handshake_timeout: number
     max_buffer_bytes: number
@@ -29,7 +29,7 @@ export type ConfigurationKey = KeysOf<ConfigurationValues>[keyof ConfigurationVa
 /** What the schema says about one key. */
 interface SchemaEntry<T> {
   readonly doc: string
-  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice'
+  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice' | 'truth'
   readonly default: T
   /** Completes the sentence "must be …". */
   readonly allowed: string
@@ -49,7 +49,7 @@ interface Range {
 }
 
 /** One key with all its names. */
-export interface ConfigurationEntry extends SchemaEntry<string | number> {
+export interface ConfigurationEntry extends SchemaEntry<string | number | boolean> {
   readonly key: ConfigurationKey
   /** `AMQP_A_B_C` for `a.b_c`. */
   readonly env: string
@@ -98,6 +98,10 @@ export const schema = {
       "Most channels on one upstream connection; the broker's channel_max caps it too.",
       'number',
       { minimum: 1, maximum: largestShort },
+    ),
+    separate_roles: truth(
+      true,
+      'Whether publishers and consumers get upstream connections of their own, so that an alarm at the broker stops only the former.',
     ),
     idle_timeout: seconds(
       5,
@@ -162,7 +166,7 @@ export const schema = {
 
 /** All keys in the order of the schema. */
 export const entries: readonly ConfigurationEntry[] = Object.entries(schema).flatMap(([section, keys]) =>
-  Object.entries<SchemaEntry<string | number>>(keys).map(([name, entry]) => ({
+  Object.entries<SchemaEntry<string | number | boolean>>(keys).map(([name, entry]) => ({
     ...entry,
     key: `${section}.${name}` as ConfigurationKey,
     env: `AMQP_${section}_${name}`.toUpperCase(),
@@ -191,6 +195,10 @@ convict.addFormats({
   choice: {
     validate: (value: unknown, entry) =>
       demand((entry as SchemaEntry<string>).choices?.includes(value as string) ?? false, entry),
+  },
+  truth: {
+    coerce: (text: string) => (text === 'true' ? true : text === 'false' ? false : text),
+    validate: (value: unknown, entry) => demand(typeof value === 'boolean', entry),
   },
   upstream_url: {
     validate: (value: unknown, entry) => {
@@ -231,6 +239,17 @@ function wholeNumber(value: number, doc: string, placeholder: string, range: Ran
 
 function bytes(value: number, doc: string): SchemaEntry<number> {
   return wholeNumber(value, doc, 'bytes', { minimum: 1, maximum: mostBytes })
+}
+
+function truth(value: boolean, doc: string): SchemaEntry<boolean> {
+  return {
+    doc,
+    format: 'truth',
+    default: value,
+    allowed: 'true or false',
+    placeholder: 'true|false',
+    sensitive: true,
+  }
 }
 
 /** AMQP's heartbeat is a short that counts seconds. */

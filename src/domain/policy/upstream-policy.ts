@@ -1,4 +1,5 @@
 /** When upstream connections are opened, filled, retried and given up. */
+import type { ChannelRole } from './channel-role.js'
 
 const BACKOFF_FIRST_MS = 500
 const BACKOFF_LIMIT_MS = 30_000
@@ -8,11 +9,17 @@ const JITTER = 0.2
 /** What the policy needs to know of an upstream connection to place a channel on it. */
 export interface Candidate {
   readonly hasRoom: boolean
+  /** What its channels are used for; undefined while nothing has told. */
+  readonly role: ChannelRole | undefined
+  /** Why the broker blocks publishers; undefined when it doesn't. */
+  readonly blockedReason: string | undefined
 }
 
 export interface UpstreamPolicySettings {
   /** Most channels on one connection, 1 to 65535. */
   readonly maxChannels: number
+  /** Whether publishers and consumers get connections of their own. */
+  readonly separateRoles: boolean
   /** Milliseconds that a connection may be unused before the sweep closes it. */
   readonly idleTimeoutMs: number
 }
@@ -30,11 +37,30 @@ export class UpstreamPolicy {
     return channelMax === 0 ? this.#settings.maxChannels : Math.min(this.#settings.maxChannels, channelMax)
   }
 
-  /** Where a client's next channel goes: with its other channels while there's room, else on the first connection with room. */
-  place<C extends Candidate>(home: C | undefined, candidates: Iterable<C>): C | undefined {
-    if (home?.hasRoom) return home
-    for (const candidate of candidates) if (candidate.hasRoom) return candidate
-    return undefined
+  /**
+   * Where a client's next channel goes: with its other channels while there's room, else on the first connection with
+   * room that fits its role. A channel that hasn't told its role goes where publishers are, so that a request that declares
+   * something and publishes needs no second connection; but not where it would have to wait for the end of an alarm.
+   */
+  place<C extends Candidate>(
+    home: C | undefined,
+    candidates: readonly C[],
+    role: ChannelRole | undefined,
+  ): C | undefined {
+    const fitting = candidates.filter((candidate) => candidate.hasRoom && this.#fits(candidate, role))
+    if (home !== undefined && fitting.includes(home) && (role !== undefined || home.role !== 'consumer'))
+      return home
+    return fitting.find((candidate) => candidate.role === (role ?? 'publisher')) ?? fitting[0]
+  }
+
+  /** Whether a channel on `upstream` may stay there once it has told its role. */
+  maySettle(upstream: Candidate, role: ChannelRole): boolean {
+    return !this.#settings.separateRoles || upstream.role === undefined || upstream.role === role
+  }
+
+  #fits(candidate: Candidate, role: ChannelRole | undefined): boolean {
+    if (!this.#settings.separateRoles) return true
+    return role === undefined ? candidate.blockedReason === undefined : this.maySettle(candidate, role)
   }
 
   /** Milliseconds before the attempt that follows `failures` failed ones (0 after a loss). `random` is in [0, 1). */

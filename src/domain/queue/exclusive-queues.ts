@@ -13,22 +13,36 @@ export interface Claim {
 /** The exclusive queues of one upstream connection, by name. */
 export class ExclusiveQueues<Owner> {
   readonly #claims = new Map<string, Claim & { readonly owner: Owner }>()
+  readonly #queues = new Map<Owner, Set<string>>()
 
   /** Whether nobody owns a queue. */
   get isEmpty(): boolean {
     return this.#claims.size === 0
   }
 
+  /** Whether any of the queues is `owner`'s. */
+  hasClaims(owner: Owner): boolean {
+    return this.#queues.has(owner)
+  }
+
   /** Makes `owner` the one client that may use the queue. Returns false when it was already. */
   claim(owner: Owner, claim: Claim): boolean {
-    if (this.#claims.get(claim.queue)?.owner === owner) return false
+    const former = this.#claims.get(claim.queue)
+    if (former?.owner === owner) return false
+    if (former !== undefined) this.forget(former.owner, claim.queue)
     this.#claims.set(claim.queue, { ...claim, owner })
+    const queues = this.#queues.get(owner)
+    if (queues === undefined) this.#queues.set(owner, new Set([claim.queue]))
+    else queues.add(claim.queue)
     return true
   }
 
   /** The queue is gone, or never was. Ignored when it's not `owner`'s. */
   forget(owner: Owner, queue: string): void {
-    if (this.#claims.get(queue)?.owner === owner) this.#claims.delete(queue)
+    const queues = this.#queues.get(owner)
+    if (queues?.delete(queue) !== true) return
+    this.#claims.delete(queue)
+    if (queues.size === 0) this.#queues.delete(owner)
   }
 
   /** Whether the queue is another client's. */
@@ -39,8 +53,12 @@ export class ExclusiveQueues<Owner> {
 
   /** Takes all claims of a client that is gone. */
   takeAll(owner: Owner): Claim[] {
-    const claims = [...this.#claims.values()].filter((claim) => claim.owner === owner)
-    for (const { queue } of claims) this.#claims.delete(queue)
+    const claims: Claim[] = []
+    for (const queue of this.#queues.get(owner) ?? []) {
+      claims.push(this.#claims.get(queue)!)
+      this.#claims.delete(queue)
+    }
+    this.#queues.delete(owner)
     return claims
   }
 }

@@ -38,7 +38,7 @@ describe('loadSettings', () => {
     expect(settings).to.deep.equal({
       listen: { address: '0.0.0.0', port: 5673 },
       upstream: { endpoint: { host: '127.0.0.1', port: 5672 }, connectTimeout: 10, heartbeat: 0 },
-      pool: { maxChannels: 65535, idleTimeout: 5, cleanupInterval: 30 },
+      pool: { maxChannels: 65535, separateRoles: true, idleTimeout: 5, cleanupInterval: 30 },
       client: {
         handshakeTimeout: 10,
         maxBufferBytes: 64 * 1024 * 1024,
@@ -77,7 +77,7 @@ describe('loadSettings', () => {
     expect(settings).to.deep.equal({
       listen: { address: '::1', port: 0 },
       upstream: { endpoint: { host: 'rabbit', port: 5672 }, connectTimeout: 1, heartbeat: 2 },
-      pool: { maxChannels: 3, idleTimeout: 4, cleanupInterval: 5 },
+      pool: { maxChannels: 3, separateRoles: true, idleTimeout: 4, cleanupInterval: 5 },
       client: {
         handshakeTimeout: 6,
         maxBufferBytes: 7,

@@ -1,9 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { UpstreamPolicy } from '../../../../src/domain/policy/upstream-policy.js'
+import type { ChannelRole } from '../../../../src/domain/policy/channel-role.js'
+import { type Candidate, UpstreamPolicy } from '../../../../src/domain/policy/upstream-policy.js'
 
 describe('UpstreamPolicy', () => {
-  const policy = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000 })
+  const policy = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: true })
 
   describe('capacity', () => {
     it('is the smaller of the setting and what the broker granted', () => {
@@ -18,21 +19,66 @@ describe('UpstreamPolicy', () => {
   })
 
   describe('placing a channel', () => {
-    const full = { hasRoom: false }
-    const [first, second] = [{ hasRoom: true }, { hasRoom: true }]
+    const candidate = (role?: ChannelRole, more: Partial<Candidate> = {}): Candidate => ({
+      ...{ hasRoom: true, role, blockedReason: undefined },
+      ...more,
+    })
+    const full = candidate(undefined, { hasRoom: false })
+    const [first, second] = [candidate(), candidate()]
 
     it("keeps a client's channels together while there is room", () => {
-      expect(policy.place(second, [first, second])).to.equal(second)
+      expect(policy.place(second, [first, second], undefined)).to.equal(second)
     })
 
     it('fills the first connection with room before any later one', () => {
-      expect(policy.place(full, [full, first, second])).to.equal(first)
-      expect(policy.place(undefined, [first, second])).to.equal(first)
+      expect(policy.place(full, [full, first, second], undefined)).to.equal(first)
+      expect(policy.place(undefined, [first, second], undefined)).to.equal(first)
     })
 
     it('finds no place when every connection is full, or there is none', () => {
-      expect(policy.place(full, [full, full])).to.equal(undefined)
-      expect(policy.place(undefined, [])).to.equal(undefined)
+      expect(policy.place(full, [full, full], undefined)).to.equal(undefined)
+      expect(policy.place(undefined, [], undefined)).to.equal(undefined)
+    })
+
+    describe('with roles', () => {
+      const [publishers, consumers] = [candidate('publisher'), candidate('consumer')]
+
+      it('keeps publishers and consumers apart, wherever the client is at home', () => {
+        for (const home of [publishers, consumers, undefined]) {
+          expect(policy.place(home, [publishers, consumers], 'publisher')).to.equal(publishers)
+          expect(policy.place(home, [publishers, consumers], 'consumer')).to.equal(consumers)
+        }
+        expect(policy.place(publishers, [publishers], 'consumer')).to.equal(undefined)
+      })
+
+      it('prefers a connection of the role to one without', () => {
+        expect(policy.place(undefined, [first, consumers], 'consumer')).to.equal(consumers)
+        expect(policy.place(undefined, [publishers, first], 'consumer')).to.equal(first)
+      })
+
+      it('puts a channel that has told nothing where publishers are', () => {
+        expect(policy.place(consumers, [consumers, publishers], undefined)).to.equal(publishers)
+        expect(policy.place(consumers, [consumers], undefined)).to.equal(consumers)
+      })
+
+      it('keeps a channel that has told nothing away from a blocked connection', () => {
+        const blocked = candidate('publisher', { blockedReason: 'low on memory' })
+        expect(policy.place(blocked, [blocked, consumers], undefined)).to.equal(consumers)
+        expect(policy.place(blocked, [blocked], undefined)).to.equal(undefined)
+        expect(policy.place(blocked, [blocked], 'publisher'), 'who publishes waits there').to.equal(blocked)
+      })
+
+      it('lets a channel stay on a connection without a role, or with its own', () => {
+        expect(policy.maySettle(first, 'consumer')).to.equal(true)
+        expect(policy.maySettle(consumers, 'consumer')).to.equal(true)
+        expect(policy.maySettle(publishers, 'consumer')).to.equal(false)
+      })
+
+      it('makes no difference when roles are not separated', () => {
+        const together = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: false })
+        expect(together.place(publishers, [publishers], 'consumer')).to.equal(publishers)
+        expect(together.maySettle(publishers, 'consumer')).to.equal(true)
+      })
     })
   })
 

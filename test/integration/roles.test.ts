@@ -1,0 +1,205 @@
+import { connect as amqplibConnect } from 'amqplib'
+import { expect } from 'chai'
+import { eventually } from '../support/eventually.js'
+import { RabbitMqBroker } from '../support/rabbitmq-broker.js'
+import { WarrenProcess } from '../support/warren-process.js'
+import { WireClient } from '../support/wire-client.js'
+
+const ALARM = '{{resource_limit, memory, node()}, []}'
+const BLOCKED = { capabilities: { 'connection.blocked': true } }
+
+describe('publishers and consumers', function () {
+  this.timeout(60_000)
+  let broker: RabbitMqBroker
+  let warren: WarrenProcess
+
+  before(async () => {
+    broker = await RabbitMqBroker.start()
+  })
+  after(() => broker.stop())
+  beforeEach(async () => {
+    warren = await WarrenProcess.start(broker.port)
+  })
+  afterEach(async () => {
+    await clearAlarm()
+    await warren.stop()
+    await broker.deleteAllQueues()
+  })
+
+  const setAlarm = (): Promise<string> => broker.eval(`rabbit_alarm:set_alarm(${ALARM})`)
+  const clearAlarm = (): Promise<string> =>
+    broker.eval('rabbit_alarm:clear_alarm({resource_limit, memory, node()})')
+
+  async function onChannel(options = {}): Promise<WireClient> {
+    const client = await WireClient.connect(warren.port, options)
+    await client.openChannel(1)
+    return client
+  }
+
+  async function upstreams(): Promise<number> {
+    return (await broker.connections()).filter((c) => c.clientProperties['product'] === 'Warren').length
+  }
+
+  async function fill(queue: string, count: number): Promise<void> {
+    const direct = await WireClient.connect(broker.port)
+    await direct.openChannel(1)
+    await direct.declareQueue(1, queue, {})
+    for (let n = 0; n < count; n++) direct.publish(1, { routingKey: queue, body: `${n}` })
+    await direct.close()
+  }
+
+  it('share one upstream connection until there are both', async () => {
+    const publishers = [await onChannel(), await onChannel()]
+    for (const client of publishers) {
+      await client.declareQueue(1, 'q', {})
+      client.publish(1, { routingKey: 'q', body: 'x' })
+      await client.declareQueue(1, 'q', {})
+    }
+    expect(await upstreams()).to.equal(1)
+    const consumer = await onChannel()
+    await consumer.consume(1, 'q')
+    await consumer.expectContent('basic.deliver')
+    expect(await upstreams()).to.equal(2)
+    for (const client of publishers) await client.close()
+    consumer.reset()
+  })
+
+  it('may be one channel, which then stays where it is', async () => {
+    const connection = await amqplibConnect(warren.url)
+    const channel = await connection.createChannel()
+    await channel.assertQueue('hello', { durable: false })
+    channel.sendToQueue('hello', Buffer.from('world'))
+    const body = await new Promise((resolve) => {
+      void channel.consume('hello', (message) => resolve(message!.content.toString()), { noAck: true })
+    })
+    expect(body).to.equal('world')
+    expect(await upstreams()).to.equal(1)
+    await connection.close()
+  })
+
+  it('are told apart only after they have declared: the channel moves, with its current queue', async () => {
+    const publisher = await onChannel()
+    publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
+    const consumer = await onChannel()
+    for (const [name, flags] of [
+      ['named', {}],
+      ['', { autoDelete: true }],
+    ] as const) {
+      const { queue } = await consumer.declareQueue(1, name, flags)
+      consumer.method(1, 'queue.bind', { queue: '', exchange: 'amq.direct', routingKey: 'key' })
+      await consumer.expectMethod('queue.bind-ok')
+      await consumer.consume(1, '')
+      publisher.publish(1, { exchange: 'amq.direct', routingKey: 'key', body: `for ${queue}` })
+      expect((await consumer.expectContent('basic.deliver')).body.toString()).to.equal(`for ${queue}`)
+      await consumer.closeChannel(1)
+      await consumer.openChannel(1)
+      await broker.deleteAllQueues()
+    }
+    expect(await upstreams()).to.equal(2)
+    await publisher.close()
+    await consumer.close()
+  })
+
+  it('that move do not lose an error of what they did before', async () => {
+    const publisher = await onChannel()
+    publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
+    const consumer = await onChannel()
+    consumer.method(1, 'queue.declare', { queue: 'missing', passive: true })
+    consumer.method(1, 'basic.consume', { queue: 'other' })
+    const close = await consumer.expectMethod('channel.close')
+    expect(close).to.include({ code: 404, methodId: 10 })
+    consumer.method(1, 'channel.close-ok', {})
+    await consumer.openChannel(1)
+    await consumer.declareQueue(1, 'other', {})
+    await consumer.consume(1, 'other')
+    await publisher.close()
+    await consumer.close()
+  })
+
+  it('a publisher that has declared moves away from the consumers, and its message follows what it declared', async () => {
+    const consumer = await onChannel()
+    await consumer.declareQueue(1, 'c', {})
+    await consumer.consume(1, 'c')
+    for (let round = 0; round < 20; round++) {
+      const publisher = await onChannel()
+      publisher.method(1, 'queue.declare', { queue: `fresh-${round}`, nowait: true })
+      publisher.publish(1, { routingKey: `fresh-${round}`, body: 'x' })
+      await publisher.close()
+    }
+    const queues = await broker.queues()
+    expect(queues.filter(({ name, messages }) => name.startsWith('fresh') && messages === 1)).to.have.length(
+      20,
+    )
+    expect(await upstreams()).to.equal(2)
+    await consumer.close()
+  })
+
+  it('an exclusive queue of a client is reachable from all its channels, whatever their role', async () => {
+    const other = await onChannel()
+    other.publish(1, { routingKey: 'nowhere', body: 'x' })
+    const client = await onChannel()
+    const { queue } = await client.declareQueue(1, '', { exclusive: true })
+    for (let channel = 2; channel <= 5; channel++) await client.openChannel(channel)
+    client.method(2, 'queue.bind', { queue, exchange: 'amq.direct', routingKey: 'k' })
+    await client.expectMethod('queue.bind-ok')
+    client.publish(3, { exchange: 'amq.direct', routingKey: 'k', body: 'hello' })
+    client.publish(3, { exchange: 'amq.direct', routingKey: 'k', body: 'again' })
+    await eventually(async () => expect((await broker.queues())[0].messages).to.equal(2))
+    expect((await client.get(4, queue)).body.toString()).to.equal('hello')
+    await client.consume(5, queue, { noAck: true })
+    expect((await client.expectContent('basic.deliver')).body.toString()).to.equal('again')
+    await client.close()
+    await other.close()
+  })
+
+  describe('during an alarm at the broker', () => {
+    it('consumers receive and acknowledge, and new consumers can start, while publishers wait', async () => {
+      await fill('work', 500)
+      const consumer = await onChannel()
+      await consumer.consume(1, 'work')
+      const publisher = await onChannel(BLOCKED)
+      publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await setAlarm()
+      publisher.publish(1, { routingKey: 'work', body: 'waits for the end of the alarm' })
+      expect((await publisher.expectMethod('connection.blocked')).reason).to.equal('low on memory')
+
+      for (let n = 0; n < 400; n++) {
+        const delivery = await consumer.expectContent('basic.deliver')
+        consumer.ack(1, Number(delivery.args.deliveryTag))
+      }
+      await eventually(async () => expect((await broker.queues())[0].messages).to.equal(100))
+
+      const late = await onChannel()
+      await late.declareQueue(1, 'late', {})
+      await late.consume(1, 'late')
+      consumer.reset()
+      await late.openChannel(2)
+      await late.consume(2, 'work')
+      await late.expectContent('basic.deliver')
+
+      await clearAlarm()
+      await publisher.expectMethod('connection.unblocked')
+      late.reset()
+      await eventually(async () => {
+        const work = (await broker.queues()).find(({ name }) => name === 'work')!
+        expect(work.messages).to.equal(101)
+      })
+      await publisher.close()
+    })
+
+    it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {
+      const [telling, silent] = [await onChannel(BLOCKED), await onChannel({ capabilities: {} })]
+      await setAlarm()
+      telling.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await telling.expectMethod('connection.blocked')
+      const late = await WireClient.connect(warren.port, BLOCKED)
+      expect((await late.expectMethod('connection.blocked')).reason).to.equal('low on memory')
+      await silent.expectSilence(100)
+      await clearAlarm()
+      await telling.expectMethod('connection.unblocked')
+      await late.expectMethod('connection.unblocked')
+      await silent.expectSilence(100)
+      for (const client of [telling, silent, late]) await client.close()
+    })
+  })
+})
