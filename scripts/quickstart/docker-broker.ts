@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { type Broker, COUNTS, readCounts } from './broker.js'
 import { Failure, reasonOf } from './failure.js'
 import { login, productAt } from './login.js'
-import { remember } from './started.js'
+import { mayStart, remember } from './started.js'
 
 const IMAGE = 'rabbitmq:4'
 const START_LIMIT_MS = 120_000
@@ -22,6 +22,7 @@ export function dockerRuns(): Promise<boolean> {
 
 export async function startInDocker(): Promise<Broker> {
   await pull()
+  await mayStart()
   console.log('Starting a RabbitMQ in Docker')
   const container = `warren-quickstart-${process.pid}`
   const removal = ['rm', '--force', '--volumes', container]

@@ -5,9 +5,10 @@ import { RabbitMqBroker } from '../../test/support/rabbitmq-broker.js'
 import { type Broker, COUNTS, readCounts } from './broker.js'
 import { Failure, reasonOf } from './failure.js'
 import { productAt } from './login.js'
-import { remember } from './started.js'
+import { mayStart, remember } from './started.js'
 
 export async function startPrivately(origin: string): Promise<Broker> {
+  await mayStart()
   console.log('Starting a RabbitMQ')
   let node: RabbitMqBroker
   try {

@@ -8,6 +8,12 @@ interface Started {
 }
 
 const started: Started[] = []
+let isEnding = false
+
+/** To be awaited before something is started: once the end has begun, nothing is. */
+export async function mayStart(): Promise<void> {
+  if (isEnding) await new Promise(() => undefined)
+}
 
 /** Remembers something that has just been started, or is just about to be. */
 export function remember(one: Started): void {
@@ -15,6 +21,7 @@ export function remember(one: Started): void {
 }
 
 export async function stopEverything(): Promise<void> {
+  isEnding = true
   for (let one = started.at(-1); one; one = started.at(-1)) {
     try {
       await one.stop()

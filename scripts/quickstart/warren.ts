@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Failure, within } from './failure.js'
-import { remember } from './started.js'
+import { mayStart, remember } from './started.js'
 
 const ADDRESS = '127.0.0.1'
 export const USUAL_PORT = 5673
@@ -32,6 +32,7 @@ export class Warren {
 
   /** Resolves when it accepts clients. */
   static async start(broker: URL): Promise<Warren> {
+    await mayStart()
     const port = (await freePort(USUAL_PORT)) ?? (await freePort(0))!
     const upstream = `${broker.protocol}//${broker.host}`
     const listen = ['--listen-address', ADDRESS, '--listen-port', String(port)]

@@ -36,8 +36,6 @@ export interface ClientChannelHost {
   bind(channel: ClientChannel, role: ChannelRole | undefined): ChannelBinding | undefined
   /** Whether a channel that has just told its role may stay where it is bound. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
-  /** A frame that had to wait may be presented again; not from inside the call. */
-  resumeReading(): void
   /** The channel's number is free again. */
   onChannelClosed(channel: ClientChannel): void
   /** What had to wait for the channel may go on; not from inside the call. */

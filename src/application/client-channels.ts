@@ -142,10 +142,6 @@ export class ClientChannels implements ClientChannelHost {
     return new ChannelQueues(upstream.exclusiveQueues, this, this.#agreement.virtualHost)
   }
 
-  resumeReading(): void {
-    this.#host.resumeReading()
-  }
-
   onChannelClosed(channel: ClientChannel): void {
     this.#channels[channel.clientChannel] = undefined
     this.#countDown()

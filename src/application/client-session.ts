@@ -254,7 +254,7 @@ export class ClientSession
   #onFrameAfterRefusal(frame: Frame): void {
     if (frame.channel !== 0 || frame.type !== FRAME_METHOD || frame.payloadSize < 4) return
     if (frame.methodId === id.CONNECTION_CLOSE) this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
-    else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#stream.end()
+    else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#hangUp()
   }
 
   /** Close-Ok promises that everything sent before was processed: the broker's answers for each channel say so. */
@@ -264,9 +264,7 @@ export class ClientSession
     const sayGoodbye = (): void => {
       this.#release()
       this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
-      this.#stream.end()
-      // A client that doesn't read its Close-Ok mustn't keep the socket.
-      this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
+      this.#hangUp()
     }
     this.#channels!.leave(sayGoodbye)
   }
@@ -374,7 +372,8 @@ export class ClientSession
     if (this.#phase === 'ended') return
     this.#parts.logger.error('unexpected error in a client session', { ...this.#fields, error })
     try {
-      this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
+      if (this.#phase === 'refused') this.#giveUp('unexpected error in the proxy')
+      else this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))
     } catch {
       this.#giveUp('unexpected error in the proxy')
     }
@@ -387,6 +386,13 @@ export class ClientSession
     } catch (error) {
       this.onUnexpectedError(error)
     }
+  }
+
+  /** Ends the stream in order; a client that doesn't do its part mustn't keep the socket. */
+  #hangUp(): void {
+    this.#stream.end()
+    this.#timer?.cancel()
+    this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
   }
 
   /** Closes the socket of a client that doesn't answer. */

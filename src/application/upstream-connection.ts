@@ -90,6 +90,7 @@ export class UpstreamConnection
   #congested = false
   readonly #drainWaiters = new Set<DrainWaiter>()
   #closeDone: (() => void) | undefined
+  #hangUpTimer: Timer | undefined
 
   constructor(parts: UpstreamParts) {
     this.name = parts.name
@@ -148,7 +149,7 @@ export class UpstreamConnection
   onHandshakeFailed(error: UpstreamRefused | UpstreamUnreachable): void {
     this.#handshakeTimer?.cancel()
     this.#shut('closed')
-    this.#stream.end()
+    this.#hangUp()
     this.#rejectStep(error)
   }
 
@@ -342,6 +343,7 @@ export class UpstreamConnection
     if (this.#phase === 'open') this.#lose(text)
     else if (this.#phase !== 'closed' && this.#phase !== 'closing') this.#failHandshake(text)
     this.#shut('closed')
+    this.#hangUpTimer?.cancel()
     this.#closeDone?.()
   }
 
@@ -378,7 +380,7 @@ export class UpstreamConnection
   #onConnectionMethod(frame: Frame): void {
     this.#channels?.endOfChunk()
     if (this.#phase === 'closing') {
-      if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#stream.end()
+      if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#hangUp()
       return
     }
     if (this.#phase !== 'open') {
@@ -389,7 +391,7 @@ export class UpstreamConnection
       case id.CONNECTION_CLOSE:
         this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
         this.#loseWith(readClose(frame))
-        this.#stream.end()
+        this.#hangUp()
         break
       case id.CONNECTION_BLOCKED:
         this.#setBlocked(
@@ -413,6 +415,12 @@ export class UpstreamConnection
   #failHandshake(text: string): void {
     if (this.#phase === 'tuned') return
     this.#handshake?.onStreamClosed(text)
+  }
+
+  /** Ends the stream in order; a broker that doesn't do its part mustn't keep the socket. */
+  #hangUp(): void {
+    this.#stream.end()
+    this.#hangUpTimer ??= this.#parts.clock.after(CLOSE_TIMEOUT_MS, () => this.#stream.destroy())
   }
 
   #lose(reason: string): void {

@@ -73,7 +73,9 @@ export class NetByteStream implements ByteStream, Flushable {
     if (this.#ending) return
     this.#ending = true
     if (this.#corked) this.#socket.uncork()
-    this.#socket.destroySoon()
+    // Reading on: closing with unread bytes would make the system throw away what the peer hasn't read yet.
+    this.#socket.end()
+    this.#socket.resume()
   }
 
   destroy(): void {

@@ -24,7 +24,7 @@ export interface ByteStream {
   /** Stops `onData` until `resume`; the peer feels the back-pressure. */
   pause(): void
   resume(): void
-  /** Sends what is waiting, then closes our side; the peer's remaining bytes are still read until it closes too. */
+  /** Sends what is waiting, then closes our side; the peer's remaining bytes are still read, paused or not, until it closes too. A peer that never does is the caller's to `destroy`. */
   end(): void
   /** Closes at once; what is waiting is lost. `onClose` follows. */
   destroy(): void
