@@ -31,10 +31,10 @@ export default tseslint.config(
   js.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked.map((config) => ({
     ...config,
-    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'],
   })),
   {
-    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'scripts/**/*.ts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       '@typescript-eslint/no-floating-promises': 'error',
@@ -46,7 +46,16 @@ export default tseslint.config(
   {
     files: ['scripts/**/*.mjs', 'eslint.config.js'],
     languageOptions: {
-      globals: { process: 'readonly', console: 'readonly', URL: 'readonly', Buffer: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setInterval: 'readonly', clearInterval: 'readonly' },
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        Buffer: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+        setInterval: 'readonly',
+        clearInterval: 'readonly',
+      },
     },
   },
   {
@@ -58,12 +67,17 @@ export default tseslint.config(
     },
   },
   forbid('domain', [], [{ regex: '^[^.]', message: 'The domain is pure: no npm and no node: import.' }]),
-  forbid('application', ['domain'], [
-    {
-      regex: '^(?!inversify$)[^.]',
-      message: 'The application reaches the world through its ports; inversify decorators are the one exception.',
-    },
-  ]),
+  forbid(
+    'application',
+    ['domain'],
+    [
+      {
+        regex: '^(?!inversify$)[^.]',
+        message:
+          'The application reaches the world through its ports; inversify decorators are the one exception.',
+      },
+    ],
+  ),
   forbid('adapters', ['domain', 'application']),
   forbid('composition', layers),
   {
@@ -71,12 +85,26 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': [
         'error',
-        ...['Buffer', 'process', 'console', 'Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate', 'queueMicrotask', 'globalThis'].map((name) => ({
+        ...[
+          'Buffer',
+          'process',
+          'console',
+          'Date',
+          'performance',
+          'setTimeout',
+          'setInterval',
+          'setImmediate',
+          'queueMicrotask',
+          'globalThis',
+        ].map((name) => ({
           name,
           message: 'The domain has no clock, no I/O and no Node.',
         })),
       ],
-      'no-restricted-properties': ['error', { object: 'Math', property: 'random', message: 'Randomness is handed in.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Math', property: 'random', message: 'Randomness is handed in.' },
+      ],
     },
   },
   {
@@ -84,10 +112,12 @@ export default tseslint.config(
     rules: {
       'no-restricted-globals': [
         'error',
-        ...['process', 'console', 'Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate'].map((name) => ({
-          name,
-          message: 'Time, logs and the process are ports.',
-        })),
+        ...['process', 'console', 'Date', 'performance', 'setTimeout', 'setInterval', 'setImmediate'].map(
+          (name) => ({
+            name,
+            message: 'Time, logs and the process are ports.',
+          }),
+        ),
       ],
     },
   },

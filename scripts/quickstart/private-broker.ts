@@ -1,6 +1,7 @@
 /** A RabbitMQ node of our own from an installed rabbitmq-server: own name, ports and files, removed at the end. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { RabbitMqBroker } from '../../test/support/rabbitmq-broker.js'
 import { type Broker, COUNTS, readCounts } from './broker.js'
 import { Failure, reasonOf } from './failure.js'
@@ -31,7 +32,7 @@ export async function startPrivately(origin: string): Promise<Broker> {
 
 /** Installs the distribution's rabbitmq-server. Its process group is signalled as a whole, as Ctrl-C would do: apt-get knows how to end. */
 export async function installWithApt(): Promise<void> {
-  const script = new URL('../install-rabbitmq.mjs', import.meta.url).pathname
+  const script = fileURLToPath(new URL('../install-rabbitmq.mjs', import.meta.url))
   const child = spawn(process.execPath, [script], { stdio: ['ignore', 'inherit', 'inherit'], detached: true })
   const exited = once(child, 'exit')
   const interrupt = (): void => {

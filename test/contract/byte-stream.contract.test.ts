@@ -435,6 +435,30 @@ for (const [name, create] of Object.entries({ NetByteStream: netSubject, FakeByt
         expect(peer.sawReset()).to.equal(false)
       })
 
+      it('reads on although it was paused', async () => {
+        stream.setHandler(ear)
+        stream.pause()
+        peer.send(bytes('waits'))
+        await subject.pass()
+        stream.end()
+        await subject.until(() => ear.length === 5 && peer.sawEnd())
+        peer.end()
+        await subject.until(() => ear.isClosed)
+        expect(ear.events).to.deep.equal(['data', 'close'])
+        expect(peer.sawReset()).to.equal(false)
+      })
+
+      it('leaves it to the caller to cut off a peer that does not end', async () => {
+        stream.setHandler(ear)
+        stream.end()
+        await subject.until(() => peer.sawEnd())
+        await subject.pass()
+        expect(ear.isClosed).to.equal(false)
+        stream.destroy()
+        await subject.until(() => ear.isClosed)
+        expect(ear.events).to.deep.equal(['close'])
+      })
+
       it('loses nothing of what it sent when the peer was still sending and nobody read', async () => {
         stream.setHandler(ear)
         stream.pause()

@@ -1,7 +1,7 @@
 import { connect as amqplibConnect } from 'amqplib'
 import { expect } from 'chai'
 import { createServer } from 'node:net'
-import type { AddressInfo, Server } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
@@ -124,10 +124,18 @@ describe('refusals', function () {
 
   describe('without a broker that answers', () => {
     let silent: Server
+    const accepted = new Set<Socket>()
     before((done) => {
-      silent = createServer(() => undefined).listen(0, '127.0.0.1', done)
+      silent = createServer((socket) => accepted.add(socket.on('error', () => undefined))).listen(
+        0,
+        '127.0.0.1',
+        done,
+      )
     })
-    after(() => silent.close())
+    after(() => {
+      accepted.forEach((socket) => socket.destroy())
+      silent.close()
+    })
 
     it('503 with the reason within 10 s when the broker accepts but never speaks', async () => {
       const lonely = await WarrenProcess.start((silent.address() as AddressInfo).port)

@@ -36,6 +36,16 @@ describe('publishers and consumers', function () {
     return client
   }
 
+  /** Publishes until the broker, which learns of its alarm little by little, blocks the connection. */
+  async function publishUntilBlocked(client: WireClient): Promise<string> {
+    const timer = setInterval(() => client.publish(1, { routingKey: 'nowhere', body: 'x' }), 20)
+    try {
+      return (await client.expectMethod('connection.blocked')).reason
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
   async function upstreams(): Promise<number> {
     return (await broker.connections()).filter((c) => c.clientProperties['product'] === 'Warren').length
   }
@@ -160,8 +170,8 @@ describe('publishers and consumers', function () {
       const publisher = await onChannel(BLOCKED)
       publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
       await setAlarm()
+      expect(await publishUntilBlocked(publisher)).to.equal('low on memory')
       publisher.publish(1, { routingKey: 'work', body: 'waits for the end of the alarm' })
-      expect((await publisher.expectMethod('connection.blocked')).reason).to.equal('low on memory')
 
       for (let n = 0; n < 400; n++) {
         const delivery = await consumer.expectContent('basic.deliver')
@@ -190,8 +200,7 @@ describe('publishers and consumers', function () {
     it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {
       const [telling, silent] = [await onChannel(BLOCKED), await onChannel({ capabilities: {} })]
       await setAlarm()
-      telling.publish(1, { routingKey: 'nowhere', body: 'x' })
-      await telling.expectMethod('connection.blocked')
+      expect(await publishUntilBlocked(telling)).to.equal('low on memory')
       const late = await WireClient.connect(warren.port, BLOCKED)
       expect((await late.expectMethod('connection.blocked')).reason).to.equal('low on memory')
       await silent.expectSilence(100)

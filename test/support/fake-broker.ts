@@ -48,6 +48,8 @@ export class FakeBroker {
   holdsCloseOk = false
   /** Keeps back the answer to Connection.Close for good. */
   holdsConnectionCloseOk = false
+  /** Never ends its side of a connection. */
+  keepsSockets = false
   /** Bytes that leave in one piece with Connection.Open-Ok. */
   afterOpenOk: Buffer = Buffer.alloc(0)
   /** Every connection so far, also those that never came to Connection.Open. */
@@ -103,7 +105,7 @@ export class BrokerConnection {
   ) {
     this.log = new FrameLog((received) => this.onMethod(received))
     peer.onData = (bytes) => this.onData(bytes)
-    peer.onEnd = () => peer.end()
+    peer.onEnd = () => this.end()
   }
 
   get isOpen(): boolean {
@@ -226,9 +228,9 @@ export class BrokerConnection {
         this.isOver = true
         if (this.broker.holdsConnectionCloseOk) return
         this.method(0, 'connection.close-ok')
-        return this.peer.end()
+        return this.end()
       case 'connection.close-ok':
-        return this.peer.end()
+        return this.end()
       default:
         return this.violate(503, `${name} on channel 0`)
     }
@@ -291,6 +293,10 @@ export class BrokerConnection {
   private closeOk(channel: number): void {
     if (this.channels.get(channel) === 'open') this.channels.delete(channel)
     this.method(channel, 'channel.close-ok')
+  }
+
+  private end(): void {
+    if (!this.broker.keepsSockets) this.peer.end()
   }
 
   private violate(code: number, text: string): void {

@@ -69,6 +69,7 @@ export class FakeByteStream implements ByteStream {
     if (this.isEnding || this.isClosed) return
     this.isEnding = true
     this.flushSoon()
+    this.resume()
   }
 
   destroy(): void {

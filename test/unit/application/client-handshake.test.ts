@@ -193,6 +193,16 @@ describe('The handshake of a client', () => {
       })
     }
 
+    it('that the broker refuses leave no socket to it, even if it keeps its side open', async () => {
+      world.broker.keepsSockets = true
+      world.broker.refusesLogin = () => 'close'
+      const client = world.dial()
+      await client.login().catch(() => undefined)
+      expect(client.refusal?.code).to.equal(403)
+      await world.advance(10_000)
+      expect(world.broker.connections.at(-1)!.peer.isGone).to.equal(true)
+    })
+
     it('that were refused are asked about anew for the next client', async () => {
       world.broker.refusesLogin = () => 'close'
       const first = world.dial()

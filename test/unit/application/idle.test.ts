@@ -122,6 +122,14 @@ describe('An unused upstream connection', () => {
     expect(upstream.peer.sees).to.equal('destroyed')
   })
 
+  it('is cut off when the broker answers, but keeps its side open', async () => {
+    world.broker.keepsSockets = true
+    const client = await world.connect()
+    client.close()
+    await world.advance(45_000)
+    expect(world.upstream.peer.isGone).to.equal(true)
+  })
+
   it('was only to see what the broker is: it is closed at once', () => {
     expect(world.broker.connections.map(({ peer }) => peer.sees)).to.not.include('open')
   })

@@ -56,6 +56,15 @@ describe('The loss of an upstream connection', () => {
       expect(upstream.peer.sees).to.equal('ended')
     })
 
+    it('ends the socket also when the broker keeps its side open', async () => {
+      world.broker.keepsSockets = true
+      await world.connect()
+      const { upstream } = world
+      upstream.close(SHUTDOWN)
+      await world.advance(10_000)
+      expect(upstream.peer.isGone).to.equal(true)
+    })
+
     it('comes after what the broker sent before, in the same piece', async () => {
       const client = await world.connectWithChannels(1)
       client.method(1, 'basic.consume', { queue: 'q' })
