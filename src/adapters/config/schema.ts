@@ -115,6 +115,8 @@ export const schema = {
     max_buffer_bytes: bytes(
       64 * mebibyte,
       "Most bytes that may wait for a client which doesn't read; past it the client is closed.",
+      // Streams count only from a megabyte on, and a burst to a healthy client may be as large.
+      4 * mebibyte,
     ),
     max_message_bytes: bytes(128 * mebibyte, 'Largest message body that a client may publish.'),
     channel_max: wholeNumber(
@@ -237,8 +239,8 @@ function wholeNumber(value: number, doc: string, placeholder: string, range: Ran
   }
 }
 
-function bytes(value: number, doc: string): SchemaEntry<number> {
-  return wholeNumber(value, doc, 'bytes', { minimum: 1, maximum: mostBytes })
+function bytes(value: number, doc: string, minimum = 1): SchemaEntry<number> {
+  return wholeNumber(value, doc, 'bytes', { minimum, maximum: mostBytes })
 }
 
 function truth(value: boolean, doc: string): SchemaEntry<boolean> {

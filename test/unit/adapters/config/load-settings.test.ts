@@ -66,7 +66,7 @@ describe('loadSettings', () => {
       env: {
         AMQP_POOL_CLEANUP_INTERVAL: '5',
         AMQP_CLIENT_HANDSHAKE_TIMEOUT: '6',
-        AMQP_CLIENT_MAX_BUFFER_BYTES: '7',
+        AMQP_CLIENT_MAX_BUFFER_BYTES: '8000000',
         AMQP_CLIENT_MAX_MESSAGE_BYTES: '8',
         AMQP_CLIENT_CHANNEL_MAX: '9',
       },
@@ -80,7 +80,7 @@ describe('loadSettings', () => {
       pool: { maxChannels: 3, separateRoles: true, idleTimeout: 4, cleanupInterval: 5 },
       client: {
         handshakeTimeout: 6,
-        maxBufferBytes: 7,
+        maxBufferBytes: 8_000_000,
         maxMessageBytes: 8,
         channelMax: 9,
         frameMax: 10000,
