@@ -388,6 +388,16 @@ export class ClientSession
     }
   }
 
+  /** Warren is shutting down: who has never spoken isn't waited for, and hears no word, as from a RabbitMQ node that stops. */
+  dismissIfSilent(): void {
+    if (this.#phase === 'header') this.#giveUp('shutting down')
+  }
+
+  /** The grace is over: the same for who is still in the handshake. */
+  dismissUnlessIn(): void {
+    if (this.#phase === 'header' || this.#phase === 'handshake') this.#giveUp('shutting down')
+  }
+
   /** Ends the stream in order; a client that doesn't do its part mustn't keep the socket. */
   #hangUp(): void {
     this.#stream.end()

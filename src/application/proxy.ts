@@ -83,8 +83,10 @@ export class Proxy {
     const { grace, timeout } = this.#settings.shutdown
     const end = this.#clock.now() + timeout * 1000
     await this.#listener.close()
+    for (const session of [...this.#sessions]) session.dismissIfSilent()
     this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
     await this.#clientsGone(grace * 1000)
+    for (const session of [...this.#sessions]) session.dismissUnlessIn()
     const closedClients = this.#sessions.size
     this.#cutOff = 0
     for (const session of [...this.#sessions])

@@ -86,6 +86,19 @@ describe('the program', function () {
     await eventually(async () => expect(await broker.connections()).to.have.length(0))
   })
 
+  it('does not wait for connections that never spoke, nor beyond the grace for those still in the handshake', async () => {
+    const warren = await WarrenProcess.start(broker.port, ['--shutdown-grace', '0.5'])
+    const silent = await WireClient.dial(warren.port)
+    const early = await WireClient.dial(warren.port)
+    early.sendProtocolHeader()
+    await early.receiveStart()
+    warren.signal('SIGTERM')
+    expect((await warren.exited).code).to.equal(0)
+    expect(warren.lines('shut down')[0]).to.include({ closedClients: 0, cutOff: 0 })
+    await silent.closed
+    await early.closed
+  })
+
   it('ends with 1 when a client had to be cut off', async () => {
     const warren = await WarrenProcess.start(broker.port, [
       '--shutdown-grace',
