@@ -22,6 +22,8 @@ export interface BindingOwner {
   /** The channel's number on the client's side. */
   readonly clientChannel: number
   readonly receiver: ClientReceiver
+  /** The client, as the owner of exclusive queues. */
+  readonly client: object
   /** Whether nothing but publishes was sent, so that the upstream channel may be handed on. */
   readonly isSafe: boolean
   /** The broker closed the channel and has been answered. The frame goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
@@ -32,6 +34,8 @@ export interface BindingOwner {
   onSettled(): void
   /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
   onQueueAnswer(frame: Frame): boolean
+  /** The broker has committed. */
+  onCommitOk(): void
   /** The broker confirmed a consumer. */
   onConsumeOk(consumerTag: string): void
   /** The broker confirmed that a consumer is cancelled. */

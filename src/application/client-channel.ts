@@ -62,6 +62,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #binding: ChannelBinding | undefined
   /** What the channel is used for, once it has told. */
   #role: ChannelRole | undefined
+  /** The client sent Tx.Commit, the broker's answer is to come. */
+  #isCommitting = false
   /** It has told a role that its upstream connection isn't for: the broker closes the one channel before there is another. */
   #isMoving = false
   /** The current queue of the channel before it moved. */
@@ -76,6 +78,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.clientChannel = clientChannel
     this.#host = host
     this.#guard = new ChannelGuard(host.guardLimits)
+  }
+
+  get client(): object {
+    return this.#host
   }
 
   get receiver(): ClientReceiver {
@@ -94,6 +100,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Takes a frame of the client; false when it has to wait for a binding or for the broker. */
   onFrame(frame: Frame): boolean {
     if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
+    // Anything behind a commit that isn't answered would end the connection with 504.
+    if (this.#isCommitting) return false
     const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
     switch (verdict) {
       case VERDICT_SINGLE:
@@ -168,6 +176,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       : this.#queues.onDeleteOk(frame)
   }
 
+  onCommitOk(): void {
+    this.#isCommitting = false
+    this.#host.resumeReading()
+  }
+
   onConsumeOk(consumerTag: string): void {
     this.#guard.rememberConsumer(consumerTag)
   }
@@ -206,6 +219,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
+    if (methodId === id.TX_COMMIT) this.#isCommitting = true
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'

@@ -88,6 +88,8 @@ export class ClientSession
   #timer: Timer | undefined
   #heartbeat: Heartbeat | undefined
   #isTuned = false
+  /** The client's Connection.Close has crossed with ours. */
+  #hasCrossed = false
   #wasRead = false
   #isPaused = false
   #user: string | undefined
@@ -253,8 +255,11 @@ export class ClientSession
   /** Only the answer to our Close counts, or a Close that crossed with it. */
   #onFrameAfterRefusal(frame: Frame): void {
     if (frame.channel !== 0 || frame.type !== FRAME_METHOD || frame.payloadSize < 4) return
-    if (frame.methodId === id.CONNECTION_CLOSE) this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
-    else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#hangUp()
+    if (frame.methodId === id.CONNECTION_CLOSE && !this.#hasCrossed) {
+      // Once: who doesn't read could make any number of answers wait.
+      this.#hasCrossed = true
+      this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+    } else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#hangUp()
   }
 
   /** Close-Ok promises that everything sent before was processed: the broker's answers for each channel say so. */

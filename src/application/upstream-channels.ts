@@ -27,6 +27,13 @@ export class UpstreamChannels {
   readonly #table: ChannelTable<ChannelBinding>
   /** Which client owns which exclusive queue of this connection. */
   readonly exclusiveQueues = new ExclusiveQueues<object>()
+  /**
+   * Channels for which Open-Ok has come and no Close. RabbitMQ may raise a second error on a channel that it has closed; answering
+   * that Close too, perhaps on behalf of the number's next owner, would be the 504 that ends the connection.
+   */
+  readonly #opened = new Set<number>()
+  /** Owners who are gone, until the broker has closed their channels. */
+  readonly #departed = new Map<number, BindingOwner>()
   /** Queues to be deleted once there is a channel to do it on. */
   readonly #owedDeletions: Claim[] = []
   /** The fewest spare channels since the last trim: so many weren't needed. */
@@ -85,7 +92,7 @@ export class UpstreamChannels {
   release(binding: ChannelBinding): void {
     this.end(binding)
     if (binding.end === 'settling') this.#table.startSettling(binding)
-    else this.#table.startClosing(binding)
+    else if (this.#table.startClosing(binding)) this.#departed.set(binding.upstreamChannel, binding.owner)
   }
 
   /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
@@ -154,10 +161,14 @@ export class UpstreamChannels {
   #isForClient(binding: ChannelBinding, frame: Frame): boolean {
     switch (frame.methodId) {
       case id.CHANNEL_OPEN_OK:
+        this.#opened.add(binding.upstreamChannel)
         return false
       case id.CHANNEL_CLOSE:
-        this.#onBrokerClose(binding, frame)
+        if (this.#opened.delete(binding.upstreamChannel)) this.#onBrokerClose(binding, frame)
         return false
+      case id.TX_COMMIT_OK:
+        binding.owner.onCommitOk()
+        return true
       case id.CHANNEL_CLOSE_OK:
         return this.#onCloseOk(binding)
       case id.CHANNEL_FLOW_OK:
@@ -218,18 +229,32 @@ export class UpstreamChannels {
   #onUnownedFrame(frame: Frame): void {
     if (frame.type !== FRAME_METHOD) return
     const { channel, methodId } = frame
-    if (methodId === id.CHANNEL_CLOSE_OK) {
+    if (methodId === id.CHANNEL_OPEN_OK) {
+      this.#opened.add(channel)
+    } else if (methodId === id.CHANNEL_CLOSE_OK) {
       this.#free(channel)
     } else if (methodId === id.CHANNEL_FLOW_OK) {
       this.#keep(channel)
-    } else if (methodId === id.CHANNEL_CLOSE) {
+    } else if (methodId === id.QUEUE_DECLARE_OK) {
+      this.#onLateDeclareOk(frame)
+    } else if (methodId === id.CHANNEL_CLOSE && this.#opened.delete(channel)) {
       this.#host.send(channelCloseOkFrame(channel))
       // While our own Close is on its way its answer is due as well.
       if (!this.#table.isClosing(channel)) this.#free(channel)
     }
   }
 
+  /** A queue that the broker has named for a client that is gone meanwhile: if it's exclusive, nobody else would delete it. */
+  #onLateDeclareOk(frame: Frame): void {
+    const owner = this.#departed.get(frame.channel)
+    if (owner === undefined) return
+    owner.onQueueAnswer(frame)
+    this.deleteQueuesOf(owner.client)
+  }
+
   #free(upstreamChannel: number): void {
+    this.#departed.delete(upstreamChannel)
+    this.#opened.delete(upstreamChannel)
     const hadRoom = this.#table.hasRoom
     if (this.#table.finishClosing(upstreamChannel)) this.#onRoom(hadRoom)
   }
@@ -262,6 +287,7 @@ export class UpstreamChannels {
 /** Owns a channel that Warren uses for itself, and wants to hear nothing. */
 const NOBODY: BindingOwner = {
   clientChannel: 0,
+  client: {},
   isSafe: false,
   receiver: {
     frameMax: Infinity,
@@ -275,6 +301,7 @@ const NOBODY: BindingOwner = {
   onSettled: ignore,
   onQueueAnswer: () => false,
   onConsumeOk: ignore,
+  onCommitOk: ignore,
   onCancelOk: ignore,
   onBrokerCancel: () => false,
 }

@@ -63,6 +63,40 @@ describe('channels', function () {
     await b.close()
   })
 
+  it('that fail twice, as RabbitMQ lets them, end for their client alone', async () => {
+    const [rude, neighbour] = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    for (const client of [rude, neighbour]) await client.openChannel(1)
+    await neighbour.declareQueue(1, 'n', {})
+    for (let round = 0; round < 20; round++) {
+      // RabbitMQ looks up what an empty name means before it sees that the channel is closing.
+      rude.method(1, 'basic.get', { queue: 'missing' })
+      rude.method(1, 'basic.get', { queue: '' })
+      expect((await rude.expectMethod('channel.close')).code).to.equal(404)
+      rude.method(1, 'channel.close-ok', {})
+      await rude.openChannel(1)
+      await neighbour.declareQueue(1, 'n', {})
+    }
+    await rude.close()
+    await neighbour.close()
+  })
+
+  it('may have more behind a commit than RabbitMQ would bear', async () => {
+    const [rude, neighbour] = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    for (const client of [rude, neighbour]) await client.openChannel(1)
+    await neighbour.declareQueue(1, 'committed', { durable: true })
+    rude.method(1, 'tx.select', {})
+    for (let n = 0; n < 20; n++) {
+      rude.publish(1, { routingKey: 'committed', body: `${n}`, properties: { deliveryMode: 2 } })
+      rude.method(1, 'tx.commit', {})
+    }
+    await rude.expectMethod('tx.select-ok')
+    for (let n = 0; n < 20; n++) await rude.expectMethod('tx.commit-ok')
+    for (let n = 0; n < 20; n++)
+      expect((await neighbour.get(1, 'committed')).body.toString()).to.equal(`${n}`)
+    await rude.close()
+    await neighbour.close()
+  })
+
   it('deliver a message of any size as it was published, also to a client with a small frame_max', async () => {
     for (const options of [{}, { frameMax: 4096 }, { frameMax: 8192 }]) {
       const client = await WireClient.connect(warren.port, options)
