@@ -133,11 +133,6 @@ export class ClientSession
     return this.#wasCutOff
   }
 
-  /** Whether the handshake is done and nobody has said goodbye. */
-  get isOpen(): boolean {
-    return this.#phase === 'open'
-  }
-
   // ---- bytes from the client -------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {

@@ -196,11 +196,6 @@ export class UpstreamConnection
     return this.#phase === 'open' && this.#channels?.hasRoom === true
   }
 
-  /** Channels that carry a client's. */
-  get channels(): number {
-    return this.#channels?.bound ?? 0
-  }
-
   /** When the last client and the last channel went, on the clock's scale; undefined while there are any. */
   get unusedSince(): number | undefined {
     return this.#unusedSince
