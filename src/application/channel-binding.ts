@@ -24,6 +24,8 @@ export interface BindingOwner {
   readonly receiver: ClientReceiver
   /** The client, as the owner of exclusive queues. */
   readonly client: object
+  /** Whether the client has left, so that what the broker makes for it has no owner any more. */
+  readonly isClientGone: boolean
   /** Whether nothing but publishes was sent, so that the upstream channel may be handed on. */
   readonly isSafe: boolean
   /** The broker closed the channel and has been answered. The frame goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
@@ -32,17 +34,24 @@ export interface BindingOwner {
   onCloseOk(): boolean
   /** The broker has processed all that was sent, and the upstream channel is kept for others: the binding is over. */
   onSettled(): void
+  /** A channel that was taken back without waiting has ended at the broker: what wasn't answered won't be. */
+  onReleased(): void
   /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
   onQueueAnswer(frame: Frame): boolean
   /** The broker has committed. */
   onCommitOk(): void
-  /** The broker confirmed a consumer. */
-  onConsumeOk(consumerTag: string): void
-  /** The broker confirmed that a consumer is cancelled. */
-  onCancelOk(consumerTag: string): void
+  /** The broker confirmed a consumer. Returns whether the client is to see it. */
+  onConsumeOk(consumerTag: string): boolean
+  /** The broker confirmed that a consumer is cancelled. Returns whether the client is to see it. */
+  onCancelOk(consumerTag: string): boolean
   /** The broker cancelled a consumer by itself. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
+  /** The message is whole for whose end {@link ChannelBinding.wantsContentEnd} waited. */
+  onContentEnd(): void
 }
+
+/** See {@link ChannelBinding.contentLeft}. */
+export const AWAITS_HEADER = -1
 
 /** How the end of a binding was asked for: by Channel.Close, or by a barrier behind which the channel is kept. */
 export type BindingEnd = 'closing' | 'settling'
@@ -54,6 +63,10 @@ export class ChannelBinding implements TableEntry {
   readonly owner: BindingOwner
   /** What was sent to end the binding; the broker's answer is still to come. */
   end: BindingEnd | undefined = undefined
+  /** Bytes of body that the broker has still to send of a message on its way to the owner; before its header has come, {@link AWAITS_HEADER}. */
+  contentLeft = 0
+  /** Whether the owner wants to hear of the end of that message. */
+  wantsContentEnd = false
 
   constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
     this.upstream = upstream

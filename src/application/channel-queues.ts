@@ -4,16 +4,25 @@ import * as id from '../domain/amqp/method-ids.js'
 import { readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../domain/amqp/reply-codes.js'
-import type { ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
+import type { UpstreamQueues } from './upstream-queues.js'
 
-/** A request whose answer changes what is known. */
+/** A request whose answer changes what is known, or wasn't asked for by the client. */
 interface Pending {
-  /** What the answer makes true; undefined for a declaration that claims nothing. */
-  readonly onAnswer?: (frame: Frame) => void
-  /** What a refusal makes true. */
-  readonly onRefusal?: () => void
   /** The client didn't ask for the answer. */
   readonly isHidden: boolean
+  /** What the answer makes true. */
+  readonly onAnswer?: (frame: Frame) => void
+  /** There is an answer, or there won't be any more. */
+  readonly onSettled?: () => void
+}
+
+/** The one whose channel it is. */
+export interface ChannelQueuesHost {
+  /** The client, as the owner of exclusive queues. */
+  readonly client: object
+  readonly virtualHost: string
+  /** A request that had to wait can be judged again; not from inside the call. */
+  resumeReading(): void
 }
 
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -22,22 +31,25 @@ const NAME_AT = 6
 const EXCLUSIVE = 0b0_0100
 const PASSIVE = 0b0_0001
 const NO_WAIT = 0b1_0000
+const DELETE_NO_WAIT = 0b100
 
 /** Watches the queue methods of one channel while it is bound to one upstream connection. */
 export class ChannelQueues {
-  readonly #claims: ExclusiveQueues<object>
-  readonly #client: object
-  readonly #virtualHost: string
+  readonly #queues: UpstreamQueues
+  readonly #host: ChannelQueuesHost
   /** Answers that are still to come, of Queue.Declare and Queue.Delete, in the order of the requests. */
   readonly #declares: Pending[] = []
   readonly #deletes: Pending[] = []
   #currentQueue: string | undefined
+  /** Another client's queue: the broker is being asked whether it's still there, or has just said so. */
+  #verifying: string | undefined
+  #verified: string | undefined
 
-  /** `client` is whoever the queues are exclusive to. */
-  constructor(claims: ExclusiveQueues<object>, client: object, virtualHost: string) {
-    this.#claims = claims
-    this.#client = client
-    this.#virtualHost = virtualHost
+  /** `currentQueue` is the one of a channel that has moved here. */
+  constructor(queues: UpstreamQueues, host: ChannelQueuesHost, currentQueue: string | undefined) {
+    this.#queues = queues
+    this.#host = host
+    this.#currentQueue = currentQueue
   }
 
   /** The queue that an empty name means on this channel: the last one declared. */
@@ -55,18 +67,33 @@ export class ChannelQueues {
     return frame.bytes[frame.payloadStart + NAME_AT] === 0
   }
 
-  /** Judges a well-formed method that {@link concerns} queues, and remembers what will follow from it. May change flags in the frame. */
-  judge(frame: Frame): AmqpError | undefined {
-    const { bytes, methodId, payloadEnd } = frame
-    if (methodId !== id.QUEUE_DECLARE && this.#claims.isEmpty && methodId !== id.QUEUE_DELETE)
-      return undefined
-    const nameAt = frame.payloadStart + NAME_AT
-    const queue = text.decode(bytes.subarray(nameAt + 1, nameAt + 1 + bytes[nameAt]))
-    // An empty name is the channel's own last queue.
-    if (queue !== '' && this.#claims.isLockedFor(this.#client, queue)) return this.#locked(queue, methodId)
-    if (methodId === id.QUEUE_DECLARE) this.#onDeclare(frame, queue, nameAt + 1 + bytes[nameAt])
-    else if (methodId === id.QUEUE_DELETE)
-      this.#onDelete(queue, readArguments(method.QueueDelete, bytes, frame.payloadStart + 4, payloadEnd))
+  /** The queue that a method which {@link concerns} queues names; RabbitMQ drops line ends from such names. */
+  static namedIn({ bytes, payloadStart }: Frame): string {
+    const nameAt = payloadStart + NAME_AT
+    const name = text.decode(bytes.subarray(nameAt + 1, nameAt + 1 + bytes[nameAt]))
+    return name.replace(/[\r\n]/g, '')
+  }
+
+  /**
+   * Judges a well-formed method that {@link concerns} queues, and remembers what will follow from it. May change flags in the frame.
+   * `wait`: it's to be judged again when the host hears that reading may go on.
+   */
+  judge(frame: Frame): AmqpError | 'wait' | undefined {
+    const { methodId } = frame
+    const { claims } = this.#queues
+    const isDeclare = methodId === id.QUEUE_DECLARE
+    if (!isDeclare && methodId !== id.QUEUE_DELETE && claims.isEmpty) return undefined
+    const named = ChannelQueues.namedIn(frame)
+    const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
+    switch (claims.standing(this.#host.client, queue)) {
+      case 'undecided':
+        this.#queues.whenDecided(() => this.#host.resumeReading())
+        return 'wait'
+      case 'locked':
+        return this.#judgeLocked(queue, methodId)
+    }
+    if (isDeclare) this.#onDeclare(frame, queue)
+    else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
     return undefined
   }
 
@@ -80,69 +107,92 @@ export class ChannelQueues {
     return this.#onAnswer(this.#deletes, frame)
   }
 
-  /** The broker closed the channel: nothing that wasn't answered has happened. */
-  onBrokerClose(): void {
-    for (const { onRefusal } of [...this.#declares, ...this.#deletes]) onRefusal?.()
+  /** The channel has ended at the broker: nothing that wasn't answered has happened. */
+  onEnded(): void {
+    for (const { onSettled } of this.#declares.splice(0)) onSettled?.()
+    this.#deletes.length = 0
   }
 
   #onAnswer(pending: Pending[], frame: Frame): boolean {
     const request = pending.shift()
     request?.onAnswer?.(frame)
+    request?.onSettled?.()
     return request?.isHidden !== true
   }
 
-  #onDeclare(frame: Frame, queue: string, flagsAt: number): void {
-    const flags = frame.bytes[flagsAt]
-    const isSilent = (flags & NO_WAIT) !== 0
+  /** A claim that stands in somebody's way is verified: the broker doesn't tell when a queue is auto-deleted or expires. */
+  #judgeLocked(queue: string, methodId: number): AmqpError | 'wait' {
+    if (this.#verified === queue) {
+      this.#verified = undefined
+      return this.#locked(queue, methodId)
+    }
+    if (this.#verifying === queue) return 'wait'
+    this.#verifying = queue
+    this.#queues.verify(queue, (exists) => {
+      this.#verifying = undefined
+      if (exists) this.#verified = queue
+      this.#host.resumeReading()
+    })
+    return 'wait'
+  }
+
+  #onDeclare({ bytes, payloadStart, start, end }: Frame, queue: string): void {
+    const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
+    const flags = bytes[flagsAt]
+    const isHidden = (flags & NO_WAIT) !== 0
     const isExclusive = (flags & EXCLUSIVE) !== 0 && (flags & PASSIVE) === 0
     if (queue !== '') this.#currentQueue = queue
-    if (isSilent && queue !== '' && !isExclusive) return
+    if (isHidden && queue !== '' && !isExclusive) return
     // The answer tells whether a claim holds, and the name that the broker chose.
-    frame.bytes[flagsAt] = flags & ~NO_WAIT
-    const pending: Pending = { isHidden: isSilent }
+    bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
+      this.#declares.push({ isHidden, onAnswer: (answer) => this.#onNamed(answer, isExclusive) })
+    } else if (isExclusive) {
+      const declaration = new Uint8Array(bytes.subarray(start, end))
+      this.#queues.claims.announce(this.#host.client, queue)
       this.#declares.push({
-        ...pending,
-        onAnswer: (answer) => this.#onNamed(declaredQueue(answer), isExclusive),
+        isHidden,
+        onAnswer: () => this.#claim(queue, declaration),
+        onSettled: () => this.#queues.settle(queue),
       })
-    } else if (
-      isExclusive &&
-      this.#claim(queue, new Uint8Array(frame.bytes.subarray(frame.start, frame.end)))
-    ) {
-      this.#declares.push({ ...pending, onRefusal: () => this.#claims.forget(this.#client, queue) })
     } else {
-      this.#declares.push(pending)
+      this.#declares.push({ isHidden })
     }
   }
 
-  #onNamed(queue: string, isExclusive: boolean): void {
+  #onNamed(answer: Frame, isExclusive: boolean): void {
+    const { queue } = readArguments(
+      method.QueueDeclareOk,
+      answer.bytes,
+      answer.payloadStart + 4,
+      answer.payloadEnd,
+    )
     this.#currentQueue = queue
     if (isExclusive) this.#claim(queue, undefined)
   }
 
-  #onDelete(
-    queue: string,
-    { ifUnused, ifEmpty, noWait }: { ifUnused: boolean; ifEmpty: boolean; noWait: boolean },
-  ): void {
-    const forget = (): void => this.#claims.forget(this.#client, queue)
-    const isCertain = noWait || !(ifUnused || ifEmpty)
-    if (isCertain) forget()
-    if (!noWait) this.#deletes.push(isCertain ? { isHidden: false } : { isHidden: false, onAnswer: forget })
+  #claim(queue: string, declaration: Uint8Array | undefined): void {
+    this.#queues.claims.claim(this.#host.client, { queue, declaration })
   }
 
-  #claim(queue: string, declaration: Uint8Array | undefined): boolean {
-    return this.#claims.claim(this.#client, { queue, declaration })
+  #onDelete({ bytes, payloadStart }: Frame, queue: string): void {
+    const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
+    const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    if (isHidden && !isOwn) return
+    bytes[flagsAt] &= ~DELETE_NO_WAIT
+    this.#deletes.push(
+      isOwn
+        ? { isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) }
+        : { isHidden },
+    )
   }
 
   #locked(queue: string, methodId: number): AmqpError {
     return amqpError(
       RESOURCE_LOCKED,
-      `cannot obtain exclusive access to locked queue '${queue}' in vhost '${this.#virtualHost}'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
+      `cannot obtain exclusive access to locked queue '${queue}' in vhost '${this.#host.virtualHost}'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
       methodId,
     )
   }
-}
-
-function declaredQueue(frame: Frame): string {
-  return readArguments(method.QueueDeclareOk, frame.bytes, frame.payloadStart + 4, frame.payloadEnd).queue
 }

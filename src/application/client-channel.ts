@@ -13,6 +13,7 @@ import {
   VERDICT_PART,
   VERDICT_REFUSED,
   VERDICT_SINGLE,
+  VERDICT_WAIT,
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
@@ -26,16 +27,31 @@ import type { UpstreamConnection } from './upstream-connection.js'
 /** The session that a channel belongs to. */
 export interface ClientChannelHost {
   readonly output: ClientOutput
+  /** Whether the client has left. */
+  readonly isGone: boolean
   readonly assembler: PublishAssembler<UpstreamConnection>
   readonly guardLimits: GuardLimits
   /** Whether the client wants to hear of cancelled consumers. */
   readonly wantsConsumerCancel: boolean
-  /** Watches the client's queues on `upstream` for one channel. */
-  queuesOn(upstream: UpstreamConnection): ChannelQueues
-  /** An upstream channel; undefined when it will take a while, and then reading stops before the current frame. */
-  bind(channel: ClientChannel, role: ChannelRole | undefined): ChannelBinding | undefined
+  /** Watches the client's queues on `upstream` for one channel, whose current queue may have come with it. */
+  queuesOn(upstream: UpstreamConnection, currentQueue: string | undefined): ChannelQueues
+  /**
+   * An upstream channel, on `upstream` if that's given; undefined when it will take a while, and then reading stops before the
+   * current frame.
+   */
+  bind(
+    channel: ClientChannel,
+    role: ChannelRole | undefined,
+    upstream: UpstreamConnection | undefined,
+  ): ChannelBinding | undefined
   /** Whether a channel that has just told its role may stay where it is bound. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
+  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one. */
+  claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
+  /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
+  mustWaitFor(upstream: UpstreamConnection): boolean
+  /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
+  mustHoldPublish(upstream: UpstreamConnection): boolean
   /** The channel's number is free again. */
   onChannelClosed(channel: ClientChannel): void
   /** What had to wait for the channel may go on; not from inside the call. */
@@ -52,6 +68,13 @@ type State = 'open' | 'closing' | 'refused' | 'crossing'
 
 const NO_VERDICT = -1
 
+/**
+ * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
+ * 504. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
+ * is in the middle of a delivery.
+ */
+type Hold = 'commit' | 'move' | 'content'
+
 export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner {
   readonly clientChannel: number
   readonly #host: ClientChannelHost
@@ -62,12 +85,15 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #binding: ChannelBinding | undefined
   /** What the channel is used for, once it has told. */
   #role: ChannelRole | undefined
-  /** The client sent Tx.Commit, the broker's answer is to come. */
-  #isCommitting = false
-  /** It has told a role that its upstream connection isn't for: the broker closes the one channel before there is another. */
-  #isMoving = false
+  #hold: Hold | undefined
+  /** Whether the channel may move to another upstream connection: it has no state there but its current queue. */
+  #isMovable = true
+  /** Where it's moving to, when its role doesn't say. */
+  #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
   #lostQueue: string | undefined
+  /** What the client is told once the delivery is whole that it's in the middle of. */
+  #heldRefusal: AmqpError | undefined
   /** Knows of exclusive queues, once the channel has named a queue. */
   #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
@@ -82,6 +108,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   get client(): object {
     return this.#host
+  }
+
+  get isClientGone(): boolean {
+    return this.#host.isGone
   }
 
   get receiver(): ClientReceiver {
@@ -100,8 +130,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Takes a frame of the client; false when it has to wait for a binding or for the broker. */
   onFrame(frame: Frame): boolean {
     if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
-    // Anything behind a commit that isn't answered would end the connection with 504.
-    if (this.#isCommitting) return false
+    if (this.#hold !== undefined) return false
+    if (this.#binding?.upstream.isCongested === true && this.#host.mustWaitFor(this.#binding.upstream))
+      return false
     const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
     switch (verdict) {
       case VERDICT_SINGLE:
@@ -113,6 +144,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       case VERDICT_REFUSED:
         this.#refuse(this.#guard.refusal)
         return true
+      case VERDICT_WAIT:
+        return false
     }
   }
 
@@ -138,7 +171,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   onBrokerClose(): void {
     this.#host.assembler.discard(this)
-    this.#queues?.onBrokerClose()
+    this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
@@ -151,6 +184,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return this.#onEnded()
   }
 
+  onReleased(): void {
+    this.#queues?.onEnded()
+  }
+
   onSettled(): void {
     if (this.#onEnded()) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
   }
@@ -159,11 +196,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #onEnded(): boolean {
     const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
     this.#binding = undefined
-    if (this.#isMoving && !this.#isLeaving) {
-      this.#isMoving = false
+    if (this.#hold === 'move' && !this.#isLeaving) {
+      this.#hold = undefined
+      this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
+      this.#queues = undefined
       this.#host.resumeReading()
       return false
     }
+    this.#queues?.onEnded()
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -177,49 +217,63 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   onCommitOk(): void {
-    this.#isCommitting = false
+    this.#hold = undefined
     this.#host.resumeReading()
   }
 
-  onConsumeOk(consumerTag: string): void {
-    this.#guard.rememberConsumer(consumerTag)
+  onConsumeOk(consumerTag: string): boolean {
+    this.#host.resumeReading()
+    return this.#guard.onConsumeOk(consumerTag)
   }
 
-  onCancelOk(consumerTag: string): void {
-    this.#guard.forgetConsumer(consumerTag)
+  onCancelOk(consumerTag: string): boolean {
+    this.#host.resumeReading()
+    return this.#guard.onCancelOk(consumerTag)
   }
 
   onBrokerCancel(consumerTag: string): boolean {
-    this.#guard.forgetConsumer(consumerTag)
+    this.#guard.onBrokerCancel(consumerTag)
     return this.#host.wantsConsumerCancel
+  }
+
+  onContentEnd(): void {
+    this.#hold = undefined
+    const refusal = this.#heldRefusal
+    this.#heldRefusal = undefined
+    if (refusal !== undefined && this.#state === 'open') this.#refuse(refusal)
+    this.#host.resumeReading()
   }
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
       return this.#closeSafely()
-    const role = methodId === 0 ? undefined : (this.#role ?? roleToldBy(frame))
-    if (!this.#isWellPlaced(role)) {
+    const told = methodId === 0 ? undefined : roleToldBy(frame)
+    const role = this.#role ?? told
+    if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
       this.#verdict = verdict
       return false
     }
-    this.#role = role ?? this.#role
     const binding = this.#binding!
-    this.#verdict = NO_VERDICT
     if (ChannelQueues.concerns(methodId)) {
-      this.#queues ??= this.#host.queuesOn(binding.upstream)
-      const refusal = this.#queues.judge(frame)
-      if (refusal !== undefined) {
-        this.#refuse(refusal)
+      const judgement = this.#judgeQueue(frame, binding)
+      if (judgement === 'wait') {
+        this.#verdict = verdict
+        return false
+      }
+      if (judgement !== undefined) {
+        this.#refuse(judgement)
         return true
       }
-      if (this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
     }
+    this.#role = role
+    this.#verdict = NO_VERDICT
+    if (told !== undefined && methodId !== id.BASIC_PUBLISH) this.#isMovable = false
     frame.rewriteChannel(binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
-    if (methodId === id.TX_COMMIT) this.#isCommitting = true
+    if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'
@@ -229,25 +283,40 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Whether the channel is bound where its role belongs; if not, that is on its way. */
   #isWellPlaced(role: ChannelRole | undefined): boolean {
-    if (this.#isMoving) return false
     if (this.#binding === undefined) {
-      this.#binding = this.#host.bind(this, role)
+      this.#binding = this.#host.bind(this, role, this.#target)
       return this.#binding !== undefined
     }
     if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
       return true
-    this.#startMoving(this.#binding)
+    this.#startMoving(this.#binding, undefined)
     return false
   }
 
-  /**
-   * The channel has declared things and now tells that it belongs elsewhere: once the broker has processed them, it gets
-   * another upstream channel. Nothing else is lost, since a channel that has told no role has no state but its current queue.
-   */
-  #startMoving(binding: ChannelBinding): void {
-    this.#isMoving = true
-    this.#lostQueue = this.#queues?.currentQueue
-    this.#queues = undefined
+  /** Whether a message has to wait that would make the broker stop reading what consumers send. */
+  #mustHold(methodId: number): boolean {
+    return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
+  }
+
+  /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
+  #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
+    if (this.#isMovable) {
+      const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
+      if (target !== undefined) {
+        this.#startMoving(binding, target)
+        return 'wait'
+      }
+    }
+    this.#queues ??= this.#host.queuesOn(binding.upstream, this.#lostQueue)
+    const judgement = this.#queues.judge(frame)
+    if (judgement === undefined && this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
+    return judgement
+  }
+
+  /** The channel belongs elsewhere: once the broker has processed what was sent so far, it gets another upstream channel. */
+  #startMoving(binding: ChannelBinding, target: UpstreamConnection | undefined): void {
+    this.#hold = 'move'
+    this.#target = target
     this.#host.assembler.endOfChunk()
     binding.upstream.endBinding(binding)
   }
@@ -312,6 +381,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
+    this.#verdict = NO_VERDICT
+    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) {
+      // A Close may not stand between a delivery's method, header and body.
+      this.#hold = 'content'
+      this.#heldRefusal = error
+      this.#binding.wantsContentEnd = true
+      return
+    }
     const binding = this.abandon()
     // What came before in this chunk goes first: after Close it would be an error for the whole connection.
     this.#host.assembler.endOfChunk()

@@ -8,7 +8,7 @@ import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../dom
 import type { GuardLimits } from '../domain/channel/channel-guard.js'
 import type { ChannelRole } from '../domain/policy/channel-role.js'
 import { PublishAssembler } from '../domain/publish/publish-assembler.js'
-import { ChannelQueues } from './channel-queues.js'
+import { ChannelQueues, type ChannelQueuesHost } from './channel-queues.js'
 import type { ChannelBinding } from './channel-binding.js'
 import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
@@ -16,6 +16,7 @@ import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
+import type { UpstreamQueues } from './upstream-queues.js'
 
 /** The session whose channels they are. */
 export interface ClientChannelsHost extends PoolClient, DrainWaiter {
@@ -25,17 +26,23 @@ export interface ClientChannelsHost extends PoolClient, DrainWaiter {
 }
 
 /** All channels of one client, by number. */
-export class ClientChannels implements ClientChannelHost {
-  readonly assembler = new PublishAssembler<UpstreamConnection>((upstream, bytes) => upstream.send(bytes))
+export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
+  readonly assembler = new PublishAssembler<UpstreamConnection>((upstream, bytes) => {
+    upstream.send(bytes)
+    if (upstream.isCongested) this.mustWaitFor(upstream)
+  })
   readonly guardLimits: GuardLimits
   readonly output: ClientOutput
   readonly #host: ClientChannelsHost
-  readonly #agreement: Agreement
+  #agreement: Agreement
   readonly #channels: (ClientChannel | undefined)[] = []
   /** Upstream connections besides the home one that have carried a channel of this client. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
   #whenEnded: (() => void) | undefined
+  /** An upstream connection takes no more of what the chunk that was read last holds. */
+  #isCongested = false
+  #isGone = false
 
   constructor(
     host: ClientChannelsHost,
@@ -59,6 +66,15 @@ export class ClientChannels implements ClientChannelHost {
     return this.#agreement.capabilities.consumerCancelNotify
   }
 
+  /** What the client opens from now on goes to the pool of `agreement`; what is open stays where it is. */
+  moveTo(agreement: Agreement): void {
+    agreement.home.attach()
+    this.#others.add(this.#agreement.home)
+    this.#agreement.home.detach()
+    this.#others.delete(agreement.home)
+    this.#agreement = agreement
+  }
+
   /** A frame on any channel but 0; false when it has to wait. */
   onFrame(frame: Frame): boolean {
     const channel = this.#channels[frame.channel]
@@ -69,15 +85,27 @@ export class ClientChannels implements ClientChannelHost {
     return true
   }
 
-  /** The chunk has been read: what is whole goes upstream. Returns whether an upstream connection is congested; the host then hears of the end. */
+  get client(): object {
+    return this
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  get virtualHost(): string {
+    return this.#agreement.virtualHost
+  }
+
+  /**
+   * The chunk has been read: what is whole goes upstream. Returns whether an upstream connection that something of it was for
+   * is congested; the host then hears of the end.
+   */
   endOfChunk(): boolean {
     this.assembler.endOfChunk()
-    let congested = this.#waitsFor(this.#agreement.home)
-    for (const upstream of this.#others) {
-      if (!upstream.isOpen) this.#others.delete(upstream)
-      else if (this.#waitsFor(upstream)) congested = true
-    }
-    return congested
+    const wasCongested = this.#isCongested
+    this.#isCongested = false
+    return wasCongested
   }
 
   /** Whether the client has a channel on `upstream`, or will have its next one there. */
@@ -102,6 +130,7 @@ export class ClientChannels implements ClientChannelHost {
 
   /** The client is gone: gives all channels back; unfinished messages are forgotten. */
   release(): void {
+    this.#isGone = true
     this.assembler.endOfChunk()
     for (const channel of this.#channels) {
       const binding = channel?.abandon()
@@ -117,29 +146,58 @@ export class ClientChannels implements ClientChannelHost {
     this.#agreement.home.detach()
   }
 
-  bind(channel: ClientChannel, role: ChannelRole | undefined): ChannelBinding | undefined {
+  bind(
+    channel: ClientChannel,
+    role: ChannelRole | undefined,
+    upstream: UpstreamConnection | undefined,
+  ): ChannelBinding | undefined {
     const { pool, home } = this.#agreement
     // An exclusive queue can be reached only where it was declared.
-    const pinned = role === 'publisher' ? undefined : this.#upstreamWithClaims()
-    const binding = pinned?.bind(channel) ?? pool.bind(this.#host, home, channel, role)
-    if (binding !== undefined && binding.upstream !== home) this.#others.add(binding.upstream)
+    const pinned =
+      upstream ?? (role === 'publisher' ? undefined : this.#upstreamWith((at) => at.claims.hasClaims(this)))
+    const place = pinned?.hasRoom === true ? pinned : pool.place(home, role)
+    // Otherwise any number of clients could each leave a chunk with a connection that takes nothing.
+    if (place?.isCongested === true && this.mustWaitFor(place)) return undefined
+    const binding = pool.bind(this.#host, place, channel, role)
+    if (binding !== undefined && binding.upstream !== home) this.#addOther(binding.upstream)
     return binding
   }
 
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
-    const isPinned = role === 'consumer' && upstream.exclusiveQueues.hasClaims(this)
+    const isPinned = role === 'consumer' && upstream.queues.claims.hasClaims(this)
     return isPinned || this.#agreement.pool.settle(upstream, role)
   }
 
-  #upstreamWithClaims(): UpstreamConnection | undefined {
-    const hasClaims = (upstream: UpstreamConnection): boolean =>
-      upstream.isOpen && upstream.exclusiveQueues.hasClaims(this)
-    const { home } = this.#agreement
-    return hasClaims(home) ? home : [...this.#others].find(hasClaims)
+  claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
+    const found = this.#upstreamWith((at) => at.claims.ownerOf(queue) === this)
+    return found === upstream ? undefined : found
   }
 
-  queuesOn(upstream: UpstreamConnection): ChannelQueues {
-    return new ChannelQueues(upstream.exclusiveQueues, this, this.#agreement.virtualHost)
+  mustWaitFor(upstream: UpstreamConnection): boolean {
+    this.#isCongested = true
+    upstream.whenDrained(this.#host)
+    return true
+  }
+
+  mustHoldPublish(upstream: UpstreamConnection): boolean {
+    return this.#agreement.pool.mustHoldPublish(upstream)
+  }
+
+  /** The first upstream connection of the client on whose queues `holds` holds. */
+  #upstreamWith(holds: (queues: UpstreamQueues) => boolean): UpstreamConnection | undefined {
+    const { home } = this.#agreement
+    if (home.isOpen && holds(home.queues)) return home
+    for (const other of this.#others) if (other.isOpen && holds(other.queues)) return other
+    return undefined
+  }
+
+  #addOther(upstream: UpstreamConnection): void {
+    for (const other of this.#others) if (!other.isOpen) this.#others.delete(other)
+    this.#others.add(upstream)
+  }
+
+  queuesOn(upstream: UpstreamConnection, currentQueue: string | undefined): ChannelQueues {
+    return new ChannelQueues(upstream.queues, this, currentQueue)
   }
 
   onChannelClosed(channel: ClientChannel): void {
@@ -184,11 +242,5 @@ export class ClientChannels implements ClientChannelHost {
     this.#channels[number] = new ClientChannel(number, this)
     this.#count++
     this.output.send(channelOpenOkFrame(number))
-  }
-
-  #waitsFor(upstream: UpstreamConnection): boolean {
-    if (!upstream.isCongested) return false
-    upstream.whenDrained(this.#host)
-    return true
   }
 }

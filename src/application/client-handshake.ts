@@ -25,8 +25,7 @@ import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { PoolClient, UpstreamPool } from './upstream-pool.js'
 import type { UpstreamConnection } from './upstream-connection.js'
-import { upstreamFailure } from './upstream-connector.js'
-import { UpstreamRefused } from './upstream-errors.js'
+import { UpstreamRefused, upstreamFailure } from './upstream-errors.js'
 
 /** Caps on what the broker offers; 0 leaves the broker's own value. */
 export interface TuningCaps {
@@ -38,6 +37,7 @@ export interface TuningCaps {
 /** What client and Warren have agreed on. */
 export interface Agreement {
   readonly credentials: Credentials
+  readonly mechanism: Mechanism
   readonly virtualHost: string
   readonly capabilities: ClientCapabilities
   /** The client's choice in Tune-Ok. */
@@ -205,6 +205,7 @@ export class ClientHandshake {
         this.#host.send(methodFrame(method.ConnectionOpenOk, 0, {}))
         this.#host.onAgreed({
           credentials: this.#credentials,
+          mechanism: this.#mechanism,
           virtualHost,
           capabilities: this.#capabilities,
           tuning: this.#tuning,

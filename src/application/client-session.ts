@@ -11,7 +11,7 @@ import {
 } from '../domain/amqp/frame.js'
 import { type FrameFault, type FrameHandler, FrameReader } from '../domain/amqp/frame-reader.js'
 import * as id from '../domain/amqp/method-ids.js'
-import { hasShapeOf, methodFrame } from '../domain/amqp/method-layout.js'
+import { hasShapeOf, methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { describeProtocol } from '../domain/amqp/other-protocols.js'
 import {
@@ -19,6 +19,7 @@ import {
   CHANNEL_ERROR,
   COMMAND_INVALID,
   INTERNAL_ERROR,
+  NOT_ALLOWED,
   amqpError,
   connectionError,
 } from '../domain/amqp/reply-codes.js'
@@ -41,7 +42,13 @@ import type { Clock, Timer } from './ports/clock.js'
 import type { LogFields, Logger } from './ports/logger.js'
 import type { Settings } from './settings.js'
 import type { UpstreamConnection } from './upstream-connection.js'
-import { type UpstreamRefused, type UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import type { UpstreamPool } from './upstream-pool.js'
+import {
+  type UpstreamRefused,
+  type UpstreamUnreachable,
+  reasonOf,
+  upstreamFailure,
+} from './upstream-errors.js'
 
 export interface SessionParts {
   /** For logs and lists, different for each client. */
@@ -58,10 +65,11 @@ export interface SessionParts {
 }
 
 /**
- * `header`: the protocol header is to come. `handshake`: up to Open-Ok. `open`: in use. `leaving`: the client sent
+ * `header`: the protocol header is to come. `handshake`: up to Open-Ok. `open`: in use. `verifying`: in use, but nothing is read
+ * before the broker has judged a new secret. `leaving`: the client sent
  * Connection.Close, its channels are being closed. `refused`: the client was sent Connection.Close. `ended`: nothing is held any more.
  */
-type Phase = 'header' | 'handshake' | 'open' | 'leaving' | 'refused' | 'ended'
+type Phase = 'header' | 'handshake' | 'open' | 'verifying' | 'leaving' | 'refused' | 'ended'
 
 /** How long a client may take to answer Connection.Close before its socket is closed. */
 const CLOSE_OK_TIMEOUT_MS = 5000
@@ -94,6 +102,8 @@ export class ClientSession
   #isPaused = false
   #user: string | undefined
   #agreement: Agreement | undefined
+  /** Pools that the client was in before it changed its secret: channels of it may still be there. */
+  readonly #formerPools = new Set<UpstreamPool>()
   #channels: ClientChannels | undefined
   #endReason: string | undefined
   #wasCutOff = false
@@ -181,9 +191,8 @@ export class ClientSession
   }
 
   onUpstreamDrained(): void {
-    this.#safely(() => {
-      if (!this.#reader.stopped) this.#resumeStream()
-    })
+    if (this.#reader.stopped) this.resumeReading()
+    else this.#safely(() => this.#resumeStream())
   }
 
   resumeReading(): void {
@@ -235,6 +244,7 @@ export class ClientSession
   #onRareFrame(frame: Frame): boolean {
     if (frame.type === FRAME_HEARTBEAT && frame.channel === 0 && frame.payloadSize === 0) return true
     if (this.#phase === 'handshake') return this.#handshake.onFrame(frame)
+    if (this.#phase === 'verifying') return false
     if (this.#phase === 'open') this.#onConnectionFrame(frame)
     else if (this.#phase === 'refused') this.#onFrameAfterRefusal(frame)
     return true
@@ -244,6 +254,7 @@ export class ClientSession
     const error = judgeConnectionFrame(frame)
     if (error !== undefined) this.refuse(error)
     else if (frame.methodId === id.CONNECTION_CLOSE) this.#onGoodbye()
+    else if (frame.methodId === id.CONNECTION_UPDATE_SECRET) this.#onUpdateSecret(frame, this.#agreement!)
     else this.refuse(unexpectedMethod(frame.methodId))
   }
 
@@ -267,6 +278,49 @@ export class ClientSession
       this.#hangUp()
     }
     this.#channels!.leave(sayGoodbye)
+  }
+
+  // ---- a new secret ----------------------------------------------------------------------------------------------
+
+  /** The broker judges it in a login of its own: on a shared connection it would be applied to the neighbours' channels too. */
+  #onUpdateSecret(frame: Frame, agreement: Agreement): void {
+    const { bytes, payloadStart, payloadEnd } = frame
+    const { newSecret } = readArguments(method.ConnectionUpdateSecret, bytes, payloadStart + 4, payloadEnd)
+    const credentials = agreement.credentials.withPassword(newSecret)
+    this.#phase = 'verifying'
+    this.#parts.directory
+      .admit(this, credentials, agreement.mechanism, agreement.virtualHost)
+      .then(
+        (entry) => this.#onSecretAccepted({ ...agreement, credentials, ...entry }),
+        (error: unknown) => this.#onSecretRefused(upstreamFailure(error)),
+      )
+      .catch((error: unknown) => this.onUnexpectedError(error))
+  }
+
+  #onSecretAccepted(agreement: Agreement): void {
+    const former = this.#agreement!.pool
+    if (this.#phase !== 'verifying') {
+      if (agreement.pool !== former) agreement.pool.leave(this)
+      return
+    }
+    if (agreement.pool !== former) {
+      this.#formerPools.add(former)
+      this.#formerPools.delete(agreement.pool)
+      this.#agreement = agreement
+      this.#channels!.moveTo(agreement)
+    }
+    this.#phase = 'open'
+    this.send(methodFrame(method.ConnectionUpdateSecretOk, 0, {}))
+    this.resumeReading()
+  }
+
+  #onSecretRefused(failure: UpstreamRefused | UpstreamUnreachable): void {
+    this.#parts.logger.warn('new secret not accepted', { ...this.#fields, reason: failure.message })
+    const text =
+      failure.name === 'UpstreamRefused'
+        ? 'New secret was refused by one of the backends'
+        : 'Secret update failed'
+    this.refuse(amqpError(NOT_ALLOWED, text, id.CONNECTION_UPDATE_SECRET))
   }
 
   // ---- handshake -------------------------------------------------------------------------------------------------
@@ -316,7 +370,9 @@ export class ClientSession
   }
 
   onBlocked(reason: string | undefined): void {
-    if (this.#phase !== 'open' || this.#agreement?.capabilities.connectionBlocked !== true) return
+    if (reason === undefined) this.resumeReading()
+    const isIn = this.#phase === 'open' || this.#phase === 'verifying'
+    if (!isIn || this.#agreement?.capabilities.connectionBlocked !== true) return
     const frame =
       reason === undefined
         ? methodFrame(method.ConnectionUnblocked, 0, {})
@@ -425,6 +481,7 @@ export class ClientSession
     this.#channels?.release()
     this.#channels = undefined
     this.#agreement?.pool.leave(this)
+    for (const pool of this.#formerPools) pool.leave(this)
   }
 
   #end(): void {

@@ -9,7 +9,7 @@ import type { Random } from './ports/random.js'
 import type { Settings } from './settings.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
-import { UpstreamPool } from './upstream-pool.js'
+import { type PoolClient, UpstreamPool } from './upstream-pool.js'
 
 /** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
 interface SpareLogin {
@@ -111,6 +111,21 @@ export class PoolDirectory {
     })
     this.#pools.add(pool)
     return pool
+  }
+
+  /**
+   * Takes `client` into the pool for these credentials, as far as the broker accepts them. Rejects like {@link authenticate} and
+   * {@link UpstreamPool.enter}; the client is then in no new pool.
+   */
+  async admit(
+    client: PoolClient,
+    credentials: Credentials,
+    mechanism: Mechanism,
+    virtualHost: string,
+  ): Promise<{ pool: UpstreamPool; home: UpstreamConnection }> {
+    await this.authenticate(credentials, mechanism)
+    const pool = this.poolFor(credentials, mechanism, virtualHost)
+    return { pool, home: await pool.enter(client) }
   }
 
   /** Closes every upstream connection; resolves when the broker has answered all. */

@@ -1,15 +1,16 @@
 /** The channels of one upstream connection: who owns which, and the way of the broker's frames to their owners. */
 import { ByteReader } from '../domain/amqp/byte-reader.js'
-import { FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.js'
+import { FRAME_BODY, FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../domain/amqp/frame.js'
+import { contentBodySize } from '../domain/amqp/content-header.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
-import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
-import { type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
+import { AWAITS_HEADER, type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
 import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from './common-frames.js'
 import type { UpstreamConnection } from './upstream-connection.js'
+import { type ChannelSource, UpstreamQueues } from './upstream-queues.js'
 
 /** The connection whose channels they are. */
 export interface UpstreamChannelsHost {
@@ -21,12 +22,11 @@ export interface UpstreamChannelsHost {
 const NOTHING = new Uint8Array(0)
 
 /** Hands each frame to the owner of the channel that it carries; neighbouring frames for one client go in one piece. */
-export class UpstreamChannels {
+export class UpstreamChannels implements ChannelSource {
   readonly #upstream: UpstreamConnection
   readonly #host: UpstreamChannelsHost
   readonly #table: ChannelTable<ChannelBinding>
-  /** Which client owns which exclusive queue of this connection. */
-  readonly exclusiveQueues = new ExclusiveQueues<object>()
+  readonly queues: UpstreamQueues
   /**
    * Channels for which Open-Ok has come and no Close. RabbitMQ may raise a second error on a channel that it has closed; answering
    * that Close too, perhaps on behalf of the number's next owner, would be the 504 that ends the connection.
@@ -34,8 +34,6 @@ export class UpstreamChannels {
   readonly #opened = new Set<number>()
   /** Owners who are gone, until the broker has closed their channels. */
   readonly #departed = new Map<number, BindingOwner>()
-  /** Queues to be deleted once there is a channel to do it on. */
-  readonly #owedDeletions: Claim[] = []
   /** The fewest spare channels since the last trim: so many weren't needed. */
   #leastSpare = 0
   /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
@@ -49,6 +47,7 @@ export class UpstreamChannels {
     this.#upstream = upstream
     this.#host = host
     this.#table = new ChannelTable(capacity)
+    this.queues = new UpstreamQueues(this)
   }
 
   /** Channels that carry a client's. */
@@ -95,10 +94,8 @@ export class UpstreamChannels {
     else if (this.#table.startClosing(binding)) this.#departed.set(binding.upstreamChannel, binding.owner)
   }
 
-  /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
-  deleteQueuesOf(client: object): void {
-    this.#owedDeletions.push(...this.exclusiveQueues.takeAll(client))
-    this.#deleteOwed()
+  send(bytes: Uint8Array): void {
+    this.#host.send(bytes)
   }
 
   /** Closes the spare channels that weren't needed since the last call. */
@@ -116,7 +113,14 @@ export class UpstreamChannels {
     if (binding === undefined) return this.#onUnownedFrame(frame)
     const { owner } = binding
     try {
-      if (frame.type !== FRAME_METHOD || this.#isForClient(binding, frame)) this.#passOn(owner, frame)
+      if (frame.type === FRAME_METHOD) {
+        if (this.#isForClient(binding, frame)) this.#passOn(owner, frame)
+      } else {
+        this.#passOn(owner, frame)
+        if (frame.type === FRAME_BODY) binding.contentLeft -= frame.payloadSize
+        else binding.contentLeft = contentBodySize(frame.bytes, frame.payloadStart)
+        if (binding.contentLeft === 0 && binding.wantsContentEnd) this.#onContentEnd(binding)
+      }
     } catch (error) {
       owner.receiver.onUnexpectedError(error)
     }
@@ -160,6 +164,11 @@ export class UpstreamChannels {
   /** Looks at the few methods that change what Warren knows; returns whether the client is to see the frame. */
   #isForClient(binding: ChannelBinding, frame: Frame): boolean {
     switch (frame.methodId) {
+      case id.BASIC_DELIVER:
+      case id.BASIC_GET_OK:
+      case id.BASIC_RETURN:
+        binding.contentLeft = AWAITS_HEADER
+        return true
       case id.CHANNEL_OPEN_OK:
         this.#opened.add(binding.upstreamChannel)
         return false
@@ -177,11 +186,9 @@ export class UpstreamChannels {
       case id.QUEUE_DELETE_OK:
         return binding.owner.onQueueAnswer(frame)
       case id.BASIC_CONSUME_OK:
-        binding.owner.onConsumeOk(consumerTagOf(frame))
-        return true
+        return binding.owner.onConsumeOk(consumerTagOf(frame))
       case id.BASIC_CANCEL_OK:
-        binding.owner.onCancelOk(consumerTagOf(frame))
-        return true
+        return binding.owner.onCancelOk(consumerTagOf(frame))
       case id.BASIC_CANCEL:
         return binding.owner.onBrokerCancel(consumerTagOf(frame))
       default:
@@ -244,15 +251,23 @@ export class UpstreamChannels {
     }
   }
 
-  /** A queue that the broker has named for a client that is gone meanwhile: if it's exclusive, nobody else would delete it. */
+  /** What the client was sent of the message has to be with it before what waited for the end. */
+  #onContentEnd(binding: ChannelBinding): void {
+    binding.wantsContentEnd = false
+    this.endOfChunk()
+    binding.owner.onContentEnd()
+  }
+
+  /** A queue that the broker has made for a client that is gone meanwhile: if it's exclusive, nobody else would delete it. */
   #onLateDeclareOk(frame: Frame): void {
     const owner = this.#departed.get(frame.channel)
     if (owner === undefined) return
     owner.onQueueAnswer(frame)
-    this.deleteQueuesOf(owner.client)
+    if (owner.isClientGone) this.queues.deleteQueuesOf(owner.client)
   }
 
   #free(upstreamChannel: number): void {
+    this.#departed.get(upstreamChannel)?.onReleased()
     this.#departed.delete(upstreamChannel)
     this.#opened.delete(upstreamChannel)
     const hadRoom = this.#table.hasRoom
@@ -265,55 +280,9 @@ export class UpstreamChannels {
   }
 
   #onRoom(hadRoom: boolean): void {
-    this.#deleteOwed()
+    this.queues.deleteOwed()
     this.#host.onChannelsChanged(hadRoom)
   }
-
-  /** Each on a channel of its own, since one that can't be deleted takes its channel with it. */
-  #deleteOwed(): void {
-    while (this.#owedDeletions.length > 0 && this.#table.hasRoom) {
-      const { queue, declaration } = this.#owedDeletions.shift()!
-      const binding = this.bind(NOBODY)!
-      const channel = binding.upstreamChannel
-      if (declaration !== undefined) this.#host.send(onChannel(declaration, channel))
-      this.#host.send(
-        methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
-      )
-      this.release(binding)
-    }
-  }
-}
-
-/** Owns a channel that Warren uses for itself, and wants to hear nothing. */
-const NOBODY: BindingOwner = {
-  clientChannel: 0,
-  client: {},
-  isSafe: false,
-  receiver: {
-    frameMax: Infinity,
-    receive: ignore,
-    receiveParts: ignore,
-    receiveOversized: ignore,
-    onUnexpectedError: ignore,
-  },
-  onBrokerClose: ignore,
-  onCloseOk: () => false,
-  onSettled: ignore,
-  onQueueAnswer: () => false,
-  onConsumeOk: ignore,
-  onCommitOk: ignore,
-  onCancelOk: ignore,
-  onBrokerCancel: () => false,
-}
-
-function ignore(): void {}
-
-/** A frame that was kept, for another channel. */
-function onChannel(frame: Uint8Array, channel: number): Uint8Array {
-  const copy = frame.slice()
-  copy[1] = channel >>> 8
-  copy[2] = channel & 0xff
-  return copy
 }
 
 /** The consumer tag of a method that begins with it. */

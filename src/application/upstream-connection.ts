@@ -6,7 +6,6 @@ import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../domain/amqp/reply-codes.js'
-import type { ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import type { ChannelRole } from '../domain/policy/channel-role.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
@@ -18,6 +17,7 @@ import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import type { UpstreamQueues } from './upstream-queues.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
 /** What a pool wants to hear of its connections. */
@@ -249,14 +249,14 @@ export class UpstreamConnection
     if (this.#phase === 'open') this.#channels?.release(binding)
   }
 
-  /** Which client owns which exclusive queue. Only of a connection that was opened. */
-  get exclusiveQueues(): ExclusiveQueues<object> {
-    return this.#channels!.exclusiveQueues
+  /** Its exclusive queues, told apart by client. Only of a connection that was opened. */
+  get queues(): UpstreamQueues {
+    return this.#channels!.queues
   }
 
   /** Deletes the exclusive queues of a client that is gone. */
   deleteQueuesOf(client: object): void {
-    if (this.#phase === 'open') this.#channels?.deleteQueuesOf(client)
+    if (this.#phase === 'open') this.queues.deleteQueuesOf(client)
   }
 
   /** Closes channels that are kept for nobody. */

@@ -11,7 +11,7 @@ import type { Logger } from './ports/logger.js'
 import type { Product } from './product.js'
 import type { Settings } from './settings.js'
 import { UpstreamConnection } from './upstream-connection.js'
-import { UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import { UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 
 /** What Warren can do as a client of the broker. Each of Warren's own clients is then sent only what it announced itself. */
 const CAPABILITIES = [
@@ -113,10 +113,4 @@ export class UpstreamConnector {
       ],
     ]
   }
-}
-
-/** Narrows what a failed login or opening rejects with; anything else is a bug and is thrown on. */
-export function upstreamFailure(error: unknown): UpstreamRefused | UpstreamUnreachable {
-  if (error instanceof UpstreamRefused || error instanceof UpstreamUnreachable) return error
-  throw error
 }

@@ -24,3 +24,9 @@ export function reasonOf(error: unknown): string {
   if (error.message !== '') return error.message
   return (error as { code?: string }).code ?? error.name
 }
+
+/** Narrows what a failed login or opening rejects with; anything else is a bug and is thrown on. */
+export function upstreamFailure(error: unknown): UpstreamRefused | UpstreamUnreachable {
+  if (error instanceof UpstreamRefused || error instanceof UpstreamUnreachable) return error
+  throw error
+}

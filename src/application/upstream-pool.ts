@@ -8,8 +8,7 @@ import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
-import { upstreamFailure } from './upstream-connector.js'
-import { UpstreamRefused } from './upstream-errors.js'
+import { UpstreamRefused, upstreamFailure } from './upstream-errors.js'
 import type { UpstreamUnreachable } from './upstream-errors.js'
 
 /** A client as its pool sees it. */
@@ -112,17 +111,21 @@ export class UpstreamPool implements UpstreamObserver {
     this.#removeIfEmpty()
   }
 
+  /** Where a channel of a client whose others are on `home` goes; undefined when a further upstream connection is needed. */
+  place(home: UpstreamConnection, role: ChannelRole | undefined): UpstreamConnection | undefined {
+    return this.#parts.policy.place(home, this.#upstreams, role)
+  }
+
   /**
-   * An upstream channel for `owner`, beside the client's other channels on `home` while there is room, and on a connection for its
-   * `role` once it has told one. Undefined when there is none: then another is opened, and `client` hears of room or of the failure.
+   * An upstream channel for `owner` on `upstream`. Undefined when there is none: then another connection is opened, and
+   * `client` hears of room or of the failure.
    */
   bind(
     client: PoolClient,
-    home: UpstreamConnection,
+    upstream: UpstreamConnection | undefined,
     owner: BindingOwner,
     role: ChannelRole | undefined,
   ): ChannelBinding | undefined {
-    const upstream = this.#parts.policy.place(home, this.#upstreams, role)
     const binding = upstream?.bind(owner)
     if (upstream !== undefined && binding !== undefined) {
       upstream.role ??= role
@@ -135,9 +138,17 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
-    if (!this.#parts.policy.maySettle(upstream, role)) return false
+    if (!this.#parts.policy.maySettle(upstream, role, this.#upstreams)) return false
     upstream.role ??= role
     return true
+  }
+
+  /**
+   * Whether a message for `upstream` has to wait: there is an alarm, and the broker would stop reading from a connection that carries
+   * consumers too if it published now.
+   */
+  mustHoldPublish(upstream: UpstreamConnection): boolean {
+    return this.#isBlocked && upstream.role === 'consumer' && this.#parts.policy.separatesRoles
   }
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */

@@ -25,6 +25,11 @@ export class Credentials {
     return sameBytes(this.#user, other.#user) && sameBytes(this.#password, other.#password)
   }
 
+  /** The same user with another password, byte for byte. */
+  withPassword(password: Uint8Array): Credentials {
+    return new Credentials(this.#user, new Uint8Array(password))
+  }
+
   /** The response that Connection.Start-Ok carries for `mechanism`. */
   response(mechanism: Mechanism): Uint8Array {
     const writer = new ByteWriter()

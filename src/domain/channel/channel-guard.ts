@@ -23,6 +23,7 @@ import {
   UNEXPECTED_FRAME,
   amqpError,
 } from '../amqp/reply-codes.js'
+import { ConsumerTags } from './consumer-tags.js'
 
 /** A method without content: it may go upstream. */
 export const VERDICT_SINGLE = 0
@@ -34,6 +35,8 @@ export const VERDICT_LAST = 2
 export const VERDICT_DROP = 3
 /** Against the rules: {@link ChannelGuard.refusal} says what the client is to be told. */
 export const VERDICT_REFUSED = 4
+/** It can't be judged before the broker has answered an earlier request: to be judged again then. */
+export const VERDICT_WAIT = 5
 
 export type Verdict =
   | typeof VERDICT_SINGLE
@@ -41,6 +44,12 @@ export type Verdict =
   | typeof VERDICT_LAST
   | typeof VERDICT_DROP
   | typeof VERDICT_REFUSED
+  | typeof VERDICT_WAIT
+
+/** The reserved ticket in front of a queue's name. */
+const RESERVED_SIZE = 2
+const CONSUME_NO_WAIT = 0b1000
+const CANCEL_NO_WAIT = 0b1
 
 const CONNECTION_CLASS = 10
 const BASIC_CLASS = 60
@@ -59,7 +68,7 @@ export class ChannelGuard {
   readonly #limits: GuardLimits
   #expects: typeof EXPECTS_METHOD | typeof EXPECTS_HEADER | typeof EXPECTS_BODY = EXPECTS_METHOD
   #bodyMissing = 0
-  #consumerTags: Set<string> | undefined
+  #consumerTags: ConsumerTags | undefined
   #refusal: AmqpError | undefined
   #isSafe = true
 
@@ -86,7 +95,10 @@ export class ChannelGuard {
     return this.#expects !== EXPECTS_METHOD
   }
 
-  /** Says what may be done with `frame`, which is of any type but heartbeat. Never throws, whatever the bytes are. */
+  /**
+   * Says what may be done with `frame`, which is of any type but heartbeat. Never throws, whatever the bytes are. May set flags in
+   * the frame so that the broker answers where the client didn't ask for it.
+   */
   judge(frame: Frame): Verdict {
     switch (frame.type) {
       case FRAME_METHOD:
@@ -100,15 +112,19 @@ export class ChannelGuard {
     }
   }
 
-  /** The broker has confirmed a consumer, perhaps under a tag of its own making. */
-  rememberConsumer(consumerTag: string): void {
-    this.#consumerTags ??= new Set()
-    this.#consumerTags.add(consumerTag)
+  /** The broker has confirmed a consumer, perhaps under a tag of its own making. Returns whether the client asked for the answer. */
+  onConsumeOk(consumerTag: string): boolean {
+    return this.#consumerTags?.onConsumeOk(consumerTag) !== false
   }
 
-  /** A consumer is cancelled: its tag may be used again. */
-  forgetConsumer(consumerTag: string): void {
-    this.#consumerTags?.delete(consumerTag)
+  /** The broker has confirmed the end of a consumer. Returns whether the client asked for the answer. */
+  onCancelOk(consumerTag: string): boolean {
+    return this.#consumerTags?.onCancelOk(consumerTag) !== false
+  }
+
+  /** The broker has ended a consumer by itself: its tag may be used again. */
+  onBrokerCancel(consumerTag: string): void {
+    this.#consumerTags?.onBrokerCancel(consumerTag)
   }
 
   #judgeMethod(frame: Frame): Verdict {
@@ -137,13 +153,9 @@ export class ChannelGuard {
         this.#expects = EXPECTS_HEADER
         return VERDICT_PART
       case id.BASIC_CONSUME:
-        return this.#judgeConsume(readArguments(method.BasicConsume, bytes, args, payloadEnd).consumerTag)
-      case id.BASIC_CANCEL: {
-        const { consumerTag, noWait } = readArguments(method.BasicCancel, bytes, args, payloadEnd)
-        // Otherwise the tag is free once the broker says so: RabbitMQ's channel fails over one that is used before.
-        if (noWait) this.forgetConsumer(consumerTag)
-        return VERDICT_SINGLE
-      }
+        return this.#judgeConsume(frame, args)
+      case id.BASIC_CANCEL:
+        return this.#judgeCancel(frame, args)
       case id.BASIC_QOS: {
         const { prefetchSize } = readArguments(method.BasicQos, bytes, args, payloadEnd)
         if (prefetchSize === 0) return VERDICT_SINGLE
@@ -169,13 +181,28 @@ export class ChannelGuard {
   }
 
   /** A tag may be used once for each channel; RabbitMQ ends the whole connection otherwise. */
-  #judgeConsume(consumerTag: string): Verdict {
-    if (consumerTag === '') return VERDICT_SINGLE
-    if (this.#consumerTags?.has(consumerTag))
+  #judgeConsume(frame: Frame, args: number): Verdict {
+    const { bytes, payloadEnd } = frame
+    const { consumerTag, noWait } = readArguments(method.BasicConsume, bytes, args, payloadEnd)
+    const tags = (this.#consumerTags ??= new ConsumerTags())
+    if (tags.isUndecided(consumerTag)) return VERDICT_WAIT
+    if (tags.isUsed(consumerTag))
       return this.#refuse(
         amqpError(NOT_ALLOWED, `attempt to reuse consumer tag '${consumerTag}'`, id.BASIC_CONSUME),
       )
-    this.rememberConsumer(consumerTag)
+    tags.start(consumerTag, noWait)
+    if (noWait) askForAnswer(bytes, behindShortStrings(bytes, args + RESERVED_SIZE, 2), CONSUME_NO_WAIT)
+    return VERDICT_SINGLE
+  }
+
+  #judgeCancel(frame: Frame, args: number): Verdict {
+    const { bytes, payloadEnd } = frame
+    const { consumerTag, noWait } = readArguments(method.BasicCancel, bytes, args, payloadEnd)
+    const tags = this.#consumerTags
+    if (tags?.isUndecided(consumerTag) === true) return VERDICT_WAIT
+    if (tags?.isUsed(consumerTag) !== true) return VERDICT_SINGLE
+    tags.stop(consumerTag, noWait)
+    if (noWait) askForAnswer(bytes, behindShortStrings(bytes, args, 1), CANCEL_NO_WAIT)
     return VERDICT_SINGLE
   }
 
@@ -255,4 +282,15 @@ export class ChannelGuard {
     this.#refusal = refusal
     return VERDICT_REFUSED
   }
+}
+
+/** Where the bits begin that follow `count` short strings at `at`. */
+function behindShortStrings(bytes: Uint8Array, at: number, count: number): number {
+  for (let n = 0; n < count; n++) at += 1 + bytes[at]
+  return at
+}
+
+/** Takes a no-wait bit away. */
+function askForAnswer(bytes: Uint8Array, flagsAt: number, noWait: number): void {
+  bytes[flagsAt] &= ~noWait
 }

@@ -53,14 +53,24 @@ export class UpstreamPolicy {
     return fitting.find((candidate) => candidate.role === (role ?? 'publisher')) ?? fitting[0]
   }
 
-  /** Whether a channel on `upstream` may stay there once it has told its role. */
-  maySettle(upstream: Candidate, role: ChannelRole): boolean {
-    return !this.#settings.separateRoles || upstream.role === undefined || upstream.role === role
+  /** Whether publishers and consumers get connections of their own. */
+  get separatesRoles(): boolean {
+    return this.#settings.separateRoles
+  }
+
+  /**
+   * Whether a channel on `upstream` may stay there once it has told its role. A connection without a role takes one only if
+   * no other has room for it: those that are opened for channels without a role during an alarm would all become publishers' otherwise.
+   */
+  maySettle(upstream: Candidate, role: ChannelRole, candidates: readonly Candidate[]): boolean {
+    if (!this.#settings.separateRoles || upstream.role === role) return true
+    return upstream.role === undefined && !candidates.some((other) => other.role === role && other.hasRoom)
   }
 
   #fits(candidate: Candidate, role: ChannelRole | undefined): boolean {
     if (!this.#settings.separateRoles) return true
-    return role === undefined ? candidate.blockedReason === undefined : this.maySettle(candidate, role)
+    if (role === undefined) return candidate.blockedReason === undefined
+    return candidate.role === undefined || candidate.role === role
   }
 
   /** Milliseconds before the attempt that follows `failures` failed ones (0 after a loss). `random` is in [0, 1). */

@@ -10,45 +10,72 @@ export interface Claim {
   readonly declaration: Uint8Array | undefined
 }
 
-/** The exclusive queues of one upstream connection, by name. */
+/**
+ * What a queue is to a client. `free`: nobody has claimed it. `own`: the client has. `locked`: another one has.
+ * `undecided`: the broker hasn't answered yet whether it's another one's.
+ */
+export type Standing = 'free' | 'own' | 'locked' | 'undecided'
+
+/** The exclusive queues of one upstream connection, by name. A queue is claimed when the broker has said yes to its declaration. */
 export class ExclusiveQueues<Owner> {
   readonly #claims = new Map<string, Claim & { readonly owner: Owner }>()
+  /** Declarations that the broker hasn't answered: who sent them, and how many. Nobody else's can be under way for the same queue. */
+  readonly #announced = new Map<string, { readonly owner: Owner; count: number }>()
+  /** The queues that each owner has claimed. */
   readonly #queues = new Map<Owner, Set<string>>()
 
-  /** Whether nobody owns a queue. */
+  /** Whether nobody has claimed a queue, or is about to. */
   get isEmpty(): boolean {
-    return this.#claims.size === 0
+    return this.#claims.size === 0 && this.#announced.size === 0
   }
 
-  /** Whether any of the queues is `owner`'s. */
+  /** Whether any of the queues is `owner`'s, or may be soon. */
   hasClaims(owner: Owner): boolean {
-    return this.#queues.has(owner)
+    if (this.#queues.has(owner)) return true
+    for (const announced of this.#announced.values()) if (announced.owner === owner) return true
+    return false
   }
 
-  /** Makes `owner` the one client that may use the queue. Returns false when it was already. */
-  claim(owner: Owner, claim: Claim): boolean {
-    const former = this.#claims.get(claim.queue)
-    if (former?.owner === owner) return false
-    if (former !== undefined) this.forget(former.owner, claim.queue)
+  standing(owner: Owner, queue: string): Standing {
+    const claim = this.#claims.get(queue)
+    if (claim !== undefined) return claim.owner === owner ? 'own' : 'locked'
+    const announced = this.#announced.get(queue)
+    return announced === undefined || announced.owner === owner ? 'free' : 'undecided'
+  }
+
+  /** `owner` has sent an exclusive declaration of a queue that is `free` or its `own`. Each has to be followed by {@link settle}. */
+  announce(owner: Owner, queue: string): void {
+    const announced = this.#announced.get(queue)
+    if (announced === undefined) this.#announced.set(queue, { owner, count: 1 })
+    else announced.count++
+  }
+
+  /** The broker has answered an announced declaration, or won't any more. */
+  settle(queue: string): void {
+    const announced = this.#announced.get(queue)
+    if (announced !== undefined && --announced.count === 0) this.#announced.delete(queue)
+  }
+
+  /** The broker has made the queue for `owner`. Ignored when it's claimed already. */
+  claim(owner: Owner, claim: Claim): void {
+    if (this.#claims.has(claim.queue)) return
     this.#claims.set(claim.queue, { ...claim, owner })
     const queues = this.#queues.get(owner)
     if (queues === undefined) this.#queues.set(owner, new Set([claim.queue]))
     else queues.add(claim.queue)
-    return true
   }
 
-  /** The queue is gone, or never was. Ignored when it's not `owner`'s. */
+  /** Who has claimed the queue, if anybody has. */
+  ownerOf(queue: string): Owner | undefined {
+    return this.#claims.get(queue)?.owner
+  }
+
+  /** `owner`'s queue is gone. Ignored when it's not `owner`'s. */
   forget(owner: Owner, queue: string): void {
     const queues = this.#queues.get(owner)
     if (queues?.delete(queue) !== true) return
     this.#claims.delete(queue)
     if (queues.size === 0) this.#queues.delete(owner)
-  }
-
-  /** Whether the queue is another client's. */
-  isLockedFor(owner: Owner, queue: string): boolean {
-    const claim = this.#claims.get(queue)
-    return claim !== undefined && claim.owner !== owner
   }
 
   /** Takes all claims of a client that is gone. */

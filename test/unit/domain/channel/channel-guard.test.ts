@@ -10,6 +10,7 @@ import {
   VERDICT_PART,
   VERDICT_REFUSED,
   VERDICT_SINGLE,
+  VERDICT_WAIT,
   type Verdict,
 } from '../../../../src/domain/channel/channel-guard.js'
 import { own, payload, viewOf } from '../../../support/frames.js'
@@ -33,6 +34,7 @@ const NAMES: Record<Verdict, string> = {
   [VERDICT_LAST]: 'last',
   [VERDICT_DROP]: 'drop',
   [VERDICT_REFUSED]: 'refused',
+  [VERDICT_WAIT]: 'wait',
 }
 
 function newGuard(maxMessageBytes = 1000): ChannelGuard {
@@ -47,9 +49,13 @@ function judgeAll(guard: ChannelGuard, frames: readonly Uint8Array[]): string[] 
   return frames.map((bytes) => judge(guard, bytes))
 }
 
-/** What the last of the frames is refused with; all before it must pass. */
+/** What the last of the frames is refused with; all before it must pass, and the broker says yes to consumers at once. */
 function refusalOf(frames: readonly Uint8Array[], guard = newGuard()): AmqpError {
-  const verdicts = judgeAll(guard, frames)
+  const verdicts = frames.map((bytes) => {
+    const verdict = judge(guard, bytes)
+    if (verdict === 'single') guard.onConsumeOk('t')
+    return verdict
+  })
   expect(verdicts.indexOf('refused'), verdicts.join()).to.equal(frames.length - 1)
   return guard.refusal
 }
@@ -297,35 +303,88 @@ describe('ChannelGuard', () => {
   })
 
   describe('consumer tags', () => {
-    it('may be used again once the broker has confirmed that the client cancelled, and not before', () => {
+    it('wait for the answer to what was asked about them before', () => {
       const guard = newGuard()
-      expect(judgeAll(guard, [consume('t'), cancel('t'), consume('t')])).to.deep.equal([
-        ...['single', 'single', 'refused'],
+      expect(judgeAll(guard, [consume('t'), consume('t'), cancel('t')])).to.deep.equal([
+        ...['single', 'wait', 'wait'],
       ])
-      guard.forgetConsumer('t')
+      expect(guard.onConsumeOk('t')).to.equal(true)
+      expect(judgeAll(guard, [cancel('t'), consume('t')])).to.deep.equal(['single', 'wait'])
+      expect(guard.onCancelOk('t')).to.equal(true)
       expect(judge(guard, consume('t'))).to.equal('single')
     })
 
-    it('may be used again at once after a cancellation that nobody confirms', () => {
-      const silent = method(1, 'basic.cancel', { consumerTag: 't', nowait: true })
-      expect(judgeAll(newGuard(), [consume('t'), silent, consume('t')])).to.deep.equal([
-        ...['single', 'single', 'single'],
-      ])
+    it('may not be used twice', () => {
+      const guard = newGuard()
+      judge(guard, consume('t'))
+      guard.onConsumeOk('t')
+      expect(refusalOf([consume('t')], guard).code).to.equal(530)
+    })
+
+    it('are asked about even if the client wants no answer, which is then hidden from it', () => {
+      const guard = newGuard()
+      const silent = method(1, 'basic.consume', { queue: 'q', consumerTag: 't', noAck: true, nowait: true })
+      expect(judge(guard, silent)).to.equal('single')
+      expect(silent).to.deep.equal(method(1, 'basic.consume', { queue: 'q', consumerTag: 't', noAck: true }))
+      expect(guard.onConsumeOk('t')).to.equal(false)
+      const silentCancel = method(1, 'basic.cancel', { consumerTag: 't', nowait: true })
+      expect(judge(guard, silentCancel)).to.equal('single')
+      expect(silentCancel).to.deep.equal(cancel('t'))
+      expect(guard.onCancelOk('t')).to.equal(false)
+      expect(judge(guard, consume('t'))).to.equal('single')
+      expect(guard.onConsumeOk('t'), 'the next one asks').to.equal(true)
+    })
+
+    it('that nobody uses can be cancelled, and that frees nobody else', () => {
+      const guard = newGuard()
+      expect(judgeAll(guard, [cancel('t'), consume('t')])).to.deep.equal(['single', 'single'])
+      expect(guard.onCancelOk('t'), 'the answer to the first').to.equal(true)
+      expect(guard.onConsumeOk('t')).to.equal(true)
+      expect(refusalOf([consume('t')], guard).code).to.equal(530)
     })
 
     it('that the broker made up may not be used either', () => {
       const guard = newGuard()
       expect(judge(guard, consume(''))).to.equal('single')
-      guard.rememberConsumer('amq.ctag-1')
+      expect(guard.onConsumeOk('amq.ctag-1')).to.equal(true)
+      expect(refusalOf([consume('amq.ctag-1')], guard).code).to.equal(530)
+    })
+
+    it('that the broker is to make up for a client which wants no answer are known too', () => {
+      const guard = newGuard()
+      judge(guard, method(1, 'basic.consume', { queue: 'q', nowait: true }))
+      judge(guard, consume(''))
+      expect([guard.onConsumeOk('amq.ctag-1'), guard.onConsumeOk('amq.ctag-2')]).to.deep.equal([false, true])
       expect(refusalOf([consume('amq.ctag-1')], guard).code).to.equal(530)
     })
 
     it('may be used again after the broker has cancelled', () => {
       const guard = newGuard()
       judge(guard, consume('t'))
-      guard.forgetConsumer('other')
+      guard.onConsumeOk('t')
+      guard.onBrokerCancel('other')
       expect(refusalOf([consume('t')], guard).code).to.equal(530)
-      guard.forgetConsumer('t')
+      guard.onBrokerCancel('t')
+      expect(judge(guard, consume('t'))).to.equal('single')
+    })
+
+    it('may be used again after the broker has cancelled before it confirmed', () => {
+      const guard = newGuard()
+      judge(guard, consume('t'))
+      guard.onBrokerCancel('t')
+      expect(judge(guard, consume('t')), 'the answer is still due').to.equal('wait')
+      guard.onConsumeOk('t')
+      expect(judge(guard, consume('t'))).to.equal('single')
+    })
+
+    it('stay in doubt when the broker cancels what the client has cancelled too', () => {
+      const guard = newGuard()
+      judge(guard, consume('t'))
+      guard.onConsumeOk('t')
+      judge(guard, cancel('t'))
+      guard.onBrokerCancel('t')
+      expect(judge(guard, consume('t'))).to.equal('wait')
+      guard.onCancelOk('t')
       expect(judge(guard, consume('t'))).to.equal('single')
     })
 
@@ -344,12 +403,6 @@ describe('ChannelGuard', () => {
       expect([newGuard(), newGuard()].map((guard) => judge(guard, consume('t')))).to.deep.equal([
         ...['single', 'single'],
       ])
-    })
-
-    it('can be forgotten when there are none', () => {
-      const guard = newGuard()
-      guard.forgetConsumer('t')
-      expect(judgeAll(guard, [cancel('t'), consume('t')])).to.deep.equal(['single', 'single'])
     })
   })
 
@@ -414,12 +467,17 @@ describe('ChannelGuard', () => {
       )
     })
 
-    it('it leaves the bytes as they are', () => {
+    it('it leaves the bytes as they are, but for one bit of who starts a consumer without wanting an answer', () => {
+      const startsConsumer = (bytes: Buffer): boolean => bytes[0] === 1 && bytes.readUInt32BE(7) === 0x3c0014
       fc.assert(
         fc.property(anything, (bytes) => {
           const before = own(bytes)
           judge(newGuard(), bytes)
-          expect(own(bytes)).to.deep.equal(before)
+          const changed = own(bytes).flatMap((octet, at) =>
+            octet === before[at] ? [] : [octet ^ before[at]],
+          )
+          const allowed = changed.length === 1 && startsConsumer(Buffer.from(bytes)) ? [0b1000] : []
+          expect(changed).to.deep.equal(allowed)
         }),
       )
     })

@@ -69,15 +69,21 @@ describe('UpstreamPolicy', () => {
       })
 
       it('lets a channel stay on a connection without a role, or with its own', () => {
-        expect(policy.maySettle(first, 'consumer')).to.equal(true)
-        expect(policy.maySettle(consumers, 'consumer')).to.equal(true)
-        expect(policy.maySettle(publishers, 'consumer')).to.equal(false)
+        expect(policy.maySettle(first, 'consumer', [first])).to.equal(true)
+        expect(policy.maySettle(consumers, 'consumer', [consumers])).to.equal(true)
+        expect(policy.maySettle(publishers, 'consumer', [publishers])).to.equal(false)
+      })
+
+      it('makes no further connection a publishers’ one while there is room on the one that they have', () => {
+        const full = candidate('publisher', { hasRoom: false })
+        expect(policy.maySettle(first, 'publisher', [publishers, first])).to.equal(false)
+        expect(policy.maySettle(first, 'publisher', [full, first])).to.equal(true)
       })
 
       it('makes no difference when roles are not separated', () => {
         const together = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: false })
         expect(together.place(publishers, [publishers], 'consumer')).to.equal(publishers)
-        expect(together.maySettle(publishers, 'consumer')).to.equal(true)
+        expect(together.maySettle(publishers, 'consumer', [publishers])).to.equal(true)
       })
     })
   })

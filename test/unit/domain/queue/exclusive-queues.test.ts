@@ -7,39 +7,67 @@ const claim = (queue: string): { queue: string; declaration: undefined } => ({
 })
 
 describe('ExclusiveQueues', () => {
-  it('locks a queue for everybody but its owner', () => {
-    const queues = new ExclusiveQueues<string>()
-    expect(queues.isEmpty).to.equal(true)
-    expect(queues.claim('a', claim('q'))).to.equal(true)
-    expect([
-      queues.isLockedFor('a', 'q'),
-      queues.isLockedFor('b', 'q'),
-      queues.isLockedFor('b', 'r'),
-    ]).to.deep.equal([...[false, true, false]])
+  let queues: ExclusiveQueues<string>
+
+  beforeEach(() => {
+    queues = new ExclusiveQueues<string>()
   })
 
-  it('says when a claim is not new', () => {
-    const queues = new ExclusiveQueues<string>()
+  it('locks a queue for everybody but its owner', () => {
+    expect(queues.isEmpty).to.equal(true)
     queues.claim('a', claim('q'))
-    expect(queues.claim('a', claim('q'))).to.equal(false)
+    expect(queues.isEmpty).to.equal(false)
+    expect([queues.standing('a', 'q'), queues.standing('b', 'q'), queues.standing('b', 'r')]).to.deep.equal([
+      ...['own', 'locked', 'free'],
+    ])
+    expect([queues.ownerOf('q'), queues.ownerOf('r')]).to.deep.equal(['a', undefined])
+  })
+
+  it('leaves a queue with who claimed it first', () => {
+    queues.claim('a', claim('q'))
+    queues.claim('b', claim('q'))
+    expect(queues.standing('b', 'q')).to.equal('locked')
+    expect(queues.takeAll('b')).to.deep.equal([])
+  })
+
+  it('lets nobody decide about a queue while the broker has not answered its declaration', () => {
+    queues.announce('a', 'q')
+    expect(queues.isEmpty).to.equal(false)
+    expect([queues.standing('a', 'q'), queues.standing('b', 'q')]).to.deep.equal(['free', 'undecided'])
+    queues.announce('a', 'q')
+    queues.settle('q')
+    expect(queues.standing('b', 'q'), 'another declaration is under way').to.equal('undecided')
+    queues.settle('q')
+    expect(queues.standing('b', 'q')).to.equal('free')
+    queues.settle('q')
+    expect(queues.isEmpty).to.equal(true)
+  })
+
+  it('knows who has queues, or may have soon', () => {
+    expect(queues.hasClaims('a')).to.equal(false)
+    queues.announce('a', 'q')
+    expect([queues.hasClaims('a'), queues.hasClaims('b')]).to.deep.equal([true, false])
+    queues.settle('q')
+    queues.claim('a', claim('q'))
+    expect([queues.hasClaims('a'), queues.hasClaims('b')]).to.deep.equal([true, false])
+    queues.forget('a', 'q')
+    expect(queues.hasClaims('a')).to.equal(false)
   })
 
   it("forgets an owner's queue, and nobody else's", () => {
-    const queues = new ExclusiveQueues<string>()
     queues.claim('a', claim('q'))
     queues.forget('b', 'q')
-    expect(queues.isLockedFor('b', 'q')).to.equal(true)
+    expect(queues.standing('b', 'q')).to.equal('locked')
     queues.forget('a', 'q')
-    expect(queues.isLockedFor('b', 'q')).to.equal(false)
+    expect(queues.standing('b', 'q')).to.equal('free')
   })
 
   it('hands over all claims of a client that is gone, once', () => {
-    const queues = new ExclusiveQueues<string>()
     for (const queue of ['q', 'r']) queues.claim('a', claim(queue))
     queues.claim('b', claim('s'))
     expect(queues.takeAll('a')).to.have.length(2)
     expect(queues.takeAll('a')).to.have.length(0)
-    expect(queues.isLockedFor('b', 'q')).to.equal(false)
-    expect(queues.isLockedFor('a', 's')).to.equal(true)
+    expect(queues.standing('b', 'q')).to.equal('free')
+    expect(queues.standing('a', 's')).to.equal('locked')
   })
 })

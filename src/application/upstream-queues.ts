@@ -1,0 +1,120 @@
+/** The exclusive queues of one upstream connection: who owns them, whether they're still there, and their end when their owner goes. */
+import * as id from '../domain/amqp/method-ids.js'
+import type { Frame } from '../domain/amqp/frame.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
+import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
+import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import { InternalChannel } from './internal-channel.js'
+
+/** The channels of the connection, for Warren's own use. */
+export interface ChannelSource {
+  readonly hasRoom: boolean
+  /** A channel that can be used at once; undefined when there is no room. */
+  bind(owner: BindingOwner): ChannelBinding | undefined
+  /** Takes it back. */
+  release(binding: ChannelBinding): void
+  send(bytes: Uint8Array): void
+}
+
+/** What the broker takes for one connection's, told apart by client. */
+export class UpstreamQueues {
+  readonly claims = new ExclusiveQueues<object>()
+  readonly #channels: ChannelSource
+  /** Queues to be deleted once there is a channel to do it on. */
+  readonly #owedDeletions: Claim[] = []
+  #waiting: (() => void)[] = []
+
+  constructor(channels: ChannelSource) {
+    this.#channels = channels
+  }
+
+  /** Calls `onDecided` once after the next answer to an announced declaration. */
+  whenDecided(onDecided: () => void): void {
+    this.#waiting.push(onDecided)
+  }
+
+  /** An announced declaration is answered, or won't be. */
+  settle(queue: string): void {
+    this.claims.settle(queue)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const onDecided of waiting) onDecided()
+  }
+
+  /**
+   * Asks the broker whether a claimed queue is still there: it may have been auto-deleted, expired, or deleted by an operator.
+   * Forgets the claim if not. Without room for the question the queue is taken to be there.
+   */
+  verify(queue: string, onAnswer: (exists: boolean) => void): void {
+    const owner = this.claims.ownerOf(queue)
+    const answer = (exists: boolean): void => {
+      if (!exists && owner !== undefined) this.claims.forget(owner, queue)
+      onAnswer(exists)
+    }
+    const binding = this.#channels.bind(new QueueProbe(answer, () => this.#channels.release(binding!)))
+    if (binding === undefined) return onAnswer(true)
+    this.#channels.send(
+      methodFrame(method.QueueDeclare, binding.upstreamChannel, {
+        queue,
+        passive: true,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        noWait: false,
+        arguments: [],
+      }),
+    )
+  }
+
+  /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
+  deleteQueuesOf(client: object): void {
+    this.#owedDeletions.push(...this.claims.takeAll(client))
+    this.deleteOwed()
+  }
+
+  /** Goes on with deletions for which there was no room. Each gets a channel of its own, since one that can't be deleted takes its channel with it. */
+  deleteOwed(): void {
+    while (this.#owedDeletions.length > 0 && this.#channels.hasRoom) {
+      const { queue, declaration } = this.#owedDeletions.shift()!
+      const binding = this.#channels.bind(new InternalChannel())!
+      const channel = binding.upstreamChannel
+      if (declaration !== undefined) this.#channels.send(onChannel(declaration, channel))
+      this.#channels.send(
+        methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
+      )
+      this.#channels.release(binding)
+    }
+  }
+}
+
+/** Hears whether a queue is there. */
+class QueueProbe extends InternalChannel {
+  readonly #onAnswer: (exists: boolean) => void
+  readonly #release: () => void
+
+  constructor(onAnswer: (exists: boolean) => void, release: () => void) {
+    super()
+    this.#onAnswer = onAnswer
+    this.#release = release
+  }
+
+  override onQueueAnswer(frame?: Frame): boolean {
+    if (frame?.methodId !== id.QUEUE_DECLARE_OK) return false
+    this.#release()
+    this.#onAnswer(true)
+    return false
+  }
+
+  override onBrokerClose(): void {
+    this.#onAnswer(false)
+  }
+}
+
+/** A frame that was kept, for another channel. */
+function onChannel(frame: Uint8Array, channel: number): Uint8Array {
+  const copy = frame.slice()
+  copy[1] = channel >>> 8
+  copy[2] = channel & 0xff
+  return copy
+}
