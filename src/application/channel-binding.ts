@@ -36,6 +36,8 @@ export interface BindingOwner {
   onSettled(): void
   /** A channel that was taken back without waiting has ended at the broker: what wasn't answered won't be. */
   onReleased(): void
+  /** The broker has dealt with a request: this is the method that answers it. Comes before what the answer means. */
+  onAnswer(methodId: number): void
   /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
   onQueueAnswer(frame: Frame): boolean
   /** The broker has committed. */

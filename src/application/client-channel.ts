@@ -16,6 +16,7 @@ import {
   VERDICT_WAIT,
   type Verdict,
 } from '../domain/channel/channel-guard.js'
+import { PendingRequests } from '../domain/channel/pending-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { ChannelQueues } from './channel-queues.js'
@@ -98,6 +99,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
+  readonly #pending = new PendingRequests()
   heldMessage: SliceList | undefined = undefined
 
   constructor(clientChannel: number, host: ClientChannelHost) {
@@ -167,6 +169,15 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   get isSafe(): boolean {
     return this.#guard.isSafe
+  }
+
+  /** Whether the broker may still have to deal with a request of this kind on `upstream`. */
+  isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
+    return this.#binding?.upstream === upstream && this.#pending.includes(methodId)
+  }
+
+  onAnswer(methodId: number): void {
+    this.#pending.answered(methodId)
   }
 
   onBrokerClose(): void {
@@ -269,6 +280,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#role = role
     this.#verdict = NO_VERDICT
     if (told !== undefined && methodId !== id.BASIC_PUBLISH) this.#isMovable = false
+    if (methodId !== 0) this.#pending.sent(methodId)
     frame.rewriteChannel(binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)

@@ -116,6 +116,11 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     )
   }
 
+  /** Whether a request of this kind is under way on `upstream`. */
+  isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
+    return this.#channels.some((channel) => channel?.isWaitingFor(methodId, upstream) === true)
+  }
+
   /**
    * The client says goodbye: every channel is ended in order, while what the broker still has for it goes on to the client.
    * `whenEnded` is called once the broker has processed everything that the client sent.

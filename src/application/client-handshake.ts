@@ -56,6 +56,8 @@ export interface ClientCapabilities {
 
 /** The session that the handshake is for. */
 export interface ClientHandshakeHost extends PoolClient {
+  /** Where the client connects from, without the port. */
+  readonly address: string
   send(bytes: Uint8Array): void
   /** Goes on reading after a step that had to wait for the broker. */
   resumeReading(): void
@@ -63,6 +65,8 @@ export interface ClientHandshakeHost extends PoolClient {
   onIdentified(user: string): void
   /** Tune-Ok has come: frames may be as large as agreed, and heartbeats begin. */
   onTuned(tuning: Tuning): void
+  /** The client wants to open a virtual host: why it may not, if Warren's own limits say so. */
+  onOpening(virtualHost: string): AmqpError | undefined
   /** The client is in. Connection.Open-Ok has been sent. */
   onAgreed(agreement: Agreement): void
   /** Tells the client why not, and ends the connection. */
@@ -198,7 +202,9 @@ export class ClientHandshake {
   }
 
   #onOpen(virtualHost: string): void {
-    const pool = this.#directory.poolFor(this.#credentials, this.#mechanism, virtualHost)
+    const refusal = this.#host.onOpening(virtualHost)
+    if (refusal !== undefined) return this.#host.refuse(refusal)
+    const pool = this.#directory.poolFor(this.#credentials, this.#mechanism, virtualHost, this.#host.address)
     this.#ask(
       pool.enter(this.#host),
       (home) => {

@@ -25,6 +25,7 @@ import {
 } from '../domain/amqp/reply-codes.js'
 import { joinSlices } from '../domain/amqp/slice-list.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
+import type { AdmissionPass } from './admission.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import { ClientChannels, type ClientChannelsHost } from './client-channels.js'
 import {
@@ -37,10 +38,12 @@ import { ClientOutput } from './client-output.js'
 import { HEARTBEAT_FRAME } from './common-frames.js'
 import type { Beating, Heartbeats } from './heartbeats.js'
 import type { PoolDirectory } from './pool-directory.js'
-import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
+import { type ByteStream, type ByteStreamHandler, hostOf } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { LogFields, Logger } from './ports/logger.js'
+import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
+import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamPool } from './upstream-pool.js'
 import {
@@ -60,6 +63,10 @@ export interface SessionParts {
   readonly heartbeats: Heartbeats
   readonly profile: BrokerProfile
   readonly directory: PoolDirectory
+  readonly quarantine: Quarantine
+  /** What the client is counted under. */
+  readonly pass: AdmissionPass
+  readonly unfinished: UnfinishedBytes
   /** The client is gone and holds nothing any more. Comes once. */
   readonly onEnd: (session: ClientSession) => void
 }
@@ -107,6 +114,8 @@ export class ClientSession
   #channels: ClientChannels | undefined
   #endReason: string | undefined
   #wasCutOff = false
+  /** What was counted last. */
+  #unfinishedBytes = 0
   #bytesIn = 0
   #framesIn = 0
 
@@ -118,6 +127,10 @@ export class ClientSession
     this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
+  }
+
+  get address(): string {
+    return hostOf(this.#stream.remoteAddress)
   }
 
   /** Begins to listen to the client; its handshake limit runs from now. */
@@ -185,9 +198,19 @@ export class ClientSession
   #afterReading(): void {
     if (this.#phase === 'ended') return
     const congested = this.#channels?.endOfChunk() === true
+    this.#countUnfinished()
     if (!congested && !this.#reader.stopped) return
     this.#isPaused = true
     this.#stream.pause()
+  }
+
+  /** Messages and frames that haven't wholly arrived cost memory. */
+  #countUnfinished(): void {
+    const now = this.#reader.heldBytes + (this.#channels?.assembler.heldBytes ?? 0)
+    if (now === this.#unfinishedBytes) return
+    const error = this.#parts.unfinished.change(this.#unfinishedBytes, now)
+    this.#unfinishedBytes = now
+    if (error !== undefined) this.refuse(error)
   }
 
   onUpstreamDrained(): void {
@@ -235,6 +258,7 @@ export class ClientSession
     this.send(PROTOCOL_HEADER)
     this.#endReason = 'another protocol'
     this.#phase = 'refused'
+    this.#parts.pass.finishHandshake()
     this.#reader.end()
     // Whoever doesn't close its side too is cut off at the handshake limit.
     this.#stream.end()
@@ -289,7 +313,7 @@ export class ClientSession
     const credentials = agreement.credentials.withPassword(newSecret)
     this.#phase = 'verifying'
     this.#parts.directory
-      .admit(this, credentials, agreement.mechanism, agreement.virtualHost)
+      .admit(this, credentials, agreement.mechanism, agreement.virtualHost, this.address)
       .then(
         (entry) => this.#onSecretAccepted({ ...agreement, credentials, ...entry }),
         (error: unknown) => this.#onSecretRefused(upstreamFailure(error)),
@@ -329,6 +353,10 @@ export class ClientSession
     this.#user = user
   }
 
+  onOpening(virtualHost: string): AmqpError | undefined {
+    return this.#parts.pass.enter(this.#user!, virtualHost)
+  }
+
   onTuned(tuning: Tuning): void {
     this.#isTuned = true
     this.#reader.frameMax = tuning.frameMax
@@ -340,10 +368,12 @@ export class ClientSession
 
   onAgreed(agreement: Agreement): void {
     this.#timer?.cancel()
+    this.#parts.pass.finishHandshake()
     this.#phase = 'open'
     this.#agreement = agreement
     this.#channels = new ClientChannels(this, agreement, this.#output, {
       maxMessageBytes: this.#parts.settings.client.maxMessageBytes,
+      maxTableDepth: this.#parts.settings.client.maxTableDepth,
     })
     this.#parts.logger.debug('client connected', this.#fields)
     const { blockedReason } = agreement.pool
@@ -354,6 +384,24 @@ export class ClientSession
 
   dependsOn(upstream: UpstreamConnection): boolean {
     return this.#channels?.dependsOn(upstream) === true
+  }
+
+  isSuspect(upstream: UpstreamConnection, methodId: number): boolean {
+    return this.#channels?.isWaitingFor(methodId, upstream) === true
+  }
+
+  onBlamed(error: AmqpError): void {
+    const { logger, quarantine } = this.#parts
+    logger.warn('client made the broker close a shared upstream connection', {
+      ...this.#fields,
+      code: error.code,
+      reason: error.text,
+    })
+    quarantine.impose({
+      address: this.address,
+      user: this.#agreement!.credentials.user,
+      virtualHost: this.#agreement!.virtualHost,
+    })
   }
 
   onUpstreamLost(error: AmqpError): void {
@@ -489,6 +537,8 @@ export class ClientSession
     this.#release()
     this.#phase = 'ended'
     this.#reader.end()
+    this.#countUnfinished()
+    this.#parts.pass.leave()
     this.#parts.heartbeats.remove(this)
     this.#parts.logger.info('client disconnected', {
       ...this.#fields,

@@ -10,6 +10,9 @@ export const identifiers = {
   BrokerProfile: Symbol('BrokerProfile'),
   Heartbeats: Symbol('Heartbeats'),
   UpstreamConnector: Symbol('UpstreamConnector'),
+  Admission: Symbol('Admission'),
+  Quarantine: Symbol('Quarantine'),
+  UnfinishedBytes: Symbol('UnfinishedBytes'),
   PoolDirectory: Symbol('PoolDirectory'),
   Proxy: Symbol('Proxy'),
 } as const

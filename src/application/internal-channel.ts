@@ -24,6 +24,7 @@ export class InternalChannel implements BindingOwner {
   }
   onSettled(): void {}
   onReleased(): void {}
+  onAnswer(): void {}
   onQueueAnswer(): boolean {
     return false
   }

@@ -6,6 +6,7 @@ import { identifiers } from './identifiers.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
+import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
@@ -32,6 +33,7 @@ export class PoolDirectory {
   readonly #logger: Logger
   readonly #random: Random
   readonly #settings: Settings
+  readonly #quarantine: Quarantine
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -44,12 +46,14 @@ export class PoolDirectory {
     @inject(identifiers.Logger) logger: Logger,
     @inject(identifiers.Random) random: Random,
     @inject(identifiers.Settings) settings: Settings,
+    @inject(identifiers.Quarantine) quarantine: Quarantine,
   ) {
     this.#connector = connector
     this.#clock = clock
     this.#logger = logger
     this.#random = random
     this.#settings = settings
+    this.#quarantine = quarantine
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -88,10 +92,17 @@ export class PoolDirectory {
     return (await spare.upstream).tuning
   }
 
-  /** The pool for these credentials and this virtual host; it may have no upstream connection yet. */
-  poolFor(credentials: Credentials, mechanism: Mechanism, virtualHost: string): UpstreamPool {
+  /** The pool for clients from `address` with these credentials and this virtual host; it may have no upstream connection yet. */
+  poolFor(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    virtualHost: string,
+    address: string,
+  ): UpstreamPool {
+    const quarantine = this.#quarantine.nameFor({ address, user: credentials.user, virtualHost })
     for (const pool of this.#pools) {
-      if (pool.virtualHost === virtualHost && pool.credentials.equals(credentials)) return pool
+      const isFor = pool.virtualHost === virtualHost && pool.quarantine === quarantine
+      if (isFor && pool.credentials.equals(credentials)) return pool
     }
     const spare = this.#findSpare(
       (login) => login.poolId !== undefined && login.credentials.equals(credentials),
@@ -102,6 +113,7 @@ export class PoolDirectory {
       id,
       credentials,
       virtualHost,
+      quarantine,
       policy: this.#policy,
       clock: this.#clock,
       logger: this.#logger,
@@ -122,9 +134,10 @@ export class PoolDirectory {
     credentials: Credentials,
     mechanism: Mechanism,
     virtualHost: string,
+    address: string,
   ): Promise<{ pool: UpstreamPool; home: UpstreamConnection }> {
     await this.authenticate(credentials, mechanism)
-    const pool = this.poolFor(credentials, mechanism, virtualHost)
+    const pool = this.poolFor(credentials, mechanism, virtualHost, address)
     return { pool, home: await pool.enter(client) }
   }
 

@@ -1,15 +1,18 @@
 import { inject, injectable } from 'inversify'
 import { CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
+import type { Admission } from './admission.js'
 import type { BrokerProfile } from './broker-profile.js'
 import { ClientSession } from './client-session.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
 import type { PoolDirectory } from './pool-directory.js'
-import type { ByteStream } from './ports/byte-stream.js'
+import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import type { Listener } from './ports/listener.js'
 import type { Logger } from './ports/logger.js'
+import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
+import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnector } from './upstream-connector.js'
 import { reasonOf } from './upstream-errors.js'
 
@@ -35,6 +38,9 @@ export class Proxy {
   readonly #profile: BrokerProfile
   readonly #connector: UpstreamConnector
   readonly #directory: PoolDirectory
+  readonly #quarantine: Quarantine
+  readonly #admission: Admission
+  readonly #unfinished: UnfinishedBytes
   readonly #sessions = new Set<ClientSession>()
   #accepted = 0
   #cutOff = 0
@@ -49,6 +55,9 @@ export class Proxy {
     @inject(identifiers.BrokerProfile) profile: BrokerProfile,
     @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
+    @inject(identifiers.Quarantine) quarantine: Quarantine,
+    @inject(identifiers.Admission) admission: Admission,
+    @inject(identifiers.UnfinishedBytes) unfinished: UnfinishedBytes,
   ) {
     this.#listener = listener
     this.#clock = clock
@@ -58,6 +67,9 @@ export class Proxy {
     this.#profile = profile
     this.#connector = connector
     this.#directory = directory
+    this.#quarantine = quarantine
+    this.#admission = admission
+    this.#unfinished = unfinished
   }
 
   /** Starts accepting; resolves with the address in use. Rejects when the address can't be had. A broker that isn't there is no reason not to start. */
@@ -100,6 +112,12 @@ export class Proxy {
   }
 
   #accept(stream: ByteStream): void {
+    const pass = this.#admission.arrive(hostOf(stream.remoteAddress))
+    if (typeof pass === 'string') {
+      this.#logger.warn('client not admitted', { remote: stream.remoteAddress, reason: pass })
+      stream.destroy()
+      return
+    }
     const session = new ClientSession({
       id: `c${++this.#accepted}`,
       stream,
@@ -109,6 +127,9 @@ export class Proxy {
       heartbeats: this.#heartbeats,
       profile: this.#profile,
       directory: this.#directory,
+      quarantine: this.#quarantine,
+      pass,
+      unfinished: this.#unfinished,
       onEnd: (ended) => this.#forget(ended),
     })
     this.#sessions.add(session)

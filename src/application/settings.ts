@@ -19,6 +19,8 @@ export interface Settings {
     readonly idleTimeout: number
     /** How often the sweep looks. */
     readonly cleanupInterval: number
+    /** How long clients that made the broker close a shared connection are kept apart; 0 is not at all. */
+    readonly quarantineTime: number
   }
   readonly client: {
     /** From accept to Connection.Open-Ok. */
@@ -27,6 +29,16 @@ export interface Settings {
     readonly maxBufferBytes: number
     /** Largest message body that a client may publish. */
     readonly maxMessageBytes: number
+    /** Most bytes of messages and frames that haven't wholly arrived, of one client and of all together. */
+    readonly maxUnfinishedBytes: number
+    readonly maxUnfinishedBytesTotal: number
+    /** How deep tables in arguments and headers may nest. */
+    readonly maxTableDepth: number
+    /** Most clients before the end of their handshake, from one address, of one user, in one virtual host; 0 is no limit. */
+    readonly maxPending: number
+    readonly maxPerAddress: number
+    readonly maxPerUser: number
+    readonly maxPerVhost: number
     /** Caps on what the broker offers in Connection.Tune; 0 leaves the broker's own. */
     readonly channelMax: number
     readonly frameMax: number

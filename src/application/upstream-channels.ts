@@ -163,11 +163,14 @@ export class UpstreamChannels implements ChannelSource {
 
   /** Looks at the few methods that change what Warren knows; returns whether the client is to see the frame. */
   #isForClient(binding: ChannelBinding, frame: Frame): boolean {
-    switch (frame.methodId) {
+    const { methodId } = frame
+    switch (methodId) {
       case id.BASIC_DELIVER:
-      case id.BASIC_GET_OK:
       case id.BASIC_RETURN:
         binding.contentLeft = AWAITS_HEADER
+        return true
+      case id.BASIC_ACK:
+      case id.BASIC_NACK:
         return true
       case id.CHANNEL_OPEN_OK:
         this.#opened.add(binding.upstreamChannel)
@@ -175,11 +178,24 @@ export class UpstreamChannels implements ChannelSource {
       case id.CHANNEL_CLOSE:
         if (this.#opened.delete(binding.upstreamChannel)) this.#onBrokerClose(binding, frame)
         return false
+      case id.CHANNEL_CLOSE_OK:
+        return this.#onCloseOk(binding)
+      case id.BASIC_CANCEL:
+        return binding.owner.onBrokerCancel(consumerTagOf(frame))
+      default:
+        binding.owner.onAnswer(methodId)
+        return this.#isAnswerForClient(binding, frame)
+    }
+  }
+
+  #isAnswerForClient(binding: ChannelBinding, frame: Frame): boolean {
+    switch (frame.methodId) {
+      case id.BASIC_GET_OK:
+        binding.contentLeft = AWAITS_HEADER
+        return true
       case id.TX_COMMIT_OK:
         binding.owner.onCommitOk()
         return true
-      case id.CHANNEL_CLOSE_OK:
-        return this.#onCloseOk(binding)
       case id.CHANNEL_FLOW_OK:
         return this.#onFlowOk(binding)
       case id.QUEUE_DECLARE_OK:
@@ -189,8 +205,6 @@ export class UpstreamChannels implements ChannelSource {
         return binding.owner.onConsumeOk(consumerTagOf(frame))
       case id.BASIC_CANCEL_OK:
         return binding.owner.onCancelOk(consumerTagOf(frame))
-      case id.BASIC_CANCEL:
-        return binding.owner.onBrokerCancel(consumerTagOf(frame))
       default:
         return true
     }

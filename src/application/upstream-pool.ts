@@ -1,5 +1,6 @@
 /** The upstream connections of one credential set, and the clients that share them. */
-import type { AmqpError } from '../domain/amqp/reply-codes.js'
+import { methodOf } from '../domain/amqp/methods.js'
+import { type AmqpError, CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
 import type { Credentials } from '../domain/credentials.js'
 import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
@@ -15,6 +16,13 @@ import type { UpstreamUnreachable } from './upstream-errors.js'
 export interface PoolClient {
   /** Whether the client has a channel on `upstream`, or counts on it for the next one. */
   dependsOn(upstream: UpstreamConnection): boolean
+  /**
+   * Whether the broker may have ended `upstream` over a request of this client: one of the kind `methodId`, or any if that's 0, is
+   * under way there.
+   */
+  isSuspect(upstream: UpstreamConnection, methodId: number): boolean
+  /** The broker ended a shared upstream connection over a request of this client, or so it seems. The loss itself follows. */
+  onBlamed(error: AmqpError): void
   /** An upstream connection that the client depends on is gone. */
   onUpstreamLost(error: AmqpError): void
   /** There may be room for a channel that had to wait. */
@@ -29,6 +37,8 @@ export interface PoolParts {
   readonly id: string
   readonly credentials: Credentials
   readonly virtualHost: string
+  /** The quarantine whose clients the pool is for; undefined for everybody else. */
+  readonly quarantine: string | undefined
   readonly policy: UpstreamPolicy
   readonly clock: Clock
   readonly logger: Logger
@@ -68,6 +78,10 @@ export class UpstreamPool implements UpstreamObserver {
 
   get virtualHost(): string {
     return this.#parts.virtualHost
+  }
+
+  get quarantine(): string | undefined {
+    return this.#parts.quarantine
   }
 
   /** For logs. */
@@ -187,7 +201,22 @@ export class UpstreamPool implements UpstreamObserver {
     })
     // Before the clients leave: a pool that means to reconnect isn't empty without them.
     if (this.openUpstream === undefined) this.#retryLater()
-    for (const client of affected) client.onUpstreamLost(error)
+    this.#tellLost(upstream, error, affected)
+  }
+
+  /**
+   * The broker's Close names the method at fault, unless its channel has crashed: who waits for the answer to one is told what the
+   * broker said, and the others that it wasn't them.
+   */
+  #tellLost(upstream: UpstreamConnection, error: AmqpError, clients: readonly PoolClient[]): void {
+    const isSomebodysFault = error.code !== CONNECTION_FORCED && clients.length > 1
+    const suspects = new Set(
+      isSomebodysFault ? clients.filter((client) => client.isSuspect(upstream, error.methodId)) : [],
+    )
+    for (const client of clients) {
+      if (suspects.has(client)) client.onBlamed(error)
+      client.onUpstreamLost(isSomebodysFault && !suspects.has(client) ? notYourFault(error) : error)
+    }
   }
 
   onUpstreamRoom(): void {
@@ -304,4 +333,13 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.#opening !== undefined || this.#retry !== undefined) return
     this.#parts.onEmpty(this)
   }
+}
+
+/** What a client is told when the broker closed the shared connection over a request of another. */
+function notYourFault({ code, methodId }: AmqpError): AmqpError {
+  const name = methodOf(methodId)?.name ?? 'request'
+  return amqpError(
+    CONNECTION_FORCED,
+    `the broker closed the shared upstream connection over another client's ${name} (${code}), not over yours`,
+  )
 }

@@ -4,6 +4,7 @@ import { Container } from 'inversify'
 import { SystemClock } from '../adapters/clock/system-clock.js'
 import { NetDialer } from '../adapters/net/net-dialer.js'
 import { NetListener } from '../adapters/net/net-listener.js'
+import { Admission } from '../application/admission.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
@@ -11,7 +12,9 @@ import { PoolDirectory } from '../application/pool-directory.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { Product } from '../application/product.js'
 import { Proxy } from '../application/proxy.js'
+import { Quarantine } from '../application/quarantine.js'
 import type { Settings } from '../application/settings.js'
+import { UnfinishedBytes } from '../application/unfinished-bytes.js'
 import { UpstreamConnector } from '../application/upstream-connector.js'
 
 /** What is decided before anything can be put together. */
@@ -34,6 +37,9 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
+  container.bind(identifiers.Admission).to(Admission)
+  container.bind(identifiers.Quarantine).to(Quarantine)
+  container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container

@@ -8,11 +8,24 @@ import { parseUpstreamUrl } from './upstream-url.js'
 export interface ConfigurationValues {
   listen: { address: string; port: number }
   upstream: { url: string; connect_timeout: number; heartbeat: number }
-  pool: { max_channels: number; separate_roles: boolean; idle_timeout: number; cleanup_interval: number }
+  pool: {
+    max_channels: number
+    separate_roles: boolean
+    idle_timeout: number
+    cleanup_interval: number
+    quarantine_time: number
+  }
   client: {
     handshake_timeout: number
     max_buffer_bytes: number
     max_message_bytes: number
+    max_unfinished_bytes: number
+    max_unfinished_bytes_total: number
+    max_table_depth: number
+    max_pending: number
+    max_per_address: number
+    max_per_user: number
+    max_per_vhost: number
     channel_max: number
     frame_max: number
     heartbeat: number
@@ -61,6 +74,8 @@ const largestShort = 65_535
 const mebibyte = 1024 * 1024
 /** 2 GiB for one client: more is a slip of the keyboard. */
 const mostBytes = 2 ** 31 - 1
+/** As many descriptors as a process can have on Linux. */
+const mostClients = 2 ** 20
 /** The longest timer that Node has is 2^31 - 1 ms; it fires a longer one at once. */
 const longestTimer = 2_147_483
 const anyDuration: Range = { minimum: 0, maximum: longestTimer }
@@ -109,6 +124,11 @@ export const schema = {
       anyDuration,
     ),
     cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
+    quarantine_time: seconds(
+      60,
+      'How long clients that made the broker close a shared upstream connection are kept apart from others, by address, user and virtual host; 0 is not at all.',
+      anyDuration,
+    ),
   },
   client: {
     handshake_timeout: seconds(10, 'Limit from the accepted connection to Connection.Open-Ok.', timeLimit),
@@ -119,6 +139,26 @@ export const schema = {
       4 * mebibyte,
     ),
     max_message_bytes: bytes(128 * mebibyte, 'Largest message body that a client may publish.'),
+    max_unfinished_bytes: bytes(
+      256 * mebibyte,
+      "Most bytes of one client's messages that haven't wholly arrived; past it the client is closed.",
+    ),
+    max_unfinished_bytes_total: wholeNumber(
+      1024 * mebibyte,
+      'The same for all clients together: the client that asks for more is closed.',
+      'bytes',
+      { minimum: 1, maximum: 1024 * 1024 * mebibyte },
+    ),
+    max_table_depth: wholeNumber(
+      32,
+      'How deep tables in arguments and headers may nest; RabbitMQ has no limit of its own.',
+      'number',
+      { minimum: 1, maximum: 1000 },
+    ),
+    max_pending: clients(10_000, 'Most clients that are in their handshake; others are closed at once.'),
+    max_per_address: clients(0, 'Most clients from one address; others are closed at once.'),
+    max_per_user: clients(0, 'Most clients of one user; others are refused with 530.'),
+    max_per_vhost: clients(0, 'Most clients in one virtual host; others are refused with 530.'),
     channel_max: wholeNumber(
       0,
       "Cap on the channel_max offered to clients; 0 leaves the broker's own.",
@@ -241,6 +281,14 @@ function wholeNumber(value: number, doc: string, placeholder: string, range: Ran
 
 function bytes(value: number, doc: string, minimum = 1): SchemaEntry<number> {
   return wholeNumber(value, doc, 'bytes', { minimum, maximum: mostBytes })
+}
+
+/** A limit on how many clients there are. */
+function clients(value: number, doc: string): SchemaEntry<number> {
+  return wholeNumber(value, `${doc.slice(0, -1)}; 0 is no limit.`, 'number', {
+    minimum: 0,
+    maximum: mostClients,
+  })
 }
 
 function truth(value: boolean, doc: string): SchemaEntry<boolean> {

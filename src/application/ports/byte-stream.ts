@@ -29,3 +29,8 @@ export interface ByteStream {
   /** Closes at once; what is waiting is lost. `onClose` follows. */
   destroy(): void
 }
+
+/** The address in an `address:port`. */
+export function hostOf(remoteAddress: string): string {
+  return remoteAddress.slice(0, remoteAddress.lastIndexOf(':'))
+}

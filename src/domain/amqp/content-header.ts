@@ -1,5 +1,5 @@
 /** Content headers: `class(2) weight(2) body-size(8) property-flags(2) properties` (AMQP 0-9-1, 2.3.5.2 and 4.2.6.1). */
-import { skipTable } from './field-table.js'
+import { FIELD_DEPTH_LIMIT, skipTable } from './field-table.js'
 import { readLong, readShort } from './frame.js'
 
 const BODY_SIZE_AT = 4
@@ -45,20 +45,31 @@ export function contentBodySize(bytes: Uint8Array, at: number): number {
   return readLong(bytes, at + BODY_SIZE_AT) * 2 ** 32 + readLong(bytes, at + BODY_SIZE_AT + 4)
 }
 
-/** Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables included. */
-export function hasWellFormedProperties(bytes: Uint8Array, at: number, end: number): boolean {
+/** Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables included (nested no deeper than `tableDepth`). */
+export function hasWellFormedProperties(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tableDepth = FIELD_DEPTH_LIMIT,
+): boolean {
   const flags = readShort(bytes, at + FLAGS_AT)
   at += CONTENT_HEADER_MIN_SIZE
   if ((flags & CONTINUATION_FLAG) !== 0) return false
   for (let bit = 15, i = 0; i < BASIC_PROPERTIES.length; bit--, i++) {
     if ((flags & (1 << bit)) === 0) continue
-    at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end)
+    at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, tableDepth)
     if (at < 0 || at > end) return false
   }
   return at === end
 }
 
-function skipProperty(type: PropertyType, bytes: Uint8Array, at: number, end: number): number {
+function skipProperty(
+  type: PropertyType,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tableDepth: number,
+): number {
   switch (type) {
     case 'shortstr':
       return at < end ? at + 1 + bytes[at] : -1
@@ -67,6 +78,6 @@ function skipProperty(type: PropertyType, bytes: Uint8Array, at: number, end: nu
     case 'timestamp':
       return at + 8
     case 'table':
-      return skipTable(bytes, at, end)
+      return skipTable(bytes, at, end, tableDepth)
   }
 }

@@ -19,8 +19,10 @@ export type FieldValue =
 /** Names and values in the order of the wire. RabbitMQ allows a name twice; the first one counts. */
 export type FieldTable = readonly (readonly [name: string, value: FieldValue])[]
 
-/** How deep tables and arrays may nest; RabbitMQ has no limit of its own, a parser must. */
+/** How deep tables and arrays may nest unless somebody says otherwise; RabbitMQ has no limit of its own, a parser must. */
 export const FIELD_DEPTH_LIMIT = 32
+/** The deepest nesting that is read at all, whoever allowed it: a parser must have a limit. */
+const DEEPEST = 1000
 
 const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder('utf-8', { ignoreBOM: true }) }
 const TAGS: Record<FieldValue['type'], number> = {
@@ -74,7 +76,7 @@ export function readTable(reader: ByteReader, depth = 0): FieldTable {
 
 /** Reads a table of `size` bytes whose length stands elsewhere, as in an AMQPLAIN response. Throws {@link MalformedBytes}. */
 export function readFields(reader: ByteReader, size: number, depth = 0): FieldTable {
-  if (depth > FIELD_DEPTH_LIMIT) throw new MalformedBytes('tables nested too deeply')
+  if (depth > DEEPEST) throw new MalformedBytes('tables nested too deeply')
   if (size > reader.remaining) throw new MalformedBytes('a table is longer than what holds it')
   const end = reader.position + size
   const table: [string, FieldValue][] = []
@@ -244,14 +246,15 @@ for (const [type, size] of Object.entries({
 
 /**
  * Checks the shape of a table, with its four-byte length, in `bytes[at, end)` without building anything.
- * Returns where the table ends, or -1 when it isn't well-formed or nests deeper than {@link FIELD_DEPTH_LIMIT}.
+ * Returns where the table ends, or -1 when it isn't well-formed or nests deeper than `depth`.
  */
-export function skipTable(bytes: Uint8Array, at: number, end: number): number {
-  return skipNested(bytes, at, end, true, 0)
+export function skipTable(bytes: Uint8Array, at: number, end: number, depth = FIELD_DEPTH_LIMIT): number {
+  return skipNested(bytes, at, end, true, depth)
 }
 
+/** `depth` is how many more levels there may be. */
 function skipNested(bytes: Uint8Array, start: number, end: number, named: boolean, depth: number): number {
-  if (depth > FIELD_DEPTH_LIMIT || end - start < 4) return -1
+  if (depth < 0 || end - start < 4) return -1
   let at = start + 4
   const stop = at + readLong(bytes, start)
   if (stop > end) return -1
@@ -267,7 +270,7 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
       if (stop - at < 4) return -1
       at += 4 + readLong(bytes, at)
     } else if (tag === TAGS.table || tag === TAGS.array) {
-      at = skipNested(bytes, at, stop, tag === TAGS.table, depth + 1)
+      at = skipNested(bytes, at, stop, tag === TAGS.table, depth - 1)
       if (at < 0) return -1
     } else {
       return -1

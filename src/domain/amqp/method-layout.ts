@@ -1,7 +1,7 @@
 /** How a method's arguments lie in its frame, and the checking, reading and writing that follows from it. */
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
-import { type FieldTable, readTable, skipTable, writeTable } from './field-table.js'
+import { FIELD_DEPTH_LIMIT, type FieldTable, readTable, skipTable, writeTable } from './field-table.js'
 import { isUtf8 } from './utf8.js'
 import { FRAME_END, FRAME_HEADER_SIZE, FRAME_METHOD, readLong } from './frame.js'
 
@@ -56,13 +56,20 @@ export function defineMethod<const A extends ArgumentLayout>(
 }
 
 /**
- * Checks that `bytes[at, end)` holds exactly the arguments of `method`, tables included, without building anything.
+ * Checks that `bytes[at, end)` holds exactly the arguments of `method`, tables included (nested no deeper than `tableDepth`), without
+ * building anything.
  * RabbitMQ answers a mismatch with FRAME_ERROR or SYNTAX_ERROR for the whole connection.
  */
-export function hasShapeOf(method: MethodLayout, bytes: Uint8Array, at: number, end: number): boolean {
+export function hasShapeOf(
+  method: MethodLayout,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tableDepth = FIELD_DEPTH_LIMIT,
+): boolean {
   const shape = method.shape
   for (let i = 0; i < shape.length; i++) {
-    at = skipArgument(shape[i], bytes, at, end)
+    at = skipArgument(shape[i], bytes, at, end, tableDepth)
     if (at < 0 || at > end) return false
   }
   return at === end
@@ -81,7 +88,13 @@ export function hasUtf8Strings(method: MethodLayout, bytes: Uint8Array, at: numb
   return true
 }
 
-function skipArgument(type: ArgumentType, bytes: Uint8Array, at: number, end: number): number {
+function skipArgument(
+  type: ArgumentType,
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  tableDepth = Infinity,
+): number {
   switch (type) {
     case 'bit':
     case 'octet':
@@ -97,7 +110,7 @@ function skipArgument(type: ArgumentType, bytes: Uint8Array, at: number, end: nu
     case 'longstr':
       return end - at >= 4 ? at + 4 + readLong(bytes, at) : -1
     case 'table':
-      return skipTable(bytes, at, end)
+      return skipTable(bytes, at, end, tableDepth)
   }
 }
 

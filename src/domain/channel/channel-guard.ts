@@ -61,6 +61,8 @@ const EXPECTS_BODY = 2
 export interface GuardLimits {
   /** Largest message body in bytes. */
   readonly maxMessageBytes: number
+  /** How deep tables may nest. */
+  readonly maxTableDepth: number
 }
 
 /** Judges one open channel of one client, frame by frame. Opening and closing the channel are its owner's business. */
@@ -136,7 +138,7 @@ export class ChannelGuard {
     if (layout.sender === 'server' || layout.classId === CONNECTION_CLASS)
       return this.#refuseUnimplemented(methodId)
     const args = frame.payloadStart + 4
-    if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd))
+    if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd, this.#limits.maxTableDepth))
       return this.#refuse(undecodableMethod(frame))
     if (methodId !== id.BASIC_PUBLISH && !hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
       return this.#refuse(amqpError(FRAME_ERROR, 'Malformed UTF-8 in shortstr'))
@@ -220,7 +222,7 @@ export class ChannelGuard {
           id.BASIC_PUBLISH,
         ),
       )
-    if (!hasWellFormedProperties(frame.bytes, at, frame.payloadEnd))
+    if (!hasWellFormedProperties(frame.bytes, at, frame.payloadEnd, this.#limits.maxTableDepth))
       return this.#refuse(amqpError(SYNTAX_ERROR, 'malformed content properties', id.BASIC_PUBLISH))
     const size = contentBodySize(frame.bytes, at)
     this.#bodyMissing = size

@@ -29,9 +29,15 @@ export class PublishAssembler<Destination> {
   /** The message that directly follows the run in the same chunk and isn't whole yet: `runBytes[runEnd, openEnd)`. */
   #openChannel: AssemblyChannel<Destination> | undefined
   #openEnd = 0
+  #heldBytes = 0
 
   constructor(forward: Forward<Destination>) {
     this.#forward = forward
+  }
+
+  /** Bytes that are held back because their messages aren't whole. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   /** A frame that stands for itself: a method without content. */
@@ -69,6 +75,7 @@ export class PublishAssembler<Destination> {
     this.#setOpenAside()
     this.#hold(frame, channel)
     this.#sendRun()
+    this.#heldBytes -= channel.heldMessage!.length
     const slices = channel.heldMessage!.take()
     channel.heldMessage = undefined
     for (const slice of slices) this.#forward(channel.destination, slice)
@@ -83,6 +90,7 @@ export class PublishAssembler<Destination> {
   /** Forgets the unfinished message of a channel that is closing. */
   discard(channel: AssemblyChannel<Destination>): void {
     if (this.#openChannel === channel) this.#openChannel = undefined
+    this.#heldBytes -= channel.heldMessage?.length ?? 0
     channel.heldMessage = undefined
   }
 
@@ -120,12 +128,15 @@ export class PublishAssembler<Destination> {
     this.#openChannel = undefined
     channel.heldMessage ??= new SliceList()
     channel.heldMessage.append(this.#runBytes, this.#runEnd, this.#openEnd)
+    this.#heldBytes += this.#openEnd - this.#runEnd
   }
 
   #hold(frame: Frame, channel: AssemblyChannel<Destination>): void {
     if (this.#openChannel === channel) this.#setOpenAside()
     channel.heldMessage ??= new SliceList()
+    const before = channel.heldMessage.length
     if (frame.parts === undefined) channel.heldMessage.append(frame.bytes, frame.start, frame.end)
     else for (const part of frame.parts) channel.heldMessage.append(part, 0, part.length)
+    this.#heldBytes += channel.heldMessage.length - before
   }
 }

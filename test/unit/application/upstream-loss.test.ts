@@ -22,22 +22,29 @@ describe('The loss of an upstream connection', () => {
   })
 
   describe('by Connection.Close of the broker', () => {
-    it('reaches its clients, code and text and culprit unchanged, and then their connections end', async () => {
-      const clients = [await world.connectWithChannels(1), await world.connectWithChannels(1)]
-      for (const client of clients) client.publish(1, 'x')
+    it('reaches its only client, code and text and culprit unchanged, and then its connection ends', async () => {
+      const client = await world.connectWithChannels(1)
+      client.publish(1, 'x')
       await settle()
       world.upstream.close({ code: 541, text: 'INTERNAL_ERROR' }, 'queue.declare')
       await settle()
-      for (const client of clients) {
-        expect(client.next('connection.close')).to.deep.equal({
-          code: 541,
-          text: 'INTERNAL_ERROR',
-          classId: 50,
-          methodId: 10,
-        })
-        expect(client.ended).to.equal('ended')
-      }
+      expect(client.next('connection.close')).to.deep.equal({
+        code: 541,
+        text: 'INTERNAL_ERROR',
+        classId: 50,
+        methodId: 10,
+      })
+      expect(client.ended).to.equal('ended')
       expect(world.proxy.clients).to.equal(0)
+    })
+
+    it('reaches all its clients unchanged when it is about none of them', async () => {
+      const clients = [await world.connectWithChannels(1), await world.connectWithChannels(1)]
+      for (const client of clients) client.publish(1, 'x')
+      await settle()
+      world.upstream.close(SHUTDOWN)
+      await settle()
+      for (const client of clients) expect(client.refusal).to.deep.equal(SHUTDOWN)
     })
 
     it('reaches clients without a channel, too', async () => {

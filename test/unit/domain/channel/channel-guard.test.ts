@@ -38,7 +38,7 @@ const NAMES: Record<Verdict, string> = {
 }
 
 function newGuard(maxMessageBytes = 1000): ChannelGuard {
-  return new ChannelGuard({ maxMessageBytes })
+  return new ChannelGuard({ maxMessageBytes, maxTableDepth: 32 })
 }
 
 function judge(guard: ChannelGuard, bytes: Uint8Array): string {

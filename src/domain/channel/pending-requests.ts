@@ -1,0 +1,52 @@
+/** What a client channel has asked for and the broker hasn't dealt with yet: it tells who is to blame when the broker closes a shared connection. */
+import * as id from '../amqp/method-ids.js'
+
+/** Requests that the broker never answers, as bits; a channel needs to know only whether there was one. */
+const SILENT = new Map([
+  [id.BASIC_PUBLISH, 1],
+  [id.BASIC_ACK, 2],
+  [id.BASIC_REJECT, 4],
+  [id.BASIC_NACK, 8],
+  [id.BASIC_RECOVER_ASYNC, 16],
+])
+/** Answers whose number doesn't follow that of their request. */
+const REQUEST_OF = new Map([
+  [id.BASIC_GET_EMPTY, id.BASIC_GET],
+  [id.EXCHANGE_UNBIND_OK, id.EXCHANGE_UNBIND],
+])
+/** Requests that want no answer pile up until one comes that does. */
+const MOST_REMEMBERED = 32
+
+/** The broker deals with a channel's requests in order, so an answer speaks for everything before it too. */
+export class PendingRequests {
+  #silent = 0
+  #asked: number[] | undefined
+
+  /** A request is on its way. */
+  sent(methodId: number): void {
+    const bit = SILENT.get(methodId)
+    if (bit !== undefined) {
+      this.#silent |= bit
+      return
+    }
+    this.#asked ??= []
+    if (this.#asked.push(methodId) > MOST_REMEMBERED) this.#asked.shift()
+  }
+
+  /** An answer has come. */
+  answered(methodId: number): void {
+    this.#silent = 0
+    const asked = this.#asked
+    if (asked === undefined) return
+    const at = asked.indexOf(REQUEST_OF.get(methodId) ?? methodId - 1)
+    if (at >= 0) asked.splice(0, at + 1)
+  }
+
+  /** Whether a request of this kind may not have been dealt with; 0 means any that should have an answer. */
+  includes(methodId: number): boolean {
+    if (methodId === 0) return (this.#asked?.length ?? 0) > 0
+    const bit = SILENT.get(methodId)
+    if (bit !== undefined) return (this.#silent & bit) !== 0
+    return this.#asked?.includes(methodId) === true
+  }
+}
