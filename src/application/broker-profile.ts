@@ -1,5 +1,5 @@
 import { injectable, inject } from 'inversify'
-import { type FieldTable, tableField, textField } from '../domain/amqp/field-table.js'
+import { type FieldTable, fieldOf, tableField, textField } from '../domain/amqp/field-table.js'
 import { identifiers } from './identifiers.js'
 import type { Product } from './product.js'
 
@@ -51,6 +51,14 @@ export class BrokerProfile {
   /** Takes what the broker said in Connection.Start. */
   seen(serverProperties: FieldTable): void {
     this.#serverProperties = serverProperties
+  }
+
+  /** Whether the broker is of a version that can deny deprecated features (RabbitMQ 3.13 and later); an unknown version may be. */
+  get deniesDeprecated(): boolean {
+    const version = fieldOf(this.#serverProperties, 'version')
+    const text = version?.type === 'string' ? new TextDecoder().decode(version.value) : ''
+    const [major, minor] = text.split('.').map(Number)
+    return !(major < 3 || (major === 3 && minor < 13))
   }
 
   /** The broker's properties with Warren's name and version added under a key of its own. */

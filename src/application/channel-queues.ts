@@ -179,7 +179,7 @@ export class ChannelQueues {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
     const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
-    if (isHidden && !isOwn) return
+    // A consumer that is cancelled while its queue is being deleted can crash the broker's channel, so the answer matters.
     bytes[flagsAt] &= ~DELETE_NO_WAIT
     this.#deletes.push(
       isOwn

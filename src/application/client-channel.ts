@@ -4,7 +4,7 @@ import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import type { AmqpError } from '../domain/amqp/reply-codes.js'
+import { type AmqpError, COMMAND_INVALID, connectionError } from '../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   type GuardLimits,
@@ -17,12 +17,14 @@ import {
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import { PendingRequests } from '../domain/channel/pending-requests.js'
+import { mayBeRisky, riskOf } from '../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
 import { channelCloseOkFrame } from './common-frames.js'
+import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** The session that a channel belongs to. */
@@ -51,6 +53,12 @@ export interface ClientChannelHost {
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
   /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
   mustWaitFor(upstream: UpstreamConnection): boolean
+  /** What the broker does to the connection over a request of a risky kind, see {@link Trials.judge}. */
+  judgeRisk(
+    kind: string,
+    request: Uint8Array,
+    onDecided: (failure?: TrialFailure) => void,
+  ): AmqpError | 'wait' | undefined
   /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
   mustHoldPublish(upstream: UpstreamConnection): boolean
   /** The channel's number is free again. */
@@ -93,6 +101,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
   #lostQueue: string | undefined
+  /** Why the risky request that waits couldn't be tried. */
+  #trialFailure: TrialFailure | undefined
   /** What the client is told once the delivery is whole that it's in the middle of. */
   #heldRefusal: AmqpError | undefined
   /** Knows of exclusive queues, once the channel has named a queue. */
@@ -221,6 +231,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   onQueueAnswer(frame: Frame): boolean {
+    this.#host.resumeReading()
     if (this.#queues === undefined) return true
     return frame.methodId === id.QUEUE_DECLARE_OK
       ? this.#queues.onDeclareOk(frame)
@@ -259,6 +270,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
       return this.#closeSafely()
+    if (mayBeRisky(methodId)) {
+      const judgement = this.#judgeRisk(frame)
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
+    }
+    if (methodId === id.BASIC_CANCEL && this.#pending.includes(id.QUEUE_DELETE)) {
+      this.#verdict = verdict
+      return false
+    }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
     if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
@@ -268,14 +287,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const binding = this.#binding!
     if (ChannelQueues.concerns(methodId)) {
       const judgement = this.#judgeQueue(frame, binding)
-      if (judgement === 'wait') {
-        this.#verdict = verdict
-        return false
-      }
-      if (judgement !== undefined) {
-        this.#refuse(judgement)
-        return true
-      }
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
     }
     this.#role = role
     this.#verdict = NO_VERDICT
@@ -291,6 +303,30 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       this.#state = 'closing'
     }
     return true
+  }
+
+  /** Lets a frame wait that has this verdict of the guard, or refuses it. */
+  #obey(judgement: AmqpError | 'wait', verdict: Verdict): boolean {
+    if (judgement === 'wait') {
+      this.#verdict = verdict
+      return false
+    }
+    this.#refuse(judgement)
+    return true
+  }
+
+  /** Judges a declaration that may make the broker close the connection. */
+  #judgeRisk(frame: Frame): AmqpError | 'wait' | undefined {
+    const kind = riskOf(frame)
+    if (kind === undefined) return undefined
+    const failure = this.#trialFailure
+    this.#trialFailure = undefined
+    if (failure !== undefined) return connectionError(COMMAND_INVALID, failure, frame.methodId)
+    const request = frame.bytes.subarray(frame.start, frame.end)
+    return this.#host.judgeRisk(kind, new Uint8Array(request), (reason) => {
+      this.#trialFailure = reason
+      this.#host.resumeReading()
+    })
   }
 
   /** Whether the channel is bound where its role belongs; if not, that is on its way. */

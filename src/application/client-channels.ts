@@ -14,6 +14,7 @@ import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
+import type { TrialFailure } from './trials.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
 import type { UpstreamQueues } from './upstream-queues.js'
@@ -182,6 +183,14 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#isCongested = true
     upstream.whenDrained(this.#host)
     return true
+  }
+
+  judgeRisk(
+    kind: string,
+    request: Uint8Array,
+    onDecided: (failure?: TrialFailure) => void,
+  ): AmqpError | 'wait' | undefined {
+    return this.#agreement.pool.judgeRisk(kind, request, onDecided)
   }
 
   mustHoldPublish(upstream: UpstreamConnection): boolean {

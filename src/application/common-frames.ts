@@ -24,3 +24,11 @@ export function channelFlowFrame(channel: number): Uint8Array {
 export function channelOpenFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 10, 0, FRAME_END)
 }
+
+/** A copy of a frame, for another channel. */
+export function onChannel(frame: Uint8Array, channel: number): Uint8Array {
+  const copy = frame.slice()
+  copy[1] = channel >>> 8
+  copy[2] = channel & 0xff
+  return copy
+}

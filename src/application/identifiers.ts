@@ -11,6 +11,7 @@ export const identifiers = {
   Heartbeats: Symbol('Heartbeats'),
   UpstreamConnector: Symbol('UpstreamConnector'),
   Admission: Symbol('Admission'),
+  Trials: Symbol('Trials'),
   Quarantine: Symbol('Quarantine'),
   UnfinishedBytes: Symbol('UnfinishedBytes'),
   PoolDirectory: Symbol('PoolDirectory'),

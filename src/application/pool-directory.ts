@@ -8,6 +8,7 @@ import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
+import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
 import { type PoolClient, UpstreamPool } from './upstream-pool.js'
@@ -34,6 +35,7 @@ export class PoolDirectory {
   readonly #random: Random
   readonly #settings: Settings
   readonly #quarantine: Quarantine
+  readonly #trials: Trials
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -47,6 +49,7 @@ export class PoolDirectory {
     @inject(identifiers.Random) random: Random,
     @inject(identifiers.Settings) settings: Settings,
     @inject(identifiers.Quarantine) quarantine: Quarantine,
+    @inject(identifiers.Trials) trials: Trials,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -54,6 +57,7 @@ export class PoolDirectory {
     this.#random = random
     this.#settings = settings
     this.#quarantine = quarantine
+    this.#trials = trials
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -118,6 +122,7 @@ export class PoolDirectory {
       clock: this.#clock,
       logger: this.#logger,
       random: this.#random,
+      trials: this.#trials,
       login: () => this.#takeLogin(credentials, mechanism, id),
       onEmpty: (empty) => this.#pools.delete(empty),
     })

@@ -8,6 +8,8 @@ import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
+import { tryAlone } from './trial-channel.js'
+import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
 import { UpstreamRefused, upstreamFailure } from './upstream-errors.js'
 import type { UpstreamUnreachable } from './upstream-errors.js'
@@ -43,6 +45,7 @@ export interface PoolParts {
   readonly clock: Clock
   readonly logger: Logger
   readonly random: Random
+  readonly trials: Trials
   /** Logs in at the broker. */
   readonly login: () => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
@@ -163,6 +166,20 @@ export class UpstreamPool implements UpstreamObserver {
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
     return this.#isBlocked && upstream.role === 'consumer' && this.#parts.policy.separatesRoles
+  }
+
+  /** As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection, and is tried on another one first. */
+  judgeRisk(
+    kind: string,
+    request: Uint8Array,
+    onDecided: (failure?: TrialFailure) => void,
+  ): AmqpError | 'wait' | undefined {
+    const attempt = async (): Promise<AmqpError | undefined> => {
+      const upstream = await this.#parts.login()
+      await upstream.open(this.virtualHost, () => 1)
+      return tryAlone(upstream, request)
+    }
+    return this.#parts.trials.judge(kind, attempt, onDecided)
   }
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */

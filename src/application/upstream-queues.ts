@@ -5,6 +5,7 @@ import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import { onChannel } from './common-frames.js'
 import { InternalChannel } from './internal-channel.js'
 
 /** The channels of the connection, for Warren's own use. */
@@ -109,12 +110,4 @@ class QueueProbe extends InternalChannel {
   override onBrokerClose(): void {
     this.#onAnswer(false)
   }
-}
-
-/** A frame that was kept, for another channel. */
-function onChannel(frame: Uint8Array, channel: number): Uint8Array {
-  const copy = frame.slice()
-  copy[1] = channel >>> 8
-  copy[2] = channel & 0xff
-  return copy
 }

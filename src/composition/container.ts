@@ -14,6 +14,7 @@ import type { Product } from '../application/product.js'
 import { Proxy } from '../application/proxy.js'
 import { Quarantine } from '../application/quarantine.js'
 import type { Settings } from '../application/settings.js'
+import { Trials } from '../application/trials.js'
 import { UnfinishedBytes } from '../application/unfinished-bytes.js'
 import { UpstreamConnector } from '../application/upstream-connector.js'
 
@@ -38,6 +39,7 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
   container.bind(identifiers.Admission).to(Admission)
+  container.bind(identifiers.Trials).to(Trials)
   container.bind(identifiers.Quarantine).to(Quarantine)
   container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)

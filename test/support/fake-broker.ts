@@ -37,7 +37,7 @@ type Step = 'start' | 'tune' | 'open-ok'
 export class FakeBroker {
   /** What Connection.Tune says. */
   tune = { channelMax: 2047, frameMax: 131_072, heartbeat: 0 }
-  serverProperties: Table = { product: 'RabbitMQ', version: '3.13.7', capabilities: { 'basic.nack': true } }
+  serverProperties: Table = { product: 'RabbitMQ', version: '3.12.14', capabilities: { 'basic.nack': true } }
   /** Says no to a login, with Connection.Close (403) or by closing the socket. */
   refusesLogin: (user: string, password: string) => 'close' | 'hang up' | false = () => false
   /** Answers Connection.Open with Connection.Close. */

@@ -1,9 +1,11 @@
 /** Content headers: `class(2) weight(2) body-size(8) property-flags(2) properties` (AMQP 0-9-1, 2.3.5.2 and 4.2.6.1). */
-import { FIELD_DEPTH_LIMIT, skipTable } from './field-table.js'
+import { ByteReader } from './byte-reader.js'
+import { FIELD_DEPTH_LIMIT, type FieldTable, readTable, skipTable } from './field-table.js'
 import { readLong, readShort } from './frame.js'
 
 const BODY_SIZE_AT = 4
 const FLAGS_AT = 12
+const HEADERS_FLAG = 1 << 13
 /** Class, weight, body size and flags. */
 export const CONTENT_HEADER_MIN_SIZE = 14
 
@@ -61,6 +63,20 @@ export function hasWellFormedProperties(
     if (at < 0 || at > end) return false
   }
   return at === end
+}
+
+/** Whether the header at `bytes[at]` has a headers table. */
+export function hasHeaders(bytes: Uint8Array, at: number): boolean {
+  return (readShort(bytes, at + FLAGS_AT) & HEADERS_FLAG) !== 0
+}
+
+/** The headers table of a well-formed header in `bytes[at, end)` that has one. */
+export function readHeaders(bytes: Uint8Array, at: number, end: number): FieldTable {
+  const flags = readShort(bytes, at + FLAGS_AT)
+  at += CONTENT_HEADER_MIN_SIZE
+  // Content type and content encoding come before it.
+  for (let bit = 15; bit > 13; bit--) if ((flags & (1 << bit)) !== 0) at += 1 + bytes[at]
+  return readTable(new ByteReader(bytes, at, end))
 }
 
 function skipProperty(

@@ -4,6 +4,7 @@ import {
   contentBodySize,
   contentClass,
   contentWeight,
+  hasHeaders,
   hasWellFormedProperties,
 } from '../amqp/content-header.js'
 import { undecodableMethod, unknownFrame } from '../amqp/frame-errors.js'
@@ -16,14 +17,17 @@ import {
   CHANNEL_ERROR,
   COMMAND_INVALID,
   FRAME_ERROR,
+  INTERNAL_ERROR,
   NOT_ALLOWED,
   NOT_IMPLEMENTED,
   PRECONDITION_FAILED,
   SYNTAX_ERROR,
   UNEXPECTED_FRAME,
   amqpError,
+  connectionError,
 } from '../amqp/reply-codes.js'
 import { ConsumerTags } from './consumer-tags.js'
+import { copiesToForgedReplyTo, isForgedReplyTo, isPoisonousConsumer, isPoisonousQueue } from './poison.js'
 
 /** A method without content: it may go upstream. */
 export const VERDICT_SINGLE = 0
@@ -45,6 +49,13 @@ export type Verdict =
   | typeof VERDICT_DROP
   | typeof VERDICT_REFUSED
   | typeof VERDICT_WAIT
+
+/** What RabbitMQ says when a channel of it crashes: it names no method. */
+const INTERNAL = connectionError(INTERNAL_ERROR, 'INTERNAL_ERROR')
+
+const latin1 = new TextDecoder('latin1')
+/** `amq.rabbitmq.reply-to.` and something behind it. */
+const SHORTEST_REPLY_TO = 23
 
 /** The reserved ticket in front of a queue's name. */
 const RESERVED_SIZE = 2
@@ -152,8 +163,14 @@ export class ChannelGuard {
       case id.BASIC_PUBLISH:
         if ((bytes[payloadEnd - 1] & 0b10) !== 0)
           return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', methodId))
+        if (isForDefaultExchange(bytes, args) && isForgedReplyTo(routingKeyOf(bytes, args)))
+          return this.#refuse(INTERNAL)
         this.#expects = EXPECTS_HEADER
         return VERDICT_PART
+      case id.QUEUE_DECLARE:
+        if (isPoisonousQueue(readArguments(method.QueueDeclare, bytes, args, payloadEnd)))
+          return this.#refuse(INTERNAL)
+        return VERDICT_SINGLE
       case id.BASIC_CONSUME:
         return this.#judgeConsume(frame, args)
       case id.BASIC_CANCEL:
@@ -185,7 +202,9 @@ export class ChannelGuard {
   /** A tag may be used once for each channel; RabbitMQ ends the whole connection otherwise. */
   #judgeConsume(frame: Frame, args: number): Verdict {
     const { bytes, payloadEnd } = frame
-    const { consumerTag, noWait } = readArguments(method.BasicConsume, bytes, args, payloadEnd)
+    const consume = readArguments(method.BasicConsume, bytes, args, payloadEnd)
+    if (isPoisonousConsumer(consume)) return this.#refuse(INTERNAL)
+    const { consumerTag, noWait } = consume
     const tags = (this.#consumerTags ??= new ConsumerTags())
     if (tags.isUndecided(consumerTag)) return VERDICT_WAIT
     if (tags.isUsed(consumerTag))
@@ -224,6 +243,8 @@ export class ChannelGuard {
       )
     if (!hasWellFormedProperties(frame.bytes, at, frame.payloadEnd, this.#limits.maxTableDepth))
       return this.#refuse(amqpError(SYNTAX_ERROR, 'malformed content properties', id.BASIC_PUBLISH))
+    if (hasHeaders(frame.bytes, at) && copiesToForgedReplyTo(frame.bytes, at, frame.payloadEnd))
+      return this.#refuse(INTERNAL)
     const size = contentBodySize(frame.bytes, at)
     this.#bodyMissing = size
     this.#expects = size === 0 ? EXPECTS_METHOD : EXPECTS_BODY
@@ -295,4 +316,17 @@ function behindShortStrings(bytes: Uint8Array, at: number, count: number): numbe
 /** Takes a no-wait bit away. */
 function askForAnswer(bytes: Uint8Array, flagsAt: number, noWait: number): void {
   bytes[flagsAt] &= ~noWait
+}
+
+/** Basic.Publish names the exchange behind the reserved ticket, and behind it the routing key. */
+function isForDefaultExchange(bytes: Uint8Array, args: number): boolean {
+  return bytes[args + RESERVED_SIZE] === 0
+}
+
+/** The routing key of a Basic.Publish to the default exchange, or an empty one when it can't be a reply-to address. */
+function routingKeyOf(bytes: Uint8Array, args: number): string {
+  const at = args + RESERVED_SIZE + 1
+  const length = bytes[at]
+  if (length < SHORTEST_REPLY_TO || bytes[at + 1] !== 0x61 || bytes[at + 4] !== 0x2e) return ''
+  return latin1.decode(bytes.subarray(at + 1, at + 1 + length))
 }

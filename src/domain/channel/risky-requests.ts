@@ -1,0 +1,100 @@
+/** Well-formed requests that some brokers answer by closing the whole connection, depending on their version, plugins and settings. */
+import { type FieldTable, type FieldValue, fieldOf } from '../amqp/field-table.js'
+import type { Frame } from '../amqp/frame.js'
+import * as id from '../amqp/method-ids.js'
+import { readArguments } from '../amqp/method-layout.js'
+import * as method from '../amqp/methods.js'
+
+/** The exchange types that every RabbitMQ has; others come with plugins. */
+const EXCHANGE_TYPES = new Set(['direct', 'fanout', 'topic', 'headers'])
+/** What RabbitMQ up to 3.13 knows; from 4.3 on it denies the argument altogether. */
+const MASTER_LOCATOR = 'x-queue-master-locator'
+const MAX_AGE = 'x-max-age'
+const STREAM_OFFSET = 'x-stream-offset'
+
+/** A queue that is neither durable nor exclusive: brokers may deny them as deprecated (RabbitMQ 3.13 and later). */
+export const TRANSIENT_QUEUE = 'a transient queue that is not exclusive'
+
+const text = new TextDecoder()
+
+/** Whether a method can be risky at all. */
+export function mayBeRisky(methodId: number): boolean {
+  return methodId === id.EXCHANGE_DECLARE || methodId === id.QUEUE_DECLARE || methodId === id.BASIC_CONSUME
+}
+
+/** The kind of risk in a well-formed method that {@link mayBeRisky}, in words; undefined when there's none. What the broker does with one it does with all of a kind. */
+export function riskOf(frame: Frame): string | undefined {
+  const { bytes, methodId, payloadStart, payloadEnd } = frame
+  const at = payloadStart + 4
+  switch (methodId) {
+    case id.EXCHANGE_DECLARE:
+      return riskOfExchange(readArguments(method.ExchangeDeclare, bytes, at, payloadEnd))
+    case id.QUEUE_DECLARE:
+      return riskOfQueue(readArguments(method.QueueDeclare, bytes, at, payloadEnd))
+    case id.BASIC_CONSUME:
+      return riskOfConsumer(readArguments(method.BasicConsume, bytes, at, payloadEnd))
+  }
+  return undefined
+}
+
+/** A plugin's type may not be there, or fail over an argument of the wrong type. */
+function riskOfExchange(declare: {
+  type: string
+  passive: boolean
+  arguments: FieldTable
+}): string | undefined {
+  if (declare.passive || EXCHANGE_TYPES.has(declare.type)) return undefined
+  const details = declare.arguments.map(([name, { type }]) => `${name}: ${type}`)
+  return `exchange type '${declare.type}'${details.length === 0 ? '' : ` with ${details.join(', ')}`}`
+}
+
+function riskOfQueue(declare: {
+  passive: boolean
+  durable: boolean
+  exclusive: boolean
+  arguments: FieldTable
+}): string | undefined {
+  if (declare.passive) return undefined
+  const locator = fieldOf(declare.arguments, MASTER_LOCATOR)
+  if (locator !== undefined) return `${MASTER_LOCATOR} = ${shown(locator)}`
+  const age = fieldOf(declare.arguments, MAX_AGE)
+  if (age?.type === 'string' && !beginsWithDigit(age.value)) return `${MAX_AGE} = ${shown(age)}`
+  return declare.durable || declare.exclusive ? undefined : TRANSIENT_QUEUE
+}
+
+/** RabbitMQ's streams fail over an offset that they can't read; other queues refuse the argument without harm. */
+function riskOfConsumer(consume: { queue: string; arguments: FieldTable }): string | undefined {
+  const offset = fieldOf(consume.arguments, STREAM_OFFSET)
+  return offset === undefined || isOffset(offset)
+    ? undefined
+    : `consuming from '${consume.queue}' with ${STREAM_OFFSET} = ${shown(offset)}`
+}
+
+function isOffset(offset: FieldValue): boolean {
+  switch (offset.type) {
+    case 'int8':
+    case 'uint8':
+    case 'int16':
+    case 'uint16':
+    case 'int32':
+    case 'uint32':
+    case 'int64':
+    case 'uint64':
+    case 'timestamp':
+      return true
+    case 'string':
+      return ['first', 'last', 'next'].includes(text.decode(offset.value)) || beginsWithDigit(offset.value)
+    default:
+      return false
+  }
+}
+
+function beginsWithDigit(value: Uint8Array): boolean {
+  return value[0] >= 0x30 && value[0] <= 0x39
+}
+
+function shown(field: FieldValue): string {
+  return field.type === 'string'
+    ? `'${text.decode(field.value).slice(0, 40)}'`
+    : `a value of type ${field.type}`
+}

@@ -1,0 +1,82 @@
+import { expect } from 'chai'
+import * as id from '../../../../src/domain/amqp/method-ids.js'
+import { PendingRequests } from '../../../../src/domain/channel/pending-requests.js'
+
+describe('PendingRequests', () => {
+  let pending: PendingRequests
+
+  beforeEach(() => {
+    pending = new PendingRequests()
+  })
+
+  it('remember a request until its answer', () => {
+    pending.sent(id.QUEUE_DECLARE)
+    expect([pending.includes(id.QUEUE_DECLARE), pending.includes(id.QUEUE_BIND)]).to.deep.equal([true, false])
+    pending.answered(id.QUEUE_DECLARE_OK)
+    expect(pending.includes(id.QUEUE_DECLARE)).to.equal(false)
+  })
+
+  it('take an answer for everything before it, and nothing behind it', () => {
+    for (const request of [id.QUEUE_BIND, id.QUEUE_DECLARE, id.BASIC_QOS]) pending.sent(request)
+    pending.answered(id.QUEUE_DECLARE_OK)
+    expect(
+      [id.QUEUE_BIND, id.QUEUE_DECLARE, id.BASIC_QOS].map((request) => pending.includes(request)),
+    ).to.deep.equal([false, false, true])
+  })
+
+  for (const [request, answer] of [
+    [id.BASIC_GET, id.BASIC_GET_EMPTY],
+    [id.BASIC_GET, id.BASIC_GET_OK],
+    [id.EXCHANGE_UNBIND, id.EXCHANGE_UNBIND_OK],
+    [id.QUEUE_UNBIND, id.QUEUE_UNBIND_OK],
+    [id.TX_COMMIT, id.TX_COMMIT_OK],
+  ]) {
+    it(`know that 0x${answer.toString(16)} answers 0x${request.toString(16)}`, () => {
+      pending.sent(request)
+      pending.answered(answer)
+      expect(pending.includes(request)).to.equal(false)
+    })
+  }
+
+  for (const request of [
+    id.BASIC_PUBLISH,
+    id.BASIC_ACK,
+    id.BASIC_NACK,
+    id.BASIC_REJECT,
+    id.BASIC_RECOVER_ASYNC,
+  ]) {
+    it(`remember 0x${request.toString(16)}, which nobody answers, until any answer`, () => {
+      pending.sent(request)
+      pending.sent(request)
+      pending.sent(id.BASIC_QOS)
+      expect(pending.includes(request)).to.equal(true)
+      pending.answered(id.BASIC_QOS_OK)
+      expect(pending.includes(request)).to.equal(false)
+    })
+  }
+
+  it('tell whether there is any that should have an answer', () => {
+    pending.sent(id.BASIC_PUBLISH)
+    expect(pending.includes(0)).to.equal(false)
+    pending.sent(id.BASIC_QOS)
+    expect(pending.includes(0)).to.equal(true)
+    pending.answered(id.BASIC_QOS_OK)
+    expect(pending.includes(0)).to.equal(false)
+  })
+
+  it('forget the oldest of many that want no answer', () => {
+    for (let count = 0; count < 100; count++) pending.sent(id.QUEUE_BIND)
+    pending.sent(id.QUEUE_PURGE)
+    for (let count = 0; count < 31; count++) pending.sent(id.QUEUE_BIND)
+    expect(pending.includes(id.QUEUE_PURGE)).to.equal(true)
+    pending.sent(id.QUEUE_BIND)
+    expect(pending.includes(id.QUEUE_PURGE)).to.equal(false)
+  })
+
+  it('ignore an answer that nobody asked for', () => {
+    pending.answered(id.QUEUE_BIND_OK)
+    pending.sent(id.QUEUE_DECLARE)
+    pending.answered(id.QUEUE_BIND_OK)
+    expect(pending.includes(id.QUEUE_DECLARE)).to.equal(true)
+  })
+})

@@ -1,0 +1,77 @@
+import { expect } from 'chai'
+import { textField } from '../../../../src/domain/amqp/field-table.js'
+import {
+  copiesToForgedReplyTo,
+  isForgedReplyTo,
+  isPoisonousConsumer,
+  isPoisonousQueue,
+} from '../../../../src/domain/channel/poison.js'
+import { headerFrame } from '../../../support/wire-format.js'
+
+/** As RabbitMQ 3.10 gave it out. */
+const PID = 'g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw=='
+const KEY = 'nZIbEaEnL+Mg8/8p4/aTig=='
+const PREFIX = 'amq.rabbitmq.reply-to'
+
+describe('Poisonous requests', () => {
+  it('are not the reply-to addresses that a broker gives out', () => {
+    expect(isForgedReplyTo(`${PREFIX}.${PID}.${KEY}`)).to.equal(false)
+  })
+
+  for (const [what, name] of [
+    ['no base64', `${PREFIX}.a b.k`],
+    ['base64 of something else', `${PREFIX}.abcd.k`],
+    ['an address with a character changed', `${PREFIX}.${PID.replace('h2AA', 'h3AA')}.${KEY}`],
+    ['an address of another process', `${PREFIX}.${btoa('\x83Xv\0\x07other@1' + '\0'.repeat(12))}.${KEY}`],
+    ['an address whose length lies', `${PREFIX}.${btoa('\x83Xv\0\x0freply@1' + '\0'.repeat(12))}.${KEY}`],
+    ['an address that is too short', `${PREFIX}.${btoa('\x83Xv\0\x07reply@1' + '\0'.repeat(11))}.${KEY}`],
+  ]) {
+    it(`are names like reply-to addresses with ${what}`, () => {
+      expect(isForgedReplyTo(name)).to.equal(true)
+    })
+  }
+
+  for (const name of [
+    PREFIX,
+    `${PREFIX}.`,
+    `${PREFIX}.a`,
+    `${PREFIX}.a.b.c`,
+    `${PREFIX}..b`,
+    `${PREFIX}.a.`,
+    'q',
+  ])
+    it(`are not names that RabbitMQ does not try to decode, such as ${name}`, () => {
+      expect(isForgedReplyTo(name)).to.equal(false)
+    })
+
+  it('are further routing keys of that form', () => {
+    const copies = (name: string, key: string): boolean => {
+      const frame = headerFrame(1, 0, { headers: { [name]: [key] } })
+      return copiesToForgedReplyTo(frame, 7, frame.length - 1)
+    }
+    expect(copies('CC', `${PREFIX}.a.b`)).to.equal(true)
+    expect(copies('BCC', `${PREFIX}.a.b`)).to.equal(true)
+    expect(copies('XCC', `${PREFIX}.a.b`)).to.equal(false)
+    expect(copies('CC', `${PREFIX}.${PID}.${KEY}`)).to.equal(false)
+    expect(copies('CC', 'q')).to.equal(false)
+  })
+
+  it('are queues whose master is looked for by a number with a fraction', () => {
+    const queue = (type: 'double' | 'float'): boolean =>
+      isPoisonousQueue({ queue: 'q', arguments: [['x-queue-master-locator', { type, value: 1 }]] })
+    expect([queue('double'), queue('float')]).to.deep.equal([true, true])
+    const decimal = { type: 'decimal', scale: 1, value: 1 } as const
+    expect(isPoisonousQueue({ queue: 'q', arguments: [['x-queue-master-locator', decimal]] })).to.equal(true)
+    const named = textField('random')
+    expect(isPoisonousQueue({ queue: 'q', arguments: [['x-queue-master-locator', named]] })).to.equal(false)
+  })
+
+  it('are queues named like a forged reply-to address', () => {
+    expect(isPoisonousQueue({ queue: `${PREFIX}.a.b`, arguments: [] })).to.equal(true)
+  })
+
+  it('are consumers with the credit of AMQP 1.0', () => {
+    expect(isPoisonousConsumer({ arguments: [['x-credit', textField('1')]] })).to.equal(true)
+    expect(isPoisonousConsumer({ arguments: [['x-priority', textField('1')]] })).to.equal(false)
+  })
+})

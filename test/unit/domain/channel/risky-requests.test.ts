@@ -1,0 +1,110 @@
+import { expect } from 'chai'
+import type { FieldTable, FieldValue } from '../../../../src/domain/amqp/field-table.js'
+import { textField } from '../../../../src/domain/amqp/field-table.js'
+import { methodFrame } from '../../../../src/domain/amqp/method-layout.js'
+import * as method from '../../../../src/domain/amqp/methods.js'
+import { TRANSIENT_QUEUE, mayBeRisky, riskOf } from '../../../../src/domain/channel/risky-requests.js'
+import { viewOf } from '../../../support/frames.js'
+
+const declareExchange = (
+  type: string,
+  more: { passive?: boolean; arguments?: FieldTable } = {},
+): string | undefined =>
+  riskOf(
+    viewOf(
+      methodFrame(method.ExchangeDeclare, 1, {
+        ...{
+          exchange: 'e',
+          type,
+          passive: false,
+          durable: true,
+          autoDelete: false,
+          internal: false,
+          noWait: false,
+        },
+        ...{ arguments: [], ...more },
+      }),
+    ),
+  )
+
+const declareQueue = (
+  more: { passive?: boolean; durable?: boolean; exclusive?: boolean; arguments?: FieldTable } = {},
+): string | undefined =>
+  riskOf(
+    viewOf(
+      methodFrame(method.QueueDeclare, 1, {
+        ...{ queue: 'q', passive: false, durable: true, exclusive: false, autoDelete: false, noWait: false },
+        ...{ arguments: [], ...more },
+      }),
+    ),
+  )
+
+const consume = (offset: FieldValue): string | undefined =>
+  riskOf(
+    viewOf(
+      methodFrame(method.BasicConsume, 1, {
+        ...{ queue: 'q', consumerTag: '', noLocal: false, noAck: false, exclusive: false, noWait: false },
+        arguments: [['x-stream-offset', offset]],
+      }),
+    ),
+  )
+
+describe('Risky requests', () => {
+  for (const type of ['direct', 'fanout', 'topic', 'headers'])
+    it(`are not the exchanges of type ${type}, which every broker has`, () => {
+      expect(declareExchange(type)).to.equal(undefined)
+    })
+
+  for (const type of ['x-odd', '', 'Direct', 'direct '])
+    it(`are exchanges of the type '${type}', and those with arguments of other types apart`, () => {
+      expect(declareExchange(type)).to.equal(`exchange type '${type}'`)
+      expect(declareExchange(type, { arguments: [['hash-header', { type: 'int32', value: 1 }]] })).to.equal(
+        `exchange type '${type}' with hash-header: int32`,
+      )
+    })
+
+  it('are not passive declarations, which never look at the type', () => {
+    expect(declareExchange('x-odd', { passive: true })).to.equal(undefined)
+    expect(declareQueue({ passive: true, durable: false })).to.equal(undefined)
+  })
+
+  it('are transient queues that are not exclusive, but no others', () => {
+    expect(declareQueue({ durable: false })).to.equal(TRANSIENT_QUEUE)
+    expect(declareQueue({ durable: false, exclusive: true })).to.equal(undefined)
+    expect(declareQueue()).to.equal(undefined)
+  })
+
+  it('are queues with a place for their master, each value by itself', () => {
+    const locator = (value: FieldValue): string | undefined =>
+      declareQueue({ arguments: [['x-queue-master-locator', value]] })
+    expect(locator(textField('odd'))).to.equal("x-queue-master-locator = 'odd'")
+    expect(locator({ type: 'bool', value: true })).to.equal('x-queue-master-locator = a value of type bool')
+    expect(locator(textField('x'.repeat(200)))?.length).to.be.lessThan(100)
+  })
+
+  it('are queues whose messages may have an age that does not begin with a digit', () => {
+    const age = (value: FieldValue): string | undefined => declareQueue({ arguments: [['x-max-age', value]] })
+    expect(age(textField('7D'))).to.equal(undefined)
+    expect(age({ type: 'int32', value: 7 }), 'refused without harm').to.equal(undefined)
+    expect(age(textField('D'))).to.equal("x-max-age = 'D'")
+    expect(age(textField(''))).to.equal("x-max-age = ''")
+  })
+
+  it('are consumers that begin at what is no place in a stream', () => {
+    for (const offset of ['first', 'last', 'next', '7D'])
+      expect(consume(textField(offset)), offset).to.equal(undefined)
+    for (const type of ['int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32'] as const)
+      expect(consume({ type, value: 1 }), type).to.equal(undefined)
+    for (const type of ['int64', 'uint64', 'timestamp'] as const)
+      expect(consume({ type, value: 1n }), type).to.equal(undefined)
+    expect(consume(textField('middle'))).to.equal("consuming from 'q' with x-stream-offset = 'middle'")
+    expect(consume({ type: 'bool', value: true })).to.contain('a value of type bool')
+  })
+
+  it('are none among other methods', () => {
+    const frame = viewOf(
+      methodFrame(method.BasicQos, 1, { prefetchSize: 0, prefetchCount: 1, global: false }),
+    )
+    expect([mayBeRisky(frame.methodId), riskOf(frame)]).to.deep.equal([false, undefined])
+  })
+})
