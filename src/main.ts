@@ -11,7 +11,7 @@ import { onShutdownSignal } from './adapters/signals/process-signals.js'
 import { composeProxy } from './composition/container.js'
 
 const EXIT_OK = 0
-/** Something was cut off at shutdown, or a bug ended the process. */
+/** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
 const EXIT_FAILURE = 1
 /** The configuration is wrong: starting again won't help (as LSB and systemd understand 2 and 78; 78 is EX_CONFIG). */
 const EXIT_CONFIGURATION = 78
@@ -43,7 +43,7 @@ async function run({ settings, warnings }: LoadedSettings): Promise<void> {
     process,
     () => {
       proxy.shutDown().then(
-        ({ cutOff }) => process.exit(cutOff === 0 ? EXIT_OK : EXIT_FAILURE),
+        ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
         (error: unknown) => {
           logger.error('shutting down failed', { error })
           process.exit(EXIT_FAILURE)

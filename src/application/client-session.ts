@@ -390,6 +390,17 @@ export class ClientSession
     return this.#channels?.isWaitingFor(methodId, upstream) === true
   }
 
+  survive(upstream: UpstreamConnection): boolean {
+    if (this.#channels === undefined) return false
+    let survives = false
+    this.#safely(() => (survives = this.#channels!.survive(upstream)))
+    return survives
+  }
+
+  onBrokerBack(upstream: UpstreamConnection): void {
+    this.#channels?.onBrokerBack(upstream)
+  }
+
   onBlamed(error: AmqpError): void {
     const { logger, quarantine } = this.#parts
     logger.warn('client made the broker close a shared upstream connection', {

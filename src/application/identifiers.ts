@@ -11,6 +11,8 @@ export const identifiers = {
   Heartbeats: Symbol('Heartbeats'),
   UpstreamConnector: Symbol('UpstreamConnector'),
   Admission: Symbol('Admission'),
+  SecretHash: Symbol('SecretHash'),
+  AcceptedLogins: Symbol('AcceptedLogins'),
   Trials: Symbol('Trials'),
   Quarantine: Symbol('Quarantine'),
   UnfinishedBytes: Symbol('UnfinishedBytes'),

@@ -19,6 +19,13 @@ export interface Settings {
     readonly idleTimeout: number
     /** How often the sweep looks. */
     readonly cleanupInterval: number
+    /** Most messages that a pool keeps while its broker is away, and most bytes; 0 messages is not at all. */
+    readonly publishBufferSize: number
+    readonly publishBufferBytes: number
+    /** How long what needs the broker's answer waits for its return. */
+    readonly reconnectWait: number
+    /** Whether messages of clients without confirms are only forwarded, or kept until the broker has confirmed them. */
+    readonly publishGuarantee: PublishGuarantee
     /** How long clients that made the broker close a shared connection are kept apart; 0 is not at all. */
     readonly quarantineTime: number
   }
@@ -53,5 +60,6 @@ export interface Settings {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
 }
 
+export type PublishGuarantee = 'forwarded' | 'confirmed'
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 export type LogFormat = 'json' | 'text' | 'auto'

@@ -2,8 +2,10 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import { SystemClock } from '../adapters/clock/system-clock.js'
+import { createSaltedHash } from '../adapters/crypto/salted-hash.js'
 import { NetDialer } from '../adapters/net/net-dialer.js'
 import { NetListener } from '../adapters/net/net-listener.js'
+import { AcceptedLogins } from '../application/accepted-logins.js'
 import { Admission } from '../application/admission.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { Heartbeats } from '../application/heartbeats.js'
@@ -39,6 +41,8 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
   container.bind(identifiers.Admission).to(Admission)
+  container.bind(identifiers.SecretHash).toConstantValue(createSaltedHash())
+  container.bind(identifiers.AcceptedLogins).to(AcceptedLogins)
   container.bind(identifiers.Trials).to(Trials)
   container.bind(identifiers.Quarantine).to(Quarantine)
   container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)

@@ -26,6 +26,10 @@ const SETTINGS: Settings = {
     idleTimeout: 5,
     cleanupInterval: 30,
     quarantineTime: 60,
+    publishBufferSize: 0,
+    publishBufferBytes: 1024 * 1024,
+    reconnectWait: 10,
+    publishGuarantee: 'forwarded',
   },
   client: {
     handshakeTimeout: 10,

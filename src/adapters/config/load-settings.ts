@@ -126,6 +126,10 @@ function toSettings(values: ConfigurationValues, endpoint: Settings['upstream'][
       separateRoles: pool.separate_roles,
       idleTimeout: pool.idle_timeout,
       cleanupInterval: pool.cleanup_interval,
+      publishBufferSize: pool.publish_buffer_size,
+      publishBufferBytes: pool.publish_buffer_bytes,
+      reconnectWait: pool.reconnect_wait,
+      publishGuarantee: pool.publish_guarantee,
       quarantineTime: pool.quarantine_time,
     },
     client: {

@@ -1,6 +1,6 @@
 /** Every configuration key: what it is for, what it may be, and its names on the command line and in the environment. */
 import convict from 'convict'
-import type { LogFormat, LogLevel } from '../../application/settings.js'
+import type { LogFormat, LogLevel, PublishGuarantee } from '../../application/settings.js'
 import { isHost } from './host.js'
 import { parseUpstreamUrl } from './upstream-url.js'
 
@@ -13,6 +13,10 @@ export interface ConfigurationValues {
     separate_roles: boolean
     idle_timeout: number
     cleanup_interval: number
+    publish_buffer_size: number
+    publish_buffer_bytes: number
+    reconnect_wait: number
+    publish_guarantee: PublishGuarantee
     quarantine_time: number
   }
   client: {
@@ -124,6 +128,27 @@ export const schema = {
       anyDuration,
     ),
     cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
+    publish_buffer_size: wholeNumber(
+      0,
+      'Most messages that a pool keeps while its broker is away, to publish them once it is back; 0 keeps none.',
+      'number',
+      { minimum: 0, maximum: 2 ** 31 - 1 },
+    ),
+    publish_buffer_bytes: wholeNumber(256 * mebibyte, 'The same in bytes.', 'bytes', {
+      minimum: 1,
+      maximum: 1024 * 1024 * mebibyte,
+    }),
+    reconnect_wait: seconds(
+      10,
+      "How long clients of a pool with a publish buffer wait for their broker's return with what needs its answer.",
+      timeLimit,
+    ),
+    publish_guarantee: choice<PublishGuarantee>(
+      'forwarded',
+      ['forwarded', 'confirmed'],
+      'guarantee',
+      'With a publish buffer: whether messages of clients that ask for no confirms are only forwarded, or kept until the broker has confirmed them.',
+    ),
     quarantine_time: seconds(
       60,
       'How long clients that made the broker close a shared upstream connection are kept apart from others, by address, user and virtual host; 0 is not at all.',

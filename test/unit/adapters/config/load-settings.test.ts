@@ -44,6 +44,10 @@ describe('loadSettings', () => {
         idleTimeout: 5,
         cleanupInterval: 30,
         quarantineTime: 60,
+        publishBufferSize: 0,
+        publishBufferBytes: 256 * 1024 * 1024,
+        reconnectWait: 10,
+        publishGuarantee: 'forwarded',
       },
       client: {
         handshakeTimeout: 10,
@@ -90,6 +94,10 @@ describe('loadSettings', () => {
         AMQP_CLIENT_MAX_PER_USER: '19',
         AMQP_CLIENT_MAX_PER_VHOST: '20',
         AMQP_POOL_QUARANTINE_TIME: '21',
+        AMQP_POOL_PUBLISH_BUFFER_SIZE: '22',
+        AMQP_POOL_PUBLISH_BUFFER_BYTES: '23',
+        AMQP_POOL_RECONNECT_WAIT: '24',
+        AMQP_POOL_PUBLISH_GUARANTEE: 'confirmed',
       },
       ...config(
         '[client]\nframe_max = 10000\nheartbeat = 11\n[shutdown]\ngrace = 12\ntimeout = 13\n[log]\nlevel = "debug"\nformat = "json"\n[listen]\naddress = "::1"\nport = 0\n[upstream]\nurl = "amqp://rabbit"',
@@ -98,7 +106,17 @@ describe('loadSettings', () => {
     expect(settings).to.deep.equal({
       listen: { address: '::1', port: 0 },
       upstream: { endpoint: { host: 'rabbit', port: 5672 }, connectTimeout: 1, heartbeat: 2 },
-      pool: { maxChannels: 3, separateRoles: true, idleTimeout: 4, cleanupInterval: 5, quarantineTime: 21 },
+      pool: {
+        maxChannels: 3,
+        separateRoles: true,
+        idleTimeout: 4,
+        cleanupInterval: 5,
+        quarantineTime: 21,
+        publishBufferSize: 22,
+        publishBufferBytes: 23,
+        reconnectWait: 24,
+        publishGuarantee: 'confirmed',
+      },
       client: {
         handshakeTimeout: 6,
         maxBufferBytes: 8_000_000,
