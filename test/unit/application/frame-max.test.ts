@@ -45,7 +45,7 @@ describe("A client's frame_max", () => {
   })
 
   it("gets the pieces on the client's own channel, whatever the upstream channel's number is", async () => {
-    const neighbour = await connect(0)
+    const neighbour = await connect(131_072)
     const client = await connect(4096)
     world.upstream.deliver(2, { body: pattern(10_000) })
     await settle()
