@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ClientProgram, programPath } from '../../support/client-program.js'
 import { describeClient } from '../../support/client-routes.js'
+import { WireClient } from '../../support/wire-client.js'
 
 describeClient('librabbitmq', (route) => {
   let directory: string
@@ -25,5 +26,16 @@ describeClient('librabbitmq', (route) => {
   it('publishes and consumes thousands of small messages', async () => {
     expect(await route.run(program, 'small', 5000, 10)).to.deep.equal({ confirmed: 5000, whole: 5000 })
     await route.holds('small', 0)
+  })
+
+  // Warren cuts what the broker sends in larger frames; the neighbour has the upstream channel of the same number.
+  it('gets bodies cut to its small frames on its own channel while a neighbour uses that number too', async () => {
+    const neighbour = await WireClient.connect(route.port)
+    await neighbour.openChannel(1)
+    neighbour.publish(1, { routingKey: 'nowhere', body: 'x' })
+    neighbour.method(1, 'channel.flow', { active: true })
+    await neighbour.expectMethod('channel.flow-ok')
+    expect(await route.run(program, 'large', 10, 100_000)).to.deep.equal({ confirmed: 10, whole: 10 })
+    await neighbour.close()
   })
 })
