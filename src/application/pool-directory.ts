@@ -149,6 +149,7 @@ export class PoolDirectory {
         guarantee: this.#settings.pool.publishGuarantee,
       },
       isAccepted: this.#accepted.includes(credentials, virtualHost),
+      onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
       login: () => this.#takeLogin(credentials, mechanism, id),
       onEmpty: (empty) => this.#pools.delete(empty),
