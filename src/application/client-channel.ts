@@ -161,6 +161,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   leave(): void {
     this.#host.assembler.discard(this)
     this.#isLeaving = true
+    // Refusing the channel now would take it out of the goodbye, which would then never end.
+    this.#heldRefusal = undefined
     if (this.#binding === undefined) return this.#host.onChannelClosed(this)
     this.#binding.upstream.endBinding(this.#binding)
   }
