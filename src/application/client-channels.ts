@@ -36,7 +36,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   readonly #host: ClientChannelsHost
   #agreement: Agreement
   readonly #channels: (ClientChannel | undefined)[] = []
-  /** Upstream connections besides the home one that have carried a channel of this client. */
+  /** Upstream connections besides the home one that have carried a channel of this client, or for which it has waited. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
   #whenEnded: (() => void) | undefined
@@ -175,6 +175,8 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   mustWaitFor(upstream: UpstreamConnection): boolean {
     this.#isCongested = true
+    // A client that goes while it waits is forgotten there, too.
+    if (upstream !== this.#agreement.home) this.#addOther(upstream)
     upstream.whenDrained(this.#host)
     return true
   }
