@@ -46,7 +46,7 @@ export interface ClientChannelHost {
   ): ChannelBinding | undefined
   /** Whether a channel that has just told its role may stay where it is bound. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
-  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one. */
+  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
   /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
   mustWaitFor(upstream: UpstreamConnection): boolean

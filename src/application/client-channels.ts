@@ -170,7 +170,8 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
     const found = this.#upstreamWith((at) => at.claims.ownerOf(queue) === this)
-    return found === upstream ? undefined : found
+    // A channel that moved to one without room would end up where it is, and begin again.
+    return found === upstream || found?.hasRoom !== true ? undefined : found
   }
 
   mustWaitFor(upstream: UpstreamConnection): boolean {
