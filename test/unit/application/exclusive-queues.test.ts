@@ -173,6 +173,45 @@ describe('Exclusive queues', () => {
       expect(asked(2).at(-1)).to.equal('queue.bind')
     })
 
+    it('that are gone keep nobody from what the client has declared under that name for all since', async () => {
+      for (const nowait of [false, true]) {
+        await own()
+        const before = owner.names(1).length
+        await send(owner, declare('q', { durable: true, nowait }))
+        // RabbitMQ would refuse this if the exclusive one were still there.
+        await declareOk(1, 'q')
+        expect(owner.names(1)).to.have.length(nowait ? before : before + 1)
+        await send(neighbour, bind('q'))
+        expect(probes()).to.deep.equal([])
+        expect(asked(2).at(-1)).to.equal('queue.bind')
+      }
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal([])
+    })
+
+    it('are the client’s again when it has declared them again, even if the broker was just asked about the former', async () => {
+      await own()
+      await send(neighbour, bind('q'))
+      const [{ channel }] = probes()
+      // The answer about the former comes last: it was given on another channel.
+      await own()
+      world.upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
+      await settle()
+      expect(asked(2)).to.deep.equal([])
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+    })
+
+    it('are still the client’s after a passive declaration', async () => {
+      await own()
+      await send(owner, declare('q', { passive: true }))
+      await declareOk(1, 'q')
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+
     it('that are gone are not deleted when the client goes', async () => {
       await own()
       await send(neighbour, bind('q'))
