@@ -92,6 +92,8 @@ export class UpstreamPool implements UpstreamObserver {
   #isReconnecting = false
   #isBlocked = false
   #closed = false
+  /** The broker refuses the connections that would keep publishers and consumers apart. */
+  #isCrowded = false
   #isAccepted: boolean
   #tuning: Tuning | undefined
 
@@ -104,7 +106,7 @@ export class UpstreamPool implements UpstreamObserver {
       clock: parts.clock,
       logger: parts.logger,
       fields: this.fields,
-      place: () => parts.policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
+      place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
       onDrained: () => this.onUpstreamRoom(),
     })
   }
@@ -199,7 +201,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Where a channel of a client whose others are on `home` goes; undefined when a further upstream connection is needed. */
   place(home: UpstreamConnection | undefined, role: ChannelRole | undefined): UpstreamConnection | undefined {
-    return this.#parts.policy.place(home, this.#upstreams, role)
+    return this.#policy.place(home, this.#upstreams, role)
   }
 
   /**
@@ -241,7 +243,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
-    if (!this.#parts.policy.maySettle(upstream, role, this.#upstreams)) return false
+    if (!this.#policy.maySettle(upstream, role, this.#upstreams)) return false
     upstream.role ??= role
     return true
   }
@@ -251,7 +253,7 @@ export class UpstreamPool implements UpstreamObserver {
    * consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
-    return this.#isBlocked && upstream.role === 'consumer' && this.#parts.policy.separatesRoles
+    return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
   /** As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection, and is tried on another one first. */
@@ -270,6 +272,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
   sweep(now: number): void {
+    // What the broker refused may be allowed again.
+    this.#isCrowded = false
     for (const upstream of [...this.#upstreams]) {
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
@@ -362,7 +366,7 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #home(): UpstreamConnection {
-    const home = this.#parts.policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
+    const home = this.#policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
     if (home === undefined) throw new Error('a pool without an open connection has no place for a client')
     return home
   }
@@ -411,14 +415,39 @@ export class UpstreamPool implements UpstreamObserver {
     this.#upstreams.push(upstream)
     this.#tellBlocked()
     this.#failures = 0
+    this.#isCrowded = false
     this.#isAccepted = true
     this.#tuning = upstream.tuning
     this.#parts.onAccepted(upstream.tuning)
     logger.info('upstream connection opened', { ...this.fields, upstream: upstream.name, ...upstream.tuning })
   }
 
+  /**
+   * The broker refuses a further connection: a limit is reached, or the password was changed. While there's room on those that there are,
+   * publishers and consumers share them. Returns whether that helps.
+   */
+  #crowd(failure: UpstreamRefused): boolean {
+    if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false
+    this.#isCrowded = true
+    this.#parts.logger.warn(
+      'no further upstream connection: publishers and consumers share those that there are',
+      {
+        ...this.fields,
+        reason: failure.message,
+      },
+    )
+    this.onUpstreamRoom()
+    return true
+  }
+
+  /** The rules as they can be followed. */
+  get #policy(): UpstreamPolicy {
+    return this.#isCrowded ? this.#parts.policy.together : this.#parts.policy
+  }
+
   #refuseWaiting(error: unknown): void {
     const failure = upstreamFailure(error)
+    if (failure instanceof UpstreamRefused && this.#crowd(failure)) return
     for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 

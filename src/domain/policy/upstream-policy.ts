@@ -27,6 +27,7 @@ export interface UpstreamPolicySettings {
 /** The rules of one pool. */
 export class UpstreamPolicy {
   readonly #settings: UpstreamPolicySettings
+  #together: UpstreamPolicy | undefined
 
   constructor(settings: UpstreamPolicySettings) {
     this.#settings = settings
@@ -50,6 +51,12 @@ export class UpstreamPolicy {
     const fitting = candidates.filter((candidate) => candidate.hasRoom && this.#fits(candidate, role))
     if (home !== undefined && fitting.includes(home) && this.#mayStayHome(home, role, fitting)) return home
     return fitting.find((candidate) => candidate.role === (role ?? 'publisher')) ?? fitting[0]
+  }
+
+  /** The same rules, but for publishers and consumers on the same connections. */
+  get together(): UpstreamPolicy {
+    this.#together ??= new UpstreamPolicy({ ...this.#settings, separateRoles: false })
+    return this.#together
   }
 
   /** Whether publishers and consumers get connections of their own. */

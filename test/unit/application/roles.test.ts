@@ -59,6 +59,33 @@ describe('Roles', () => {
     await settle()
   }
 
+  describe('that the broker grants no connections for', () => {
+    const LIMIT = { code: 530, text: 'NOT_ALLOWED - user connection limit (1) is reached' }
+
+    beforeEach(async () => {
+      await connectWith(CONSUME)
+      world.broker.refusesVirtualHost = () => LIMIT
+    })
+
+    it('share the connection that there is', async () => {
+      const client = await connectWith(PUBLISH)
+      expect(client.refusal).to.equal(undefined)
+      expect(world.broker.open).to.have.length(1)
+      expect(world.upstream.published()).to.deep.equal(['hello'])
+    })
+
+    it('are separated once it does, and it is asked again now and then', async () => {
+      await connectWith(PUBLISH)
+      const asked = world.broker.connections.length
+      await connectWith(PUBLISH)
+      expect(world.broker.connections, 'not asked for every client').to.have.length(asked)
+      world.broker.refusesVirtualHost = () => false
+      await world.advance(31_000)
+      await connectWith(PUBLISH)
+      expect(world.broker.open).to.have.length(2)
+    })
+  })
+
   describe('of channels', () => {
     for (const name of PUBLISHER_METHODS)
       it(`are told by ${name}: it goes to the publishers`, async () => {
