@@ -7,6 +7,7 @@ import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
 import type { Clock, Timer } from './ports/clock.js'
+import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import { PublishBacklog } from './publish-backlog.js'
@@ -66,6 +67,9 @@ export interface PoolParts {
   readonly random: Random
   readonly trials: Trials
   readonly publishing: PublishingSettings
+  readonly journal: Journal | undefined
+  /** What an earlier run has left in the journal for these credentials; asked for once the broker has accepted them. */
+  readonly takeRecords: () => readonly JournalRecord[]
   /** The broker has accepted these credentials in this virtual host before. */
   readonly isAccepted: boolean
   /** It does so now. */
@@ -105,6 +109,8 @@ export class UpstreamPool implements UpstreamObserver {
       maxBytes: parts.publishing.bufferBytes,
       clock: parts.clock,
       logger: parts.logger,
+      journal: parts.journal,
+      pool: { user: parts.credentials.user, virtualHost: parts.virtualHost },
       fields: this.fields,
       place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
       onDrained: () => this.onUpstreamRoom(),
@@ -419,6 +425,8 @@ export class UpstreamPool implements UpstreamObserver {
     this.#isAccepted = true
     this.#tuning = upstream.tuning
     this.#parts.onAccepted(upstream.tuning)
+    const records = this.#parts.takeRecords()
+    if (records.length > 0) this.backlog.recover(records)
     logger.info('upstream connection opened', { ...this.fields, upstream: upstream.name, ...upstream.tuning })
   }
 

@@ -28,6 +28,8 @@ const SETTINGS: Settings = {
     quarantineTime: 60,
     publishBufferSize: 0,
     publishBufferBytes: 1024 * 1024,
+    publishBufferDir: undefined,
+    publishBufferSync: 'always',
     reconnectWait: 10,
     publishGuarantee: 'forwarded',
   },
