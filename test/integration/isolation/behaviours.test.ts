@@ -5,7 +5,9 @@ import { eventually } from '../../support/eventually.js'
 import { besideNeighbours, promise, type Visit } from '../../support/neighbourhood.js'
 import {
   bodyFrame,
+  decodeMethod,
   frame,
+  FrameType,
   headerFrame,
   heartbeatFrame,
   method,
@@ -13,6 +15,7 @@ import {
   octet,
   PROTOCOL_HEADER,
   publishFrames,
+  type MethodName,
   type WireClient,
 } from '../../support/wire-client.js'
 
@@ -70,20 +73,36 @@ const TUNE_OK = method(0, 'connection.tune-ok', { channelMax: 10, frameMax: 8192
 const OPEN = method(0, 'connection.open', { vhost: '/' })
 const HANDSHAKE = [PROTOCOL_HEADER, START_OK, TUNE_OK, OPEN]
 
-/** A whole session, step by step; each step but the publish and the ack has an answer. */
-const SESSION = [
-  ...HANDSHAKE,
-  method(1, 'channel.open'),
-  method(1, 'queue.declare', { queue: 'rude-session', autoDelete: true }),
-  publishFrames(1, { routingKey: 'rude-session', body: 'whole' }),
-  method(1, 'basic.consume', { queue: 'rude-session', consumerTag: 't' }),
-  method(1, 'basic.ack', { deliveryTag: 1 }),
-  method(1, 'basic.cancel', { consumerTag: 't' }),
-  method(1, 'channel.close', { code: 200 }),
-  method(0, 'connection.close', { code: 200 }),
-]
+/** A whole session: each step with the answer that a client would wait for, if there is one. */
+function sessionOf(n: number): [bytes: Buffer, answer?: MethodName][] {
+  const queue = `rude-${`${n}`.padStart(5, '0')}`
+  return [
+    [PROTOCOL_HEADER, 'connection.start'],
+    [START_OK, 'connection.tune'],
+    [TUNE_OK],
+    [OPEN, 'connection.open-ok'],
+    [method(1, 'channel.open'), 'channel.open-ok'],
+    [method(1, 'queue.declare', { queue, exclusive: true }), 'queue.declare-ok'],
+    [publishFrames(1, { routingKey: queue, body: 'whole' })],
+    [method(1, 'basic.consume', { queue, consumerTag: 't' }), 'basic.deliver'],
+    [method(1, 'basic.ack', { deliveryTag: 1 })],
+    [method(1, 'basic.cancel', { consumerTag: 't' }), 'basic.cancel-ok'],
+    [method(1, 'channel.close', { code: 200 }), 'channel.close-ok'],
+    [method(0, 'connection.close', { code: 200 }), 'connection.close-ok'],
+  ]
+}
 
-/** Sends the first `length` octets of the session, waiting for the server where a client would, and leaves. */
+const SESSION_LENGTH = sessionOf(0).reduce((sum, [{ length }]) => sum + length, 0)
+
+/** Passes over everything else. */
+async function awaitMethod(client: WireClient, name: MethodName): Promise<void> {
+  for (;;) {
+    const next = await client.nextBusyFrame()
+    if (next.type === FrameType.method && decodeMethod(next).name === name) return
+  }
+}
+
+/** Sends the first `length` octets of a session, waiting for the server where a client would, and leaves. */
 async function partOfSession(
   visit: Visit,
   length: number,
@@ -91,17 +110,15 @@ async function partOfSession(
 ): Promise<void> {
   const client = await visit.dial()
   let left = length
-  for (const step of SESSION) {
-    await written(client.socket, step.subarray(0, left))
-    left -= step.length
-    if (left <= 0) break
-    const isAnswered = step !== TUNE_OK && step !== SESSION[6] && step !== SESSION[8]
-    if (isAnswered) await client.nextMethod()
+  for (const [bytes, answer] of sessionOf(length)) {
+    await written(client.socket, bytes.subarray(0, left))
+    left -= bytes.length
+    if (left < 0) break
+    if (answer !== undefined) await awaitMethod(client, answer)
+    if (left === 0) break
   }
   leave(client)
 }
-
-const SESSION_LENGTH = SESSION.reduce((sum, { length }) => sum + length, 0)
 
 const DEPARTURES: Behaviour[] = [
   [
@@ -119,15 +136,14 @@ const DEPARTURES: Behaviour[] = [
     'a session that comes in one piece',
     async (visit) => {
       const client = await visit.dial()
-      client.send(Buffer.concat(SESSION.filter((step) => step !== SESSION[8])))
-      for (const name of [
-        'connection.start',
-        'connection.tune',
-        'connection.open-ok',
-        'channel.open-ok',
-      ] as const)
-        await client.expectMethod(name)
-      await client.expectMethod('queue.declare-ok')
+      client.send(
+        Buffer.concat(
+          sessionOf(0)
+            .map(([bytes]) => bytes)
+            .slice(0, 8),
+        ),
+      )
+      await awaitMethod(client, 'basic.deliver')
     },
   ],
   [
@@ -749,6 +765,7 @@ const QUEUES: Behaviour[] = [
         client.reset()
       })
     },
+    'a cancel before Consume-Ok crashes the channel at the broker, which ends the shared connection with 541',
   ],
   [
     'a consumer tag cancelled without an answer and used again, over and over',
@@ -822,7 +839,7 @@ const QUEUES: Behaviour[] = [
     'direct replies to addresses that nobody has',
     async (visit) => {
       const client = await visit.open()
-      for (const address of ['g1h2', 'g1hAA.rude', 'x'.repeat(200), '\u00e9'])
+      for (const address of ['', 'g1h2', 'x'.repeat(200), '\u00e9'])
         client.publish(1, { routingKey: `amq.rabbitmq.reply-to.${address}`, body: 'x' })
       await settled(client)
     },

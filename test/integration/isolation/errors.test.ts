@@ -426,6 +426,58 @@ const STREAMS_AND_QUORUMS: Row[] = [
   ]),
 ]
 
+const CRASHES: Row[] = [
+  [
+    'a cancel that does not wait for Consume-Ok',
+    async (c: WireClient) => {
+      await c.declareQueue(1)
+      c.method(1, 'basic.consume', { consumerTag: 'tag' })
+      c.method(1, 'basic.cancel', { consumerTag: 'tag' })
+      await c.expectMethod('basic.consume-ok')
+    },
+  ],
+  [
+    'a reply to a malformed address',
+    (c: WireClient) => c.publish(1, { routingKey: 'amq.rabbitmq.reply-to.a.b', body: 'x' }),
+  ],
+  ...['CC', 'BCC'].map((header) => [
+    `a message with a malformed address for replies in ${header}`,
+    (c: WireClient) =>
+      c.publish(1, {
+        routingKey: 'rude',
+        properties: { headers: { [header]: ['amq.rabbitmq.reply-to.a.b'] } },
+        body: 'x',
+      }),
+  ]),
+  [
+    'a queue that has a malformed address for replies as its name',
+    (c: WireClient) => c.method(1, 'queue.declare', { queue: 'amq.rabbitmq.reply-to.a.b' }),
+  ],
+  [
+    'a passive declaration of a malformed address for replies',
+    (c: WireClient) => c.method(1, 'queue.declare', { queue: 'amq.rabbitmq.reply-to.a.b', passive: true }),
+  ],
+  [
+    'a queue with an unknown x-queue-master-locator',
+    (c: WireClient) =>
+      c.method(1, 'queue.declare', { queue: 'rude-q', arguments: { 'x-queue-master-locator': 'rude' } }),
+  ],
+  [
+    'a stream with a malformed x-max-age',
+    (c: WireClient) =>
+      c.method(1, 'queue.declare', {
+        queue: 'rude-q',
+        durable: true,
+        arguments: { 'x-queue-type': 'stream', 'x-max-age': 'rude' },
+      }),
+  ],
+].map(([name, act]) => [
+  name as string,
+  541,
+  act as ErrorRow['act'],
+  { pending: 'RabbitMQ 3.10 crashes over it, and the shared connection is lost' },
+])
+
 const SOFT: Row[] = [
   [
     'a publish to an exchange that is not there',
@@ -753,6 +805,7 @@ besideNeighbours(
       ['methods on the wrong kind of channel', WRONG_CHANNELS],
       ['unknown exchange types', EXCHANGE_TYPES],
       ['requests that some kinds of queue refuse', STREAMS_AND_QUORUMS],
+      ['what makes the broker crash', CRASHES],
     ] as const)
       describe(title, () => promiseRows(neighbourhood, rows.map(forConnection)))
     describe('errors of a channel', () => promiseRows(neighbourhood, SOFT.map(forChannel)))
