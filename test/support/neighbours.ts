@@ -5,9 +5,11 @@ import { WireClient } from './wire-client.js'
 export const NEIGHBOURS = 'neighbours'
 
 const TICK_MS = 10
-const PER_TICK = 2
+const PER_TICK = 4
+/** Messages that each pair sends when a behaviour is over, so that also a short one meets traffic. */
+const FAREWELL = 20
 /** Publishers wait for the broker when so many of their messages aren't confirmed. */
-const WINDOW = 20
+const WINDOW = 50
 /** Every so many messages one takes several frames. */
 const LARGE_EVERY = 25
 const LARGE = 10_000
@@ -151,7 +153,7 @@ export class Neighbours {
   /** Resolves when all that was published until now, and a little more, was confirmed and received once and in order. */
   async settle(limitMs = 10_000): Promise<void> {
     clearInterval(this.#timer)
-    for (const pair of this.#pairs) pair.publish(PER_TICK)
+    for (const pair of this.#pairs) pair.publish(FAREWELL)
     const end = Date.now() + limitMs
     for (;;) {
       const missing = this.#pairs.map((pair) => pair.missing).filter((text) => text !== undefined)

@@ -803,7 +803,6 @@ const QUEUES: Behaviour[] = [
         method(1, 'basic.qos', { prefetchCount: 1 }),
         method(1, 'queue.declare', { queue: '', exclusive: true }),
         method(1, 'channel.close'),
-        method(0, 'connection.close', { code: 200 }),
       ]) {
         const client = await visit.open()
         client.method(1, 'tx.select')

@@ -428,15 +428,6 @@ const STREAMS_AND_QUORUMS: Row[] = [
 
 const CRASHES: Row[] = [
   [
-    'a cancel that does not wait for Consume-Ok',
-    async (c: WireClient) => {
-      await c.declareQueue(1)
-      c.method(1, 'basic.consume', { consumerTag: 'tag' })
-      c.method(1, 'basic.cancel', { consumerTag: 'tag' })
-      await c.expectMethod('basic.consume-ok')
-    },
-  ],
-  [
     'a reply to a malformed address',
     (c: WireClient) => c.publish(1, { routingKey: 'amq.rabbitmq.reply-to.a.b', body: 'x' }),
   ],
@@ -739,6 +730,20 @@ const HARMLESS: [string, ErrorRow['act'], Partial<ErrorRow>?][] = [
       await consume(c, 'tag')
       c.method(1, 'basic.cancel', { consumerTag: 'tag', nowait: true })
       await c.consume(1, '', { consumerTag: 'tag' })
+    },
+  ],
+  [
+    'a cancel that does not wait for Consume-Ok',
+    async (c) => {
+      await c.declareQueue(1)
+      c.method(1, 'basic.consume', { consumerTag: 'tag' })
+      c.method(1, 'basic.cancel', { consumerTag: 'tag' })
+      await c.expectMethod('basic.consume-ok')
+      await c.expectMethod('basic.cancel-ok')
+    },
+    {
+      differs: 'RabbitMQ 3.10 crashes over it, if its queue is not faster',
+      pending: 'the channel crashes at the broker, and the shared connection is lost',
     },
   ],
   [
