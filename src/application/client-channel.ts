@@ -58,7 +58,7 @@ export interface ClientChannelHost {
   ): ChannelBinding | undefined
   /** Whether a channel that has just told its role may stay where it is bound. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
-  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one. */
+  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
   /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
   mustWaitFor(upstream: UpstreamConnection): boolean
@@ -207,6 +207,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   leave(): void {
     this.#host.assembler.discard(this)
     this.#isLeaving = true
+    // Refusing the channel now would take it out of the goodbye, which would then never end.
+    this.#heldRefusal = undefined
     if (this.#binding === undefined) return this.#host.onChannelClosed(this)
     if (!this.#waitsForConfirms) this.#binding.upstream.endBinding(this.#binding)
   }

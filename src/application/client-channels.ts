@@ -40,7 +40,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   readonly #channels: (ClientChannel | undefined)[] = []
   /** Where the client's channels go first; undefined while there is no broker. */
   #home: UpstreamConnection | undefined
-  /** Upstream connections besides the home one that have carried a channel of this client. */
+  /** Upstream connections besides the home one that have carried a channel of this client, or for which it has waited. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
   #whenEnded: (() => void) | undefined
@@ -202,11 +202,14 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
     const found = this.#upstreamWith((at) => at.claims.ownerOf(queue) === this)
-    return found === upstream ? undefined : found
+    // A channel that moved to one without room would end up where it is, and begin again.
+    return found === upstream || found?.hasRoom !== true ? undefined : found
   }
 
   mustWaitFor(upstream: UpstreamConnection): boolean {
     this.#isCongested = true
+    // A client that goes while it waits is forgotten there, too.
+    if (upstream !== this.#agreement.home) this.#addOther(upstream)
     upstream.whenDrained(this.#host)
     return true
   }

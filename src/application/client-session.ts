@@ -335,6 +335,8 @@ export class ClientSession
     }
     this.#phase = 'open'
     this.send(methodFrame(method.ConnectionUpdateSecretOk, 0, {}))
+    const { blockedReason } = agreement.pool
+    if (blockedReason !== undefined && former.blockedReason === undefined) this.onBlocked(blockedReason)
     this.resumeReading()
   }
 

@@ -11,6 +11,7 @@ export const identifiers = {
   Heartbeats: Symbol('Heartbeats'),
   UpstreamConnector: Symbol('UpstreamConnector'),
   Admission: Symbol('Admission'),
+  Journal: Symbol('Journal'),
   SecretHash: Symbol('SecretHash'),
   AcceptedLogins: Symbol('AcceptedLogins'),
   Trials: Symbol('Trials'),

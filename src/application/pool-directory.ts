@@ -1,10 +1,11 @@
-import { inject, injectable } from 'inversify'
+import { inject, injectable, optional } from 'inversify'
 import type { Credentials, Mechanism } from '../domain/credentials.js'
 import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { AcceptedLogins } from './accepted-logins.js'
 import type { Tuning } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
 import type { Clock, Timer } from './ports/clock.js'
+import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import type { Quarantine } from './quarantine.js'
@@ -39,6 +40,9 @@ export class PoolDirectory {
   readonly #quarantine: Quarantine
   readonly #trials: Trials
   readonly #accepted: AcceptedLogins
+  readonly #journal: Journal | undefined
+  /** What an earlier run has left in the journal. */
+  #records: readonly JournalRecord[] = []
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -54,6 +58,7 @@ export class PoolDirectory {
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Trials) trials: Trials,
     @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
+    @inject(identifiers.Journal) @optional() journal: Journal | undefined,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -63,6 +68,7 @@ export class PoolDirectory {
     this.#quarantine = quarantine
     this.#trials = trials
     this.#accepted = accepted
+    this.#journal = journal
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -70,8 +76,14 @@ export class PoolDirectory {
     })
   }
 
-  /** Starts the sweep for unused upstream connections. */
+  /** Starts the sweep for unused upstream connections, and reads what an earlier run has left in the journal. */
   start(): void {
+    this.#records = this.#journal?.recover() ?? []
+    if (this.#records.length > 0)
+      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
+        messages: this.#records.length,
+        users: [...new Set(this.#records.map(({ pool }) => pool.user))].slice(0, 10),
+      })
     this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
   }
 
@@ -148,6 +160,8 @@ export class PoolDirectory {
         reconnectWaitMs: this.#settings.pool.reconnectWait * 1000,
         guarantee: this.#settings.pool.publishGuarantee,
       },
+      journal: this.#journal,
+      takeRecords: () => this.#takeRecords(credentials.user, virtualHost),
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
@@ -180,11 +194,20 @@ export class PoolDirectory {
     const spares = [...this.#spares]
     for (const spare of spares) this.#dropSpare(spare)
     await Promise.all([...this.#pools].map((pool) => pool.close()))
+    this.#journal?.close()
+  }
+
+  #takeRecords(user: string, virtualHost: string): readonly JournalRecord[] {
+    const isTheirs = ({ pool }: JournalRecord): boolean =>
+      pool.user === user && pool.virtualHost === virtualHost
+    const taken = this.#records.filter(isTheirs)
+    if (taken.length > 0) this.#records = this.#records.filter((record) => !isTheirs(record))
+    return taken
   }
 
   /** Messages that wait for the broker. */
   get buffered(): number {
-    let buffered = 0
+    let buffered = this.#records.length
     for (const { backlog } of this.#pools) buffered += backlog.length
     return buffered
   }

@@ -9,6 +9,7 @@ import type { ChannelBinding } from './channel-binding.js'
 import type { ConfirmTracking } from './confirm-tracking.js'
 import { InternalChannel } from './internal-channel.js'
 import type { Clock } from './ports/clock.js'
+import { type Journal, JournalError, type JournalPool, type JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 
@@ -29,6 +30,10 @@ export interface BacklogParts {
   readonly maxBytes: number
   readonly clock: Clock
   readonly logger: Logger
+  /** Keeps messages where they outlive the process, if that's wanted. */
+  readonly journal: Journal | undefined
+  /** Whose messages they are, for the journal. */
+  readonly pool: JournalPool
   /** For logs. */
   readonly fields: Readonly<Record<string, unknown>>
   /** Where publishers' channels go; undefined when a further upstream connection is needed. */
@@ -103,17 +108,52 @@ export class PublishBacklog implements DrainWaiter {
   accept(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): boolean {
     this.#buffer.expire(this.#parts.clock.now())
     this.#tellExpired()
-    if (!this.#buffer.append(this.#message(bytes, listener, sequence))) {
+    if (!this.#buffer.hasRoomFor(bytes.length)) {
       this.#warnFull()
       return false
     }
+    const message = this.#message(bytes, listener, sequence)
+    const record = this.#write(message)
+    if (record === 'failed') return false
+    this.#buffer.append({ ...message, record })
     if (this.#state === 'idle') this.resume()
     return true
   }
 
   /** Keeps a message that was accepted before, and sent, but that the broker hasn't confirmed. */
   restore(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): void {
-    this.#buffer.restore(this.#message(bytes, listener, sequence))
+    const message = this.#message(bytes, listener, sequence)
+    const record = this.#write(message)
+    this.#buffer.restore({ ...message, record: record === 'failed' ? undefined : record })
+  }
+
+  /** Messages that an earlier run of the program has left in the journal. */
+  recover(records: readonly JournalRecord[]): void {
+    const { clock, logger, fields } = this.#parts
+    for (const { id: record, bytes, expiresAtEpochMs } of records) {
+      const expiresAt =
+        expiresAtEpochMs === undefined ? Infinity : clock.now() + expiresAtEpochMs - clock.wallTime()
+      this.#buffer.restore({ bytes, origin: undefined, expiresAt, record })
+    }
+    logger.info('messages recovered from the journal', { ...fields, messages: records.length })
+  }
+
+  /** Keeps a message in the journal; undefined without one. */
+  #write({ bytes, expiresAt }: BufferedMessage<Origin>): number | undefined | 'failed' {
+    const { journal, clock, logger, pool, fields } = this.#parts
+    if (journal === undefined) return undefined
+    try {
+      const expiry = expiresAt === Infinity ? undefined : clock.wallTime() + expiresAt - clock.now()
+      return journal.append(pool, bytes, expiry)
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error
+      logger.warn('message not kept: the journal cannot take it', { ...fields, reason: error.message })
+      return 'failed'
+    }
+  }
+
+  #forget({ record }: BufferedMessage<Origin>): void {
+    if (record !== undefined) this.#parts.journal?.remove(record)
   }
 
   /** As {@link restore}, for a channel whose client can't hear any more what becomes of its messages. */
@@ -239,7 +279,9 @@ export class PublishBacklog implements DrainWaiter {
   }
 
   #tellExpired(): void {
-    for (const { bytes, origin } of this.#buffer.takeExpired()) {
+    for (const message of this.#buffer.takeExpired()) {
+      const { bytes, origin } = message
+      this.#forget(message)
       this.#log('message expired in the publish buffer', bytes)
       origin?.listener.onMessageSettled(origin.sequence, false)
     }
@@ -249,7 +291,9 @@ export class PublishBacklog implements DrainWaiter {
     if (!isConfirmed) {
       for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) this.#setAside(tag, 'basic.nack')
     } else {
-      for (const { origin } of this.#buffer.confirm(deliveryTag, multiple)) {
+      for (const message of this.#buffer.confirm(deliveryTag, multiple)) {
+        const { origin } = message
+        this.#forget(message)
         this.#drained++
         this.#suspects = Math.max(0, this.#suspects - 1)
         origin?.listener.onMessageSettled(origin.sequence, true)

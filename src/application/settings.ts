@@ -22,6 +22,9 @@ export interface Settings {
     /** Most messages that a pool keeps while its broker is away, and most bytes; 0 messages is not at all. */
     readonly publishBufferSize: number
     readonly publishBufferBytes: number
+    /** Where kept messages outlive the process, and when the disk is made to hold them; undefined keeps them in memory alone. */
+    readonly publishBufferDir: string | undefined
+    readonly publishBufferSync: JournalSync
     /** How long what needs the broker's answer waits for its return. */
     readonly reconnectWait: number
     /** Whether messages of clients without confirms are only forwarded, or kept until the broker has confirmed them. */
@@ -60,6 +63,8 @@ export interface Settings {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
 }
 
+/** Before a message counts as kept, once a second, or when the system likes. */
+export type JournalSync = 'always' | 'interval' | 'never'
 export type PublishGuarantee = 'forwarded' | 'confirmed'
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 export type LogFormat = 'json' | 'text' | 'auto'

@@ -230,6 +230,8 @@ export class UpstreamChannels implements ChannelSource {
 
   #onCloseOk(binding: ChannelBinding): boolean {
     if (binding.end !== 'closing') return false
+    // What came before has to be with the client before it hears of the end.
+    this.endOfChunk()
     this.#table.startClosing(binding)
     this.#free(binding.upstreamChannel)
     return binding.owner.onCloseOk()

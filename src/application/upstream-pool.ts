@@ -14,6 +14,7 @@ import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
 import type { Clock, Timer } from './ports/clock.js'
+import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import { PublishBacklog } from './publish-backlog.js'
@@ -73,6 +74,9 @@ export interface PoolParts {
   readonly random: Random
   readonly trials: Trials
   readonly publishing: PublishingSettings
+  readonly journal: Journal | undefined
+  /** What an earlier run has left in the journal for these credentials; asked for once the broker has accepted them. */
+  readonly takeRecords: () => readonly JournalRecord[]
   /** The broker has accepted these credentials in this virtual host before. */
   readonly isAccepted: boolean
   /** It does so now. */
@@ -101,6 +105,8 @@ export class UpstreamPool implements UpstreamObserver {
   #isReconnecting = false
   #isBlocked = false
   #closed = false
+  /** The broker refuses the connections that would keep publishers and consumers apart. */
+  #isCrowded = false
   #isAccepted: boolean
   #tuning: Tuning | undefined
 
@@ -112,8 +118,10 @@ export class UpstreamPool implements UpstreamObserver {
       maxBytes: parts.publishing.bufferBytes,
       clock: parts.clock,
       logger: parts.logger,
+      journal: parts.journal,
+      pool: { user: parts.credentials.user, virtualHost: parts.virtualHost },
       fields: this.fields,
-      place: () => parts.policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
+      place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
       onUpstreamNeeded: () => this.#openForBacklog(),
       onDrained: () => this.onUpstreamRoom(),
     })
@@ -217,7 +225,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Where a channel of a client whose others are on `home` goes; undefined when a further upstream connection is needed. */
   place(home: UpstreamConnection | undefined, role: ChannelRole | undefined): UpstreamConnection | undefined {
-    return this.#parts.policy.place(home, this.#upstreams, role)
+    return this.#policy.place(home, this.#upstreams, role)
   }
 
   /**
@@ -259,7 +267,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
-    if (!this.#parts.policy.maySettle(upstream, role, this.#upstreams)) return false
+    if (!this.#policy.maySettle(upstream, role, this.#upstreams)) return false
     upstream.role ??= role
     return true
   }
@@ -269,7 +277,7 @@ export class UpstreamPool implements UpstreamObserver {
    * consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
-    return this.#isBlocked && upstream.role === 'consumer' && this.#parts.policy.separatesRoles
+    return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
   /** As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection, and is tried on another one first. */
@@ -288,6 +296,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
   sweep(now: number): void {
+    // What the broker refused may be allowed again.
+    this.#isCrowded = false
     for (const upstream of [...this.#upstreams]) {
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
@@ -381,7 +391,7 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #home(): UpstreamConnection {
-    const home = this.#parts.policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
+    const home = this.#policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
     if (home === undefined) throw new Error('a pool without an open connection has no place for a client')
     return home
   }
@@ -415,8 +425,9 @@ export class UpstreamPool implements UpstreamObserver {
       this.onUpstreamRoom()
     } catch (error) {
       this.#opening = undefined
-      if (this.#isReconnecting || this.backlog.state === 'away')
-        this.#onReconnectFailed(upstreamFailure(error))
+      const failure = upstreamFailure(error)
+      if (failure instanceof UpstreamRefused && this.#crowd(failure)) this.#isReconnecting = false
+      else if (this.#isReconnecting || this.backlog.state === 'away') this.#onReconnectFailed(failure)
       throw error
     }
   }
@@ -442,9 +453,12 @@ export class UpstreamPool implements UpstreamObserver {
     this.#upstreams.push(upstream)
     this.#tellBlocked()
     this.#failures = 0
+    this.#isCrowded = false
     this.#isAccepted = true
     this.#tuning = upstream.tuning
     this.#parts.onAccepted(upstream.tuning)
+    const records = this.#parts.takeRecords()
+    if (records.length > 0) this.backlog.recover(records)
     this.#parts.logger.info('upstream connection opened', {
       ...this.fields,
       upstream: upstream.name,
@@ -452,8 +466,33 @@ export class UpstreamPool implements UpstreamObserver {
     })
   }
 
+  /**
+   * The broker refuses a further connection: a limit is reached, or the password was changed. While there's room on those that there are,
+   * publishers and consumers share them. Returns whether that helps.
+   */
+  #crowd(failure: UpstreamRefused): boolean {
+    if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false
+    this.#isCrowded = true
+    this.#parts.logger.warn(
+      'no further upstream connection: publishers and consumers share those that there are',
+      {
+        ...this.fields,
+        reason: failure.message,
+      },
+    )
+    if (this.backlog.state === 'away') this.backlog.resume()
+    this.onUpstreamRoom()
+    return true
+  }
+
+  /** The rules as they can be followed. */
+  get #policy(): UpstreamPolicy {
+    return this.#isCrowded ? this.#parts.policy.together : this.#parts.policy
+  }
+
   #refuseWaiting(error: unknown): void {
     const failure = upstreamFailure(error)
+    if (failure instanceof UpstreamRefused && this.#crowd(failure)) return
     for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 

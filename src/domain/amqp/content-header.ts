@@ -43,6 +43,12 @@ export function contentWeight(bytes: Uint8Array, at: number): number {
   return readShort(bytes, at + WEIGHT_AT)
 }
 
+/** The announced body size in decimal digits, exact however large it is. */
+export function contentBodySizeText(bytes: Uint8Array, at: number): string {
+  const high = BigInt(readLong(bytes, at + BODY_SIZE_AT))
+  return String((high << 32n) | BigInt(readLong(bytes, at + BODY_SIZE_AT + 4)))
+}
+
 /** The announced body size in bytes; sizes beyond 2^53 come out inexact, but stay as large. */
 export function contentBodySize(bytes: Uint8Array, at: number): number {
   return readLong(bytes, at + BODY_SIZE_AT) * 2 ** 32 + readLong(bytes, at + BODY_SIZE_AT + 4)
