@@ -405,7 +405,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       }
       if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
     }
-    if (this.#host.backlog.state !== 'idle') {
+    // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
+    if (this.#isKeeping || this.#host.backlog.state !== 'idle') {
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }

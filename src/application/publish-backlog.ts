@@ -253,6 +253,8 @@ export class PublishBacklog implements DrainWaiter {
     this.#binding = upstream.bind(channel)
     // Without room for the channel the next one that ends makes some.
     if (this.#binding === undefined) return void this.#parts.clock.after(ROOM_WAIT_MS, () => this.resume())
+    // The broker counts from 1 again.
+    this.#rewind()
     upstream.role ??= 'publisher'
     upstream.send(methodFrame(method.ConfirmSelect, this.#binding.upstreamChannel, { noWait: true }))
     this.#pump()

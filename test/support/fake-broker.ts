@@ -46,6 +46,14 @@ export class FakeBroker {
   silentBefore: Step | undefined
   /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
   confirms = true
+  /** Whether it answers Queue.Declare and Confirm.Select; tests that need an answer at their own time send it themselves. */
+  answersRequests = false
+  /** Bodies of messages in the order in which they came, on whatever connection. */
+  readonly arrivals: string[] = []
+  /** Bodies of messages that a crash doesn't lose: those that were confirmed, and those that nobody wants confirmed. */
+  readonly stored = new Set<string>()
+  /** Bodies of messages that were refused by Basic.Nack. */
+  readonly refused = new Set<string>()
   /** Keeps back Channel.Close-Ok and Channel.Flow-Ok until {@link BrokerConnection.answerCloses}. */
   holdsCloseOk = false
   /** Keeps back the answer to Connection.Close for good. */
@@ -98,8 +106,8 @@ export class BrokerConnection {
   /** The broker has sent Connection.Close, or answered one. */
   private isOver = false
   private readonly channels = new Map<number, ChannelState>()
-  /** By channel in confirm mode: how many messages were published since. */
-  private readonly confirming = new Map<number, number>()
+  /** By channel in confirm mode: what was published since, by its number less 1; undefined once it's settled. */
+  private readonly confirming = new Map<number, (string | undefined)[]>()
   private heldCloses: number[] = []
   private heldBarriers: number[] = []
 
@@ -269,21 +277,41 @@ export class BrokerConnection {
     multiple = false,
     name: 'basic.ack' | 'basic.nack' = 'basic.ack',
   ): void {
+    const messages = this.confirming.get(channel) ?? []
+    for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) {
+      const body = messages[tag - 1]
+      messages[tag - 1] = undefined
+      if (body !== undefined) (name === 'basic.ack' ? this.broker.stored : this.broker.refused).add(body)
+    }
     this.method(channel, name, { deliveryTag, multiple })
   }
 
-  private onConfirming(channel: number, name: MethodName): void {
-    if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
-    if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, 0)
-    const published = this.confirming.get(channel)
-    if (name !== 'basic.publish' || published === undefined) return
-    this.confirming.set(channel, published + 1)
-    if (this.broker.confirms && this.channels.get(channel) === 'open') this.confirm(channel, published + 1)
+  /** Numbers of the messages on `channel` that are neither confirmed nor refused. */
+  unconfirmed(channel: number): number[] {
+    return (this.confirming.get(channel) ?? []).flatMap((body, at) => (body === undefined ? [] : [at + 1]))
   }
 
-  private onChannelMethod({ channel, name }: Received): void {
+  private onConfirming({ channel, name, body }: Received): void {
+    if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
+    if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, [])
+    if (name !== 'basic.publish' || this.channels.get(channel) !== 'open') return
+    const text = body!.toString()
+    this.broker.arrivals.push(text)
+    const messages = this.confirming.get(channel)
+    if (messages === undefined) this.broker.stored.add(text)
+    else if (messages.push(text) && this.broker.confirms) this.confirm(channel, messages.length)
+  }
+
+  private answer({ channel, name, args }: Received): void {
+    if (name === 'queue.declare') this.method(channel, 'queue.declare-ok', { queue: 'q' })
+    if (name === 'confirm.select' && !(args as Args<'confirm.select'>).nowait)
+      this.method(channel, 'confirm.select-ok')
+  }
+
+  private onChannelMethod(received: Received): void {
     if (this.isOver) return
-    this.onConfirming(channel, name)
+    const { channel, name } = received
+    this.onConfirming(received)
     const state = this.channels.get(channel)
     if (name === 'channel.open') {
       if (state !== undefined) return this.violate(504, `second 'channel.open' seen on channel ${channel}`)
@@ -299,6 +327,7 @@ export class BrokerConnection {
     if (state === undefined || this.heldCloses.includes(channel))
       return this.violate(504, `expected 'channel.open' on channel ${channel}, got ${name}`)
     if (name === 'channel.close') this.onChannelClose(channel)
+    if (state === 'open' && this.broker.answersRequests) this.answer(received)
     // RabbitMQ ignores a channel that it has closed until Close-Ok.
     if (name === 'channel.flow' && state === 'open') this.onBarrier(channel)
   }

@@ -125,6 +125,37 @@ describe('The publish buffer, where things cross,', () => {
   })
 
   describe('nothing accepted is forgotten:', () => {
+    it('what waits is published and confirmed at every outage, not only at the first', async () => {
+      const client = await confirming()
+      for (const texts of [
+        ['one', 'two'],
+        ['three', 'four'],
+        ['five', 'six'],
+      ]) {
+        await brokerGoes()
+        for (const text of texts) client.publish(1, text)
+        await settle()
+        expect((await brokerReturns()).published()).to.deep.equal(texts)
+      }
+      expect(settled(client)).to.deep.equal([1, 2, 3, 4, 5, 6])
+      client.publish(1, 'seven')
+      await settle()
+      expect(settled(client).at(-1)).to.equal(7)
+    })
+
+    it('a message that was half there when the broker went, and whole when it was back', async () => {
+      const client = await confirming()
+      await brokerGoes()
+      const message = publishFrames(1, { body: 'x'.repeat(100), frameMax: 50 })
+      client.send(message.subarray(0, 70))
+      const upstream = await brokerReturns()
+      client.send(message.subarray(70))
+      for (const text of ['two', 'three']) client.publish(1, text)
+      await settle()
+      expect(upstream.published()).to.deep.equal(['x'.repeat(100), 'two', 'three'])
+      expect(settled(client)).to.deep.equal([1, 2, 3])
+    })
+
     it('messages of a client without confirms that can’t stay are published all the same', async () => {
       await start({ publishGuarantee: 'confirmed' })
       world.broker.confirms = false
