@@ -62,6 +62,14 @@ describe('Whatever becomes of the broker while clients publish', () => {
       if (!line.told.has(at)) line.told.set(at, name === 'basic.ack' ? 'ack' : 'nack')
   }
 
+  /** A frame that was begun is finished before anything else. */
+  const finish = (actor: Actor): void => {
+    for (const line of actor.current.values()) {
+      if (line.rest !== undefined) actor.client.send(line.rest)
+      line.rest = undefined
+    }
+  }
+
   const listen = (actor: Actor): void => {
     const { client, current } = actor
     for (; actor.seen < client.log.methods.length; actor.seen++) {
@@ -74,15 +82,14 @@ describe('Whatever becomes of the broker while clients publish', () => {
         if (line!.state === 'closing') line!.state = 'done'
         current.delete(channel)
       } else if (name === 'channel.close') {
-        // A frame that was begun is finished first.
-        if (line!.rest !== undefined) client.send(line!.rest)
-        line!.rest = undefined
+        finish(actor)
         client.method(channel, 'channel.close-ok')
         // After crossing Closes the answer to ours is still to come.
         if (line!.state !== 'closing') current.delete(channel)
         line!.state = 'refused'
       } else if (name === 'connection.close') {
         actor.isRefused = true
+        for (const open of current.values()) open.state = 'refused'
         client.method(0, 'connection.close-ok')
       } else if (name === 'connection.close-ok') {
         for (const open of current.values()) if (open.state !== 'refused') open.state = 'done'
@@ -91,13 +98,6 @@ describe('Whatever becomes of the broker while clients publish', () => {
   }
 
   // ---- what clients do ---------------------------------------------------------------------------------------------
-
-  const finish = (actor: Actor): void => {
-    for (const line of actor.current.values()) {
-      if (line.rest !== undefined && line.state === 'open') actor.client.send(line.rest)
-      line.rest = undefined
-    }
-  }
 
   const open = (actor: Actor, channel: number): void => {
     const line: Line = {
