@@ -322,6 +322,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
     this.#remove(upstream)
+    // Before any client leaves: a pool that means to reconnect isn't empty without them.
+    if (this.openUpstream === undefined) this.#retryLater()
     const dependent = [...this.#clients].filter((client) => client.dependsOn(upstream))
     this.backlog.onUpstreamLost(upstream, mayBeOverMessage(error))
     const affected = dependent.filter((client) => !this.backlog.isEnabled || !client.survive(upstream))
@@ -335,10 +337,8 @@ export class UpstreamPool implements UpstreamObserver {
         ? { stay: dependent.length - affected.length, kept: this.backlog.length }
         : {}),
     })
-    // Before the clients leave: a pool that means to reconnect isn't empty without them.
     this.backlog.resume()
-    if (this.openUpstream === undefined) this.#retryLater()
-    else if (this.backlog.state === 'away') this.#openForBacklog()
+    if (this.openUpstream !== undefined && this.backlog.state === 'away') this.#openForBacklog()
     // Who waited for a connection or for the end of a drain may be able to publish now, and doesn't wait for ever otherwise.
     if (this.backlog.state === 'away') this.onUpstreamRoom()
     this.#tellLost(upstream, error, affected)

@@ -432,6 +432,19 @@ describe('The publish buffer, where things cross,', () => {
     })
   })
 
+  it('a pool whose last client leaves when the broker goes is closed as idle later, as any other', async () => {
+    await start({ publishGuarantee: 'confirmed' })
+    const client = await publisher('one')
+    world.broker.holdsCloseOk = true
+    client.close()
+    await settle()
+    await brokerGoes()
+    expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+    await brokerReturns()
+    await world.advance(120_000)
+    expect(world.broker.open).to.have.length(0)
+  })
+
   it('a client that is refused because the buffer is full leaves nothing behind', async () => {
     await start({ publishBufferSize: 1 })
     ;(await publisher('before')).close()
