@@ -24,6 +24,8 @@ const SLICE_MS = 20
 export class FaultProxy {
   door: Door = 'open'
   readonly connections = new Set<FaultyConnection>()
+  /** Hears of each new connection. */
+  onConnection: ((connection: FaultyConnection) => void) | undefined
   #faults = HEALTHY
   readonly #server: Server
   readonly #target: number
@@ -77,6 +79,7 @@ export class FaultProxy {
     const connection = new FaultyConnection(client, server, () => this.connections.delete(connection))
     connection.faults = this.#faults
     this.connections.add(connection)
+    this.onConnection?.(connection)
   }
 }
 
