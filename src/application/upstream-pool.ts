@@ -40,8 +40,8 @@ export interface PoolClient {
   onRoom(): void
   /** No further upstream connection could be opened for a channel that waits. */
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
-  /** The broker blocks (reason) or unblocks (undefined) publishing. */
-  onBlocked(reason: string | undefined): void
+  /** The broker blocks publishing, or doesn't any more: see {@link UpstreamPool.blockedReason}. */
+  onBlocked(): void
 }
 
 /** What becomes of messages while the broker is away. */
@@ -368,7 +368,7 @@ export class UpstreamPool implements UpstreamObserver {
     const reason = this.blockedReason
     if ((reason !== undefined) === this.#isBlocked) return
     this.#isBlocked = reason !== undefined
-    for (const client of this.#clients) client.onBlocked(reason)
+    for (const client of this.#clients) client.onBlocked()
   }
 
   #home(): UpstreamConnection {
