@@ -8,10 +8,12 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import * as nodeFs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { FileJournal, type FileJournalOptions } from '../../../../src/adapters/journal/file-journal.js'
+import type { FileSystem } from '../../../../src/adapters/journal/file-system.js'
 import { JournalError, JournalFull } from '../../../../src/application/ports/journal.js'
 import { FakeClock } from '../../../support/fake-clock.js'
 import { FaultyFileSystem } from '../../../support/faulty-file-system.js'
@@ -381,6 +383,43 @@ describe('FileJournal', () => {
       expect(kept(open())).to.deep.equal(['one', 'two'])
     })
 
+    it('loses nothing that was kept, whichever sync fails and takes with it what it should have saved', () => {
+      let failures = 0
+      for (let nth = 1; ; nth++) {
+        const flaky = new FlakyDisk(nth)
+        const journal = FileJournal.open(
+          { directory, sync: 'always', segmentBytes: 600 },
+          { clock, logger, fs: flaky.fs },
+        )
+        const needed = new Map<number, string>()
+        const tryToKeep = (text: string, isNeeded: boolean): void => {
+          try {
+            const id = keep(journal, text)
+            if (isNeeded) needed.set(id, text)
+            else journal.remove(id)
+          } catch (error) {
+            expect(error).to.be.instanceOf(JournalError)
+          }
+        }
+        for (let i = 0; i < 12; i++) tryToKeep(`needed ${i} ${'x'.repeat(150)}`, true)
+        for (let i = 0; i < 25; i++) tryToKeep(`passing ${i} ${'x'.repeat(100)}`, false)
+        // Some of what was moved goes, so that its old segments would.
+        for (const id of [...needed.keys()].filter((id) => id % 3 === 0)) {
+          journal.remove(id)
+          needed.delete(id)
+        }
+        for (let i = 0; i < 25; i++) tryToKeep(`passing ${i} ${'x'.repeat(100)}`, false)
+        crash(journal)
+        const next = open()
+        expect(kept(next), `failure of sync ${nth}`).to.include.members([...needed.values()])
+        next.close()
+        for (const name of segments()) rmSync(path(name))
+        if (!flaky.hasFailed) break
+        failures++
+      }
+      expect(failures).to.be.greaterThan(60)
+    })
+
     it('is done for a moved message before its old copy goes', () => {
       const journal = open({ sync: { everyMs: 1000 }, segmentBytes: 1000 })
       keep(journal, 'old')
@@ -433,4 +472,34 @@ function failingFor(ending: string, read: typeof readFileSync): typeof readFileS
     if (path.endsWith(ending)) throw new Error('it broke')
     return read(path, ...rest)
   }) as typeof readFileSync
+}
+
+/** A disk whose `nth` sync of a segment fails; what was written to that file since the last one is lost. */
+class FlakyDisk {
+  hasFailed = false
+  #syncs = 0
+  /** By descriptor, what the disk surely has. */
+  readonly #safe = new Map<number, number>()
+  readonly fs: FileSystem
+
+  constructor(nth: number) {
+    this.fs = {
+      ...nodeFs,
+      openSync: (path, flags, mode) => {
+        const descriptor = nodeFs.openSync(path, flags, mode)
+        this.#safe.delete(descriptor)
+        if (flags === 'wx') this.#safe.set(descriptor, 0)
+        return descriptor
+      },
+      fsyncSync: (descriptor) => {
+        const safe = this.#safe.get(descriptor)
+        if (safe !== undefined && ++this.#syncs === nth) {
+          this.hasFailed = true
+          nodeFs.ftruncateSync(descriptor, safe)
+          throw new Error('EIO: it was told to fail')
+        }
+        this.#safe.set(descriptor, nodeFs.fstatSync(descriptor).size)
+      },
+    }
+  }
 }
