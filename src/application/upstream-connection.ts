@@ -119,7 +119,9 @@ export class UpstreamConnection
       return Promise.reject(new UpstreamUnreachable('the broker closed the connection'))
     this.#phase = 'opening'
     const now = this.#parts.clock.now()
-    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax))
+    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax), () =>
+      this.#parts.clock.now(),
+    )
     const done = this.#step(`the broker did not open virtual host '${virtualHost}'`)
     this.#handshake?.open(this.#tuning, virtualHost)
     this.#heartbeat = new Heartbeat(this.#tuning.heartbeat, now)
