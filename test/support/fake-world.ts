@@ -19,7 +19,7 @@ const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
 /** The product page's defaults, but for the roles: what isn't about them is easier to follow on one upstream connection. */
 const SETTINGS: Settings = {
   listen: { address: '0.0.0.0', port: 5673 },
-  upstream: { endpoint: ENDPOINT, connectTimeout: 10, heartbeat: 0 },
+  upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
   pool: {
     maxChannels: 65_535,
     separateRoles: false,
