@@ -51,6 +51,8 @@ export interface WorldOptions {
   settings?: { [Section in keyof Settings]?: Partial<Settings[Section]> }
   /** The broker before Warren starts. */
   broker?: (broker: FakeBroker) => void
+  /** Everything else before Warren starts. */
+  prepare?: (world: World) => void
   /** What the random numbers are; by default 0.5, at which a backoff has no jitter. */
   random?: () => number
 }
@@ -89,6 +91,7 @@ export class World {
   static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World(options)
     options.broker?.(world.broker)
+    options.prepare?.(world)
     const started = world.proxy.start()
     await settle()
     // A broker that isn't there holds the start up for a while.
