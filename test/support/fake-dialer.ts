@@ -1,6 +1,6 @@
 import type { ByteStream } from '../../src/application/ports/byte-stream.js'
 import type { Clock } from '../../src/application/ports/clock.js'
-import { addressOf, type Dialer, type Endpoint } from '../../src/application/ports/dialer.js'
+import { addressOf, type Dialer, type Endpoint, nameOf } from '../../src/application/ports/dialer.js'
 import { FakeByteStream, type FakePeer } from './fake-byte-stream.js'
 
 /** What one host does with those who connect to its one port. */
@@ -46,21 +46,23 @@ export class FakeDialer implements Dialer {
     if (addresses === undefined) return [endpoint]
     if (addresses === 'unanswered') return new Promise(() => undefined)
     if (addresses.length === 0) throw new Error(`getaddrinfo ENOTFOUND ${host}`)
-    return addresses.map((address) => ({ ...endpoint, address }))
+    return [...new Set(addresses)].map((address) => ({ ...endpoint, address }))
   }
 
   dial(endpoint: Endpoint, timeoutMs: number): Promise<ByteStream> {
     this.dials.push({ endpoint, timeoutMs, at: this.clock.now() })
     const name = addressOf(endpoint)
+    const { host, port, address } = endpoint
+    const dialled = address === undefined ? name : `${name} (${host}:${port})`
     return new Promise((resolve, reject) => {
-      const text = `connect timeout after ${timeoutMs / 1000} s to ${name}`
+      const text = `connect timeout after ${timeoutMs / 1000} s to ${nameOf(endpoint)}`
       const timer = this.clock.after(timeoutMs, () => reject(new Error(text)))
       queueMicrotask(() => {
         const behaviour = this.endpoints.get(name)
         if (behaviour === 'silent') return
         timer.cancel()
-        if (behaviour === undefined) return reject(new Error(`getaddrinfo ENOTFOUND ${endpoint.host}`))
-        if (behaviour === 'refuses') return reject(new Error(`connect ECONNREFUSED ${name}`))
+        if (behaviour === undefined) return reject(new Error(`getaddrinfo ENOTFOUND ${host}`))
+        if (behaviour === 'refuses') return reject(new Error(`connect ECONNREFUSED ${dialled}`))
         const stream = new FakeByteStream(name)
         behaviour(stream.peer)
         resolve(stream)
