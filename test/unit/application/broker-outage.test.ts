@@ -76,6 +76,16 @@ describe('While the broker is down', () => {
       expect(world.lines('broker answers again')).to.have.length(1)
     })
 
+    it('are let in again after each of several outages', async () => {
+      for (let outage = 0; outage < 3; outage++) {
+        world.brokerDown()
+        await knock(`before ${outage}`)
+        world.brokerUp()
+        await world.advance(500)
+        expect(await answerTo(`after ${outage}`)).to.equal(undefined)
+      }
+    })
+
     it('are let in as soon as others have got through', async () => {
       world.dialer.silence(world.endpoint)
       const slow = await knock('first')
@@ -169,15 +179,30 @@ describe('While the broker is down', () => {
       expect(later).to.be.within(2, 3)
     })
 
-    it('come back within a second of each other once one has found the broker', async () => {
+    it('come back within a second once a client has found the broker', async () => {
       await loseAll()
-      await world.advance(60_000)
+      await world.advance(20_000)
+      // Until one of them has tried in vain: the next try is 16 s away for them, 4 s for clients.
+      while ((await dials(() => world.advance(50))) === 0);
       world.brokerUp()
-      await knock('somebody else')
       await world.advance(4000)
+      expect(world.broker.open).to.deep.equal([])
       await knock('somebody else')
       await world.advance(1000)
       expect(world.broker.open.map(({ user }) => user)).to.have.members(USERS)
+    })
+
+    it('try within 30 s of the last try of a client', async () => {
+      await world.connect()
+      world.brokerDown()
+      world.upstream.peer.reset()
+      await world.advance(61_000)
+      expect(await dials(() => knock('somebody else'))).to.equal(1)
+      await world.advance(19_000)
+      expect(await dials(() => knock('somebody else'))).to.equal(1)
+      world.brokerUp()
+      await world.advance(30_000)
+      expect(world.broker.open.map(({ user }) => user)).to.deep.equal(['guest'])
     })
 
     it('find the broker without any client', async () => {
