@@ -122,6 +122,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #hasGlobalPrefetch = false
   /** The message that is being published is kept in the backlog of the pool. */
   #isKeeping = false
+  /** Messages of the channel may wait in the backlog, until that is idle. */
+  #hasKept = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
@@ -192,8 +194,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const binding = this.#binding
     this.#binding = undefined
     if (binding === undefined) return
-    if (this.#waitsForConfirms && binding.end === undefined && binding.upstream.isOpen)
-      this.#host.backlog.adopt(binding, this.#tracking!)
+    if (!this.#waitsForConfirms) binding.upstream.release(binding)
+    else if (!binding.upstream.isOpen) this.#host.backlog.rescue(this.#tracking!)
+    else if (binding.end === undefined) this.#host.backlog.adopt(binding, this.#tracking!)
     else binding.upstream.release(binding)
   }
 
@@ -230,6 +233,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return this.#refuse(unbuffered('a mandatory message', id.BASIC_PUBLISH))
     if (!isKept && this.#binding !== undefined) return this.#tracking!.publish(bytes, this.#binding.upstream)
     const sequence = this.#tracking?.publishLater() ?? 0
+    this.#hasKept = true
     if (!this.#host.backlog.accept(bytes, this, sequence)) this.#host.refuse(backlogFull())
   }
 
@@ -249,8 +253,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const tracking = this.#tracking
     if (tracking === undefined) return true
     const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const sequence = tracking.settle(deliveryTag, multiple)
-    if (!isConfirmed && !tracking.isClientAsking) this.#host.backlog.onLost()
+    const onRefused = isConfirmed ? undefined : (bytes: Uint8Array) => this.#host.backlog.onLost(bytes)
+    const sequence = tracking.settle(deliveryTag, multiple, onRefused)
     if (tracking.count === 0) this.#onAllConfirmed()
     if (sequence === 0) return false
     new DataView(frame.bytes.buffer, frame.bytes.byteOffset).setBigUint64(
@@ -272,9 +276,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     if (this.#binding !== undefined && this.#binding.contentLeft !== 0) return false
     if (this.#state !== 'open') return this.#state === 'closing' && this.#tracking !== undefined
     if (this.#isLeaving && this.#tracking === undefined) return false
-    return (
-      this.#isStateless && (!this.#isConfirming || this.#tracking !== undefined) && !this.#pending.includes(0)
-    )
+    // Confirm.Select is the one request that Warren can answer itself.
+    const isAnswerable = this.#pending.countIfOnly(id.CONFIRM_SELECT) >= 0
+    return this.#isStateless && (!this.#isConfirming || this.#tracking !== undefined) && isAnswerable
   }
 
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
@@ -282,11 +286,15 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#binding = undefined
     this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
     this.#queues = undefined
+    for (let count = this.#pending.countIfOnly(id.CONFIRM_SELECT); count > 0; count--)
+      this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
     this.#pending = new PendingRequests()
     this.#isKeeping = this.#guard.isInContent
     for (const { bytes, sequence } of this.#tracking?.takeAll() ?? []) {
-      if (!new PublishedMessage(bytes).isMandatory) this.#host.backlog.restore(bytes, this, sequence)
-      else if (sequence > 0) this.onMessageSettled(sequence, false)
+      this.#hasKept = true
+      // Who gets confirms can be told that nobody knows what became of a mandatory message; for others a queue may still take it.
+      if (sequence > 0 && new PublishedMessage(bytes).isMandatory) this.onMessageSettled(sequence, false)
+      else this.#host.backlog.restore(bytes, this, sequence)
     }
     if (this.#hold !== undefined) {
       this.#hold = undefined
@@ -312,11 +320,16 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
+    // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
+    const hasGone = this.#isLeaving || this.#hold === 'confirms'
+    if (hasGone && this.#waitsForConfirms) this.#host.backlog.rescue(this.#tracking!)
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
     this.#host.resumeReading()
-    if (!isAnswerDue) this.#binding = undefined
+    if (isAnswerDue) return
+    this.#binding = undefined
+    if (this.#isLeaving) this.#host.onChannelClosed(this)
   }
 
   onCloseOk(): boolean {
@@ -394,7 +407,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       }
       if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
     }
-    if (this.#binding === undefined && this.#host.backlog.state !== 'idle') {
+    // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
+    if (this.#isKeeping || this.#host.backlog.state !== 'idle') {
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
@@ -426,7 +440,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     if (methodId === id.BASIC_PUBLISH) this.#beforePublish(binding)
     else if (methodId === id.CONFIRM_SELECT) this.#onConfirmSelect()
     else if (told !== undefined) this.#isStateless = false
-    if (methodId !== 0) this.#pending.sent(methodId)
+    const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
+    if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
     frame.rewriteChannel(binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
@@ -445,27 +460,31 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
    * an upstream connection like any other, else as {@link onFrame}.
    */
   #forwardLater(frame: Frame, verdict: Verdict, methodId: number): boolean | undefined {
-    const { backlog } = this.#host
+    const isDraining = this.#host.backlog.state === 'draining'
+    if (this.#binding !== undefined) {
+      // A session that has asked for something first must not overtake what those before it have published.
+      const isFirst = methodId === id.BASIC_PUBLISH && this.#role === undefined
+      return isDraining && isFirst ? this.#waitForBroker(verdict) : undefined
+    }
     if (methodId === id.BASIC_PUBLISH) {
-      if (backlog.state === 'draining') {
-        this.#verdict = verdict
-        this.#host.waitForBroker()
-        return false
-      }
+      if (isDraining) return this.#waitForBroker(verdict)
       if (isMandatoryPublish(frame)) {
         this.#refuse(unbuffered('a mandatory message', methodId))
         return true
       }
       this.#isKeeping = true
     } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
+      this.#verdict = NO_VERDICT
+      this.#role = 'publisher'
       this.#onConfirmSelect()
       if (!hasNoWait(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
       return true
-    } else if (methodId === id.TX_SELECT) {
+    } else if (methodId === id.TX_SELECT && !isDraining) {
       this.#refuse(unbuffered('a transaction', methodId))
       return true
     }
-    if (!this.#isKeeping) return undefined
+    // What it asks of the broker comes after what it has published.
+    if (!this.#isKeeping) return this.#hasKept ? this.#waitForBroker(verdict) : undefined
     this.#verdict = NO_VERDICT
     this.#role = 'publisher'
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
@@ -473,8 +492,15 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return true
   }
 
+  #waitForBroker(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#host.waitForBroker()
+    return false
+  }
+
   /** A channel that was bound anew goes on in confirm mode. */
   #trackAnew({ upstream, upstreamChannel }: ChannelBinding): void {
+    this.#hasKept = false
     if (this.#tracking === undefined) return
     this.#tracking.rebind()
     upstream.send(confirmSelectFrame(upstreamChannel))
@@ -597,12 +623,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #onFrameWhileClosing(frame: Frame): boolean {
-    // A frame that was judged before the broker closed the channel: it comes too late.
-    if (this.#verdict !== NO_VERDICT) {
-      this.#verdict = NO_VERDICT
-      return true
-    }
     const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
+    if (this.#verdict !== NO_VERDICT) {
+      // A frame that was judged before the broker closed the channel: it comes too late, unless it's a Close that waited.
+      this.#verdict = NO_VERDICT
+      if (methodId !== id.CHANNEL_CLOSE) return true
+    }
     if (this.#state === 'closing') {
       // The number is free after Close-Ok; a client in a hurry may ask for it before. Anything else comes too late to matter.
       return methodId !== id.CHANNEL_OPEN

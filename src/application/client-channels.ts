@@ -170,6 +170,8 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (this.#home === upstream) this.#setHome(undefined)
     this.#others.delete(upstream)
     for (const channel of lost) channel!.onUpstreamGone()
+    // After a new secret the pool that has lost the connection may be another one than the channels' pool is now.
+    this.backlog.resumeIfIdle()
     return true
   }
 

@@ -65,9 +65,13 @@ export class ConfirmTracking {
     return this.#isClientAsking ? this.#published : 0
   }
 
-  /** The broker has settled `tag`, or all up to it. Returns the number by which the client knows it; 0 when it's not for the client. */
-  settle(tag: number, multiple: boolean): number {
-    this.#unconfirmed.settle(tag, multiple)
+  /**
+   * The broker has settled `tag`, or all up to it. Returns the number by which the client knows it; 0 when it's not for the client.
+   * When the broker has refused them, and the client doesn't ask, `onRefused` gets the messages.
+   */
+  settle(tag: number, multiple: boolean, onRefused?: (message: Uint8Array) => void): number {
+    const settled = this.#unconfirmed.settle(tag, multiple)
+    if (onRefused !== undefined && !this.#isClientAsking) settled.forEach((message) => onRefused(message))
     return this.#isClientAsking ? Math.max(0, tag - this.#ahead) : 0
   }
 

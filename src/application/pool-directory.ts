@@ -166,6 +166,7 @@ export class PoolDirectory {
       journal: this.#journal,
       takeRecords: () => this.#takeRecords(credentials.user, virtualHost),
       isAccepted: this.#accepted.includes(credentials, virtualHost),
+      onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
       login: () => this.#takeLogin(credentials, mechanism, id),
       onEmpty: (empty) => this.#pools.delete(empty),

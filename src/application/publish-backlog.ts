@@ -4,7 +4,7 @@ import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { type BufferedMessage, PublishBuffer } from '../domain/publish/publish-buffer.js'
-import { PublishedMessage, rewriteChannel } from '../domain/publish/published-message.js'
+import { PublishedMessage, channelOf, rewriteChannel } from '../domain/publish/published-message.js'
 import type { ChannelBinding } from './channel-binding.js'
 import type { ConfirmTracking } from './confirm-tracking.js'
 import { InternalChannel } from './internal-channel.js'
@@ -38,6 +38,8 @@ export interface BacklogParts {
   readonly fields: Readonly<Record<string, unknown>>
   /** Where publishers' channels go; undefined when a further upstream connection is needed. */
   readonly place: () => UpstreamConnection | undefined
+  /** Messages wait, and there's no upstream connection for them: the pool gets one, and calls `resume`. */
+  readonly onUpstreamNeeded: () => void
   /** Nothing waits any more: ordinary traffic may go on. */
   readonly onDrained: () => void
 }
@@ -97,8 +99,15 @@ export class PublishBacklog implements DrainWaiter {
     if (this.isEnabled) this.#state = 'away'
   }
 
+  /** There will be no broker for now, and nothing waits for it: whoever publishes next is told why. */
+  giveUp(): void {
+    if (this.#buffer.length === 0) this.#state = 'idle'
+  }
+
   /** Keeps a whole message. False when there's no room for it: then it isn't kept. */
   accept(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): boolean {
+    this.#buffer.expire(this.#parts.clock.now())
+    this.#tellExpired()
     if (!this.#buffer.hasRoomFor(bytes.length)) {
       this.#warnFull()
       return false
@@ -147,12 +156,33 @@ export class PublishBacklog implements DrainWaiter {
     if (record !== undefined) this.#parts.journal?.remove(record)
   }
 
+  /** As {@link restore}, for a channel whose client can't hear any more what becomes of its messages. */
+  rescue(tracking: ConfirmTracking): void {
+    for (const { bytes } of tracking.takeAll()) this.restore(bytes, NOBODY, 0)
+    this.resumeIfIdle()
+  }
+
+  /** Publishes what has been restored, unless that's on its way or has to wait. */
+  resumeIfIdle(): void {
+    if (this.#state === 'idle' && this.#buffer.length > 0) this.resume()
+  }
+
   /** Keeps a channel of a client that is gone until the broker has confirmed everything that was published there. */
   adopt(binding: ChannelBinding, tracking: ConfirmTracking): void {
-    const tail = new ConfirmTail(binding, tracking, (isOpen) => {
-      this.#tails.delete(tail)
-      if (isOpen) binding.upstream.release(binding)
-    })
+    const tail = new ConfirmTail(
+      binding,
+      tracking,
+      () => {
+        this.#tails.delete(tail)
+        binding.upstream.release(binding)
+      },
+      // One of the messages is to blame: the drain will find out which.
+      () => {
+        this.#tails.delete(tail)
+        this.rescue(tracking)
+      },
+      (bytes) => this.onLost(bytes),
+    )
     binding.owner = tail
     this.#tails.add(tail)
   }
@@ -161,29 +191,35 @@ export class PublishBacklog implements DrainWaiter {
   resume(): void {
     if (!this.isEnabled || this.#binding !== undefined) return
     const upstream = this.#parts.place()
-    if (upstream === undefined) this.#state = 'away'
+    if (upstream === undefined) this.#await()
     else if (this.#buffer.length === 0) this.#finish()
     else this.#drainOver(upstream)
   }
 
-  /** The broker has refused a message whose client doesn't ask what became of it. */
-  onLost(): void {
-    this.#parts.logger.warn('the broker refused a message of a client without confirms', {
-      ...this.#parts.fields,
-    })
+  #await(): void {
+    this.#state = 'away'
+    if (this.#buffer.length > 0) this.#parts.onUpstreamNeeded()
   }
 
-  /** An upstream connection is gone; `error` tells whether the broker closed it over a message. */
-  onUpstreamLost(upstream: UpstreamConnection, isBrokersVerdict: boolean): void {
+  /** The broker has refused a message whose client doesn't ask what became of it. */
+  onLost(bytes: Uint8Array): void {
+    this.#log('the broker refused a message of a client without confirms', bytes)
+  }
+
+  /** An upstream connection is gone; `isOverMessage` tells whether the broker closed it over a message, whosever that was. */
+  onUpstreamLost(upstream: UpstreamConnection, isOverMessage: boolean): void {
     for (const tail of this.#tails) {
       if (tail.upstream !== upstream) continue
       this.#tails.delete(tail)
-      for (const { bytes } of tail.tracking.takeAll()) this.restore(bytes, tail, 0)
+      for (const { bytes } of tail.tracking.takeAll()) this.restore(bytes, NOBODY, 0)
     }
     if (upstream !== this.#binding?.upstream) return
     this.#binding = undefined
-    if (isBrokersVerdict) this.#onRefused('the broker closed the connection over it')
-    else this.#rewind()
+    // Others publish on the connection too: only who was alone with it, and was suspected before, is to blame.
+    const isProven = this.#suspects > 0 && this.#buffer.underWay === 1
+    if (isOverMessage && isProven) this.#onRefused('the broker closed the connection over it')
+    else if (isOverMessage) this.#suspects = Math.max(this.#suspects, this.#buffer.underWay)
+    this.#rewind()
     this.#state = 'away'
   }
 
@@ -217,6 +253,8 @@ export class PublishBacklog implements DrainWaiter {
     this.#binding = upstream.bind(channel)
     // Without room for the channel the next one that ends makes some.
     if (this.#binding === undefined) return void this.#parts.clock.after(ROOM_WAIT_MS, () => this.resume())
+    // The broker counts from 1 again.
+    this.#rewind()
     upstream.role ??= 'publisher'
     upstream.send(methodFrame(method.ConfirmSelect, this.#binding.upstreamChannel, { noWait: true }))
     this.#pump()
@@ -236,14 +274,19 @@ export class PublishBacklog implements DrainWaiter {
       const message = this.#buffer.takeNext(this.#parts.clock.now())
       if (message === undefined) break
       this.#lastTag++
-      rewriteChannel(message.bytes, upstreamChannel)
-      upstream.send(message.bytes)
+      upstream.send(onChannel(message.bytes, upstreamChannel))
     }
-    for (const message of this.#buffer.takeExpired()) {
-      this.#forget(message)
-      this.#log('message expired in the publish buffer', message.bytes)
-    }
+    this.#tellExpired()
     if (this.#buffer.length === 0) this.#finish()
+  }
+
+  #tellExpired(): void {
+    for (const message of this.#buffer.takeExpired()) {
+      const { bytes, origin } = message
+      this.#forget(message)
+      this.#log('message expired in the publish buffer', bytes)
+      origin?.listener.onMessageSettled(origin.sequence, false)
+    }
   }
 
   #onConfirm({ deliveryTag, multiple, isConfirmed }: Confirm): void {
@@ -327,6 +370,17 @@ export class PublishBacklog implements DrainWaiter {
   }
 }
 
+/** Hears of messages whose client has gone. */
+const NOBODY: ConfirmOrigin = { onMessageSettled: () => undefined }
+
+/** The message with this channel number. A copy, if it has another: those bytes may still be on their way to where they were sent first. */
+function onChannel(message: Uint8Array, channel: number): Uint8Array {
+  if (channelOf(message) === channel) return message
+  const copy = new Uint8Array(message)
+  rewriteChannel(copy, channel)
+  return copy
+}
+
 /** What the broker says of messages that were published on a channel in confirm mode. */
 export interface Confirm {
   readonly deliveryTag: number
@@ -357,32 +411,41 @@ class DrainChannel extends InternalChannel {
 }
 
 /** A channel whose client is gone, until the broker has confirmed everything. */
-class ConfirmTail extends InternalChannel implements ConfirmOrigin {
+class ConfirmTail extends InternalChannel {
   readonly upstream: UpstreamConnection
   readonly tracking: ConfirmTracking
-  readonly #onEnded: (isOpen: boolean) => void
+  readonly #onConfirmed: () => void
+  readonly #onClosed: () => void
+  readonly #onRefused: (message: Uint8Array) => void
 
-  /** `onEnded` hears that all is confirmed, or that the broker has closed the channel. */
-  constructor({ upstream }: ChannelBinding, tracking: ConfirmTracking, onEnded: (isOpen: boolean) => void) {
+  /** `onConfirmed` hears that nothing is open any more, `onClosed` that the broker has closed the channel, `onRefused` of each Basic.Nack. */
+  constructor(
+    { upstream }: ChannelBinding,
+    tracking: ConfirmTracking,
+    onConfirmed: () => void,
+    onClosed: () => void,
+    onRefused: (message: Uint8Array) => void,
+  ) {
     super()
     this.upstream = upstream
     this.tracking = tracking
-    this.#onEnded = onEnded
+    this.#onConfirmed = onConfirmed
+    this.#onClosed = onClosed
+    this.#onRefused = onRefused
   }
 
   override onConfirm(frame?: Frame): boolean {
     if (frame === undefined) return false
-    const { deliveryTag, multiple } = readConfirm(frame)
-    this.tracking.settle(deliveryTag, multiple)
-    if (this.tracking.count === 0) this.#onEnded(true)
+    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
+    const onRefused = isConfirmed ? undefined : this.#onRefused
+    this.tracking.settle(deliveryTag, multiple, onRefused)
+    if (this.tracking.count === 0) this.#onConfirmed()
     return false
   }
 
   override onBrokerClose(): void {
-    this.#onEnded(false)
+    this.#onClosed()
   }
-
-  onMessageSettled(): void {}
 }
 
 /** A Basic.Ack or Basic.Nack of the broker. */

@@ -1,6 +1,13 @@
 /** The upstream connections of one credential set, and the clients that share them. */
 import { methodOf } from '../domain/amqp/methods.js'
-import { type AmqpError, CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
+import { BASIC_PUBLISH } from '../domain/amqp/method-ids.js'
+import {
+  type AmqpError,
+  CONNECTION_FORCED,
+  INTERNAL_ERROR,
+  RESOURCE_ERROR,
+  amqpError,
+} from '../domain/amqp/reply-codes.js'
 import type { Credentials } from '../domain/credentials.js'
 import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
@@ -77,6 +84,8 @@ export interface PoolParts {
   readonly isAccepted: boolean
   /** It does so now. */
   readonly onAccepted: (tuning: Tuning) => void
+  /** It no longer does. */
+  readonly onRefused: () => void
   /** Logs in at the broker. */
   readonly login: () => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
@@ -116,6 +125,7 @@ export class UpstreamPool implements UpstreamObserver {
       pool: { user: parts.credentials.user, virtualHost: parts.virtualHost },
       fields: this.fields,
       place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
+      onUpstreamNeeded: () => this.#openForBacklog(),
       onDrained: () => this.onUpstreamRoom(),
     })
   }
@@ -148,7 +158,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** What the broker offered last, while clients may come although it's away. */
   get tuningWhileAway(): Tuning | undefined {
-    return this.backlog.isEnabled && this.#isReconnecting ? this.#tuning : undefined
+    return this.#mayGoWithoutBroker && this.#isReconnecting ? this.#tuning : undefined
   }
 
   get upstreams(): readonly UpstreamConnection[] {
@@ -178,15 +188,23 @@ export class UpstreamPool implements UpstreamObserver {
       await this.#open()
       return this.#home()
     } catch (error) {
-      const isAway = error instanceof UpstreamUnreachable && this.#mayGoWithoutBroker
-      if (isAway && !this.#isReconnecting) {
-        this.#failures++
-        this.#retryLater()
-        return this.#enterWithoutBroker()
+      try {
+        return this.#enterAfter(error)
+      } catch (refusal) {
+        this.leave(client)
+        throw refusal
       }
-      this.leave(client)
-      throw error
     }
+  }
+
+  /** Whether a client may stay although the attempt to reach the broker has failed; the first that comes here has the pool try again. */
+  #enterAfter(error: unknown): undefined {
+    if (!isPassing(error) || !this.#mayGoWithoutBroker || this.#closed) throw error
+    if (!this.#isReconnecting) {
+      this.#failures++
+      this.#retryLater()
+    }
+    return this.#enterWithoutBroker()
   }
 
   /** Whether clients may publish although there's no broker to ask who they are: it has accepted them before. */
@@ -316,7 +334,7 @@ export class UpstreamPool implements UpstreamObserver {
   onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
     this.#remove(upstream)
     const dependent = [...this.#clients].filter((client) => client.dependsOn(upstream))
-    this.backlog.onUpstreamLost(upstream, error.code !== CONNECTION_FORCED)
+    this.backlog.onUpstreamLost(upstream, mayBeOverMessage(error))
     const affected = dependent.filter((client) => !this.backlog.isEnabled || !client.survive(upstream))
     this.#parts.logger.warn('upstream connection lost', {
       ...this.fields,
@@ -332,8 +350,9 @@ export class UpstreamPool implements UpstreamObserver {
     // Before the clients leave: a pool that means to reconnect isn't empty without them.
     this.backlog.resume()
     if (this.openUpstream === undefined) this.#retryLater()
-    else if (this.backlog.state === 'away')
-      this.#open().catch((reason: unknown) => this.#refuseWaiting(reason))
+    else if (this.backlog.state === 'away') this.#openForBacklog()
+    // Who waited for a connection or for the end of a drain may be able to publish now, and doesn't wait for ever otherwise.
+    if (this.backlog.state === 'away') this.onUpstreamRoom()
     this.#tellLost(upstream, error, affected)
   }
 
@@ -397,17 +416,30 @@ export class UpstreamPool implements UpstreamObserver {
     return this.#opening
   }
 
+  /** For messages that wait, or are about to: as long as there's a broker for others, it's asked at once. */
+  #openForBacklog(): void {
+    if (this.openUpstream === undefined) return this.#retryLater()
+    if (!this.#closed && !this.#isReconnecting)
+      this.#open().catch((reason: unknown) => this.#refuseWaiting(reason))
+  }
+
   async #attempt(): Promise<void> {
     try {
-      await this.#openOne()
-      if (this.#isReconnecting) this.#onReconnected()
+      const upstream = await this.#openOne()
+      if (this.#closed) await upstream.close()
+      else this.#takeIn(upstream)
       this.#opening = undefined
+      if (this.#closed) return
+      if (this.#isReconnecting) this.#onReconnected()
+      // In the same turn: nobody may publish on the new connection before what waits for one.
       this.backlog.resume()
       // Only now: who finds no room any more asks for a further connection.
       this.onUpstreamRoom()
     } catch (error) {
       this.#opening = undefined
-      if (this.#isReconnecting) this.#onReconnectFailed(upstreamFailure(error))
+      const failure = upstreamFailure(error)
+      if (failure instanceof UpstreamRefused && this.#crowd(failure)) this.#isReconnecting = false
+      else if (this.#isReconnecting || this.backlog.state === 'away') this.#onReconnectFailed(failure)
       throw error
     }
   }
@@ -419,16 +451,16 @@ export class UpstreamPool implements UpstreamObserver {
     if (upstream !== undefined) for (const client of this.#clients) client.onBrokerBack(upstream)
   }
 
-  async #openOne(): Promise<void> {
-    const { policy, login, logger } = this.#parts
+  async #openOne(): Promise<UpstreamConnection> {
+    const { policy, login } = this.#parts
     const upstream = await login()
     await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
-    // The broker may have closed it, or blocked it, in one breath with Open-Ok.
+    return upstream
+  }
+
+  /** The broker may have closed it, or blocked it, in one breath with Open-Ok. */
+  #takeIn(upstream: UpstreamConnection): void {
     if (upstream.lostWith !== undefined) throw new UpstreamRefused(upstream.lostWith)
-    if (this.#closed) {
-      await upstream.close()
-      return
-    }
     upstream.observer = this
     this.#upstreams.push(upstream)
     this.#tellBlocked()
@@ -440,7 +472,7 @@ export class UpstreamPool implements UpstreamObserver {
     const records = this.#parts.takeRecords()
     if (records.length > 0) this.backlog.recover(records)
     const { name, node, tuning } = upstream
-    logger.info('upstream connection opened', { ...this.fields, upstream: name, node, ...tuning })
+    this.#parts.logger.info('upstream connection opened', { ...this.fields, upstream: name, node, ...tuning })
   }
 
   /**
@@ -457,6 +489,7 @@ export class UpstreamPool implements UpstreamObserver {
         reason: failure.message,
       },
     )
+    if (this.backlog.state === 'away') this.backlog.resume()
     this.onUpstreamRoom()
     return true
   }
@@ -495,12 +528,17 @@ export class UpstreamPool implements UpstreamObserver {
       attempt: this.#failures,
       reason: failure.reason,
     })
+    if (!(failure instanceof UpstreamRefused) || (this.backlog.isEnabled && isPassing(failure)))
+      return this.#retryLater()
     // A broker that says no won't say yes to the same credentials: the next client asks anew.
-    if (!(failure instanceof UpstreamRefused)) return this.#retryLater()
+    this.#isAccepted = false
+    this.#parts.onRefused()
     // Clients that stayed have nowhere to go, but what they have published may still find its way.
-    for (const client of [...this.#clients]) client.onUpstreamLost(failure.amqp)
-    if (this.backlog.length > 0) this.#retryLater()
-    else this.#isReconnecting = false
+    for (const client of [...this.#clients])
+      if (!this.#upstreams.some((upstream) => client.dependsOn(upstream))) client.onUpstreamLost(failure.amqp)
+    if (this.backlog.length > 0) return this.#retryLater()
+    this.#isReconnecting = false
+    this.backlog.giveUp()
   }
 
   #remove(upstream: UpstreamConnection): void {
@@ -515,6 +553,22 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.backlog.length > 0 && !this.#closed) return
     this.#parts.onEmpty(this)
   }
+}
+
+/** What a broker says that starts or stops: another time it will say something else. */
+const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
+
+/** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
+function isPassing(failure: unknown): boolean {
+  return (
+    failure instanceof UpstreamUnreachable ||
+    (failure instanceof UpstreamRefused && PASSING.has(failure.amqp.code))
+  )
+}
+
+/** Whether the broker may have closed a connection over a message: it names the method, unless its channel has crashed. */
+function mayBeOverMessage({ code, methodId }: AmqpError): boolean {
+  return code !== CONNECTION_FORCED && (methodId === BASIC_PUBLISH || methodId === 0)
 }
 
 /** What a client is told when the broker closed the shared connection over a request of another. */

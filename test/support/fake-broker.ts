@@ -48,6 +48,14 @@ export class FakeBroker {
   readonly kinds: Record<string, 'quorum' | 'stream'> = {}
   /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
   confirms = true
+  /** Whether it answers Queue.Declare and Confirm.Select; tests that need an answer at their own time send it themselves. */
+  answersRequests = false
+  /** Bodies of messages in the order in which they came, on whatever connection. */
+  readonly arrivals: string[] = []
+  /** Bodies of messages that a crash doesn't lose: those that were confirmed, and those that nobody wants confirmed. */
+  readonly stored = new Set<string>()
+  /** Bodies of messages that were refused by Basic.Nack. */
+  readonly refused = new Set<string>()
   /** Keeps back Channel.Close-Ok and Channel.Flow-Ok until {@link BrokerConnection.answerCloses}. */
   holdsCloseOk = false
   /** Keeps back the answer to Connection.Close for good. */
@@ -102,8 +110,8 @@ export class BrokerConnection {
   /** The broker has sent Connection.Close, or answered one. */
   private isOver = false
   private readonly channels = new Map<number, ChannelState>()
-  /** By channel in confirm mode: how many messages were published since. */
-  private readonly confirming = new Map<number, number>()
+  /** By channel in confirm mode: what was published since, by its number less 1; undefined once it's settled. */
+  private readonly confirming = new Map<number, (string | undefined)[]>()
   private heldCloses: number[] = []
   private heldBarriers: number[] = []
 
@@ -273,6 +281,12 @@ export class BrokerConnection {
     multiple = false,
     name: 'basic.ack' | 'basic.nack' = 'basic.ack',
   ): void {
+    const messages = this.confirming.get(channel) ?? []
+    for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) {
+      const body = messages[tag - 1]
+      messages[tag - 1] = undefined
+      if (body !== undefined) (name === 'basic.ack' ? this.broker.stored : this.broker.refused).add(body)
+    }
     this.method(channel, name, { deliveryTag, multiple })
   }
 
@@ -284,18 +298,32 @@ export class BrokerConnection {
     else this.closeChannel(channel, { code: 406, text }, 'basic.consume')
   }
 
-  private onConfirming(channel: number, name: MethodName): void {
-    if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
-    if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, 0)
-    const published = this.confirming.get(channel)
-    if (name !== 'basic.publish' || published === undefined) return
-    this.confirming.set(channel, published + 1)
-    if (this.broker.confirms && this.channels.get(channel) === 'open') this.confirm(channel, published + 1)
+  /** Numbers of the messages on `channel` that are neither confirmed nor refused. */
+  unconfirmed(channel: number): number[] {
+    return (this.confirming.get(channel) ?? []).flatMap((body, at) => (body === undefined ? [] : [at + 1]))
   }
 
-  private onChannelMethod({ channel, name, args }: Received): void {
+  private onConfirming({ channel, name, body }: Received): void {
+    if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
+    if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, [])
+    if (name !== 'basic.publish' || this.channels.get(channel) !== 'open') return
+    const text = body!.toString()
+    this.broker.arrivals.push(text)
+    const messages = this.confirming.get(channel)
+    if (messages === undefined) this.broker.stored.add(text)
+    else if (messages.push(text) && this.broker.confirms) this.confirm(channel, messages.length)
+  }
+
+  private answer({ channel, name, args }: Received): void {
+    if (name === 'queue.declare') this.method(channel, 'queue.declare-ok', { queue: 'q' })
+    if (name === 'confirm.select' && !(args as Args<'confirm.select'>).nowait)
+      this.method(channel, 'confirm.select-ok')
+  }
+
+  private onChannelMethod(received: Received): void {
     if (this.isOver) return
-    this.onConfirming(channel, name)
+    const { channel, name, args } = received
+    this.onConfirming(received)
     const state = this.channels.get(channel)
     if (name === 'channel.open') {
       if (state !== undefined) return this.violate(504, `second 'channel.open' seen on channel ${channel}`)
@@ -313,6 +341,7 @@ export class BrokerConnection {
     if (name === 'basic.consume' && (args as Args<'basic.consume'>).consumerTag === KIND_PROBE)
       return this.onKindProbe(channel, args as Args<'basic.consume'>)
     if (name === 'channel.close') this.onChannelClose(channel)
+    if (state === 'open' && this.broker.answersRequests) this.answer(received)
     // RabbitMQ ignores a channel that it has closed until Close-Ok.
     if (name === 'channel.flow' && state === 'open') this.onBarrier(channel)
   }

@@ -42,6 +42,12 @@ export class PendingRequests {
     if (at >= 0) asked.splice(0, at + 1)
   }
 
+  /** How many requests of this kind wait for their answer, if no others do; otherwise -1. */
+  countIfOnly(methodId: number): number {
+    const asked = this.#asked ?? []
+    return asked.every((other) => other === methodId) ? asked.length : -1
+  }
+
   /** Whether a request of this kind may not have been dealt with; 0 means any that should have an answer. */
   includes(methodId: number): boolean {
     if (methodId === 0) return (this.#asked?.length ?? 0) > 0

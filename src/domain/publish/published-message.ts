@@ -47,6 +47,14 @@ export class PublishedMessage {
   }
 }
 
+/** The channel number of the last frame of a message that has one number throughout; -1 if it hasn't. */
+export function channelOf(bytes: Uint8Array): number {
+  const channel = (bytes[1] << 8) | bytes[2]
+  for (let at = 0; at < bytes.length; at = frameEnd(bytes, at))
+    if (((bytes[at + 1] << 8) | bytes[at + 2]) !== channel) return -1
+  return channel
+}
+
 /** Writes another channel number into every frame of `bytes`, in place. */
 export function rewriteChannel(bytes: Uint8Array, channel: number): void {
   for (let at = 0; at < bytes.length; at = frameEnd(bytes, at)) {

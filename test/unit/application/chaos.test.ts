@@ -3,22 +3,12 @@ import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
+import { randomFrom } from '../../support/random-numbers.js'
 import { publishFrames, type MethodName } from '../../support/wire-format.js'
 
 const SEEDS = 60
 const STEPS = 150
 const CHANNELS = 3
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** What comes first on an upstream channel for somebody else: before it is handed on, a barrier has to come back. */
 function isBoundary(name: MethodName): boolean {
