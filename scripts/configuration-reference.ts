@@ -53,6 +53,11 @@ with \`AMQP_\` only gets a warning, as it may belong to another program.
 \`warren --check\` validates the configuration and exits. \`warren --print-config\` prints the effective values with the source of
 each, secrets redacted.
 
+Several nodes of a cluster are separated by commas, \`amqp://a:5672,amqp://b:5672\` or, shorter, \`amqp://a,b\`; in the file they may be a
+list, \`url = ["amqp://a", "amqp://b"]\`. A name with several IP addresses stands for all of them. Successive upstream connections go to
+different addresses; one that can't be reached, or doesn't answer as a broker does, is avoided for 5 s, and for longer each time up to
+60 s, while there are others.
+
 Credentials, virtual host and options in \`upstream.url\` aren't used: clients bring their own, and Warren warns of them. TLS to the
 broker (\`amqps://\`) isn't available in this version.
 

@@ -69,6 +69,7 @@ export class PoolDirectory {
     this.#trials = trials
     this.#accepted = accepted
     this.#journal = journal
+    connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -105,9 +106,11 @@ export class PoolDirectory {
     let spare = this.#findSpare(
       (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
     )
-    if (spare === undefined) {
+    // One that is under way doesn't keep anybody waiting once the broker is known to be down.
+    const isHopeless = spare?.timer === undefined && this.#connector.knowsOutage
+    if (spare === undefined || isHopeless) {
       const poolId = this.#nextPoolId()
-      const upstream = this.#connector.login(credentials, mechanism, poolId)
+      const upstream = this.#connector.login(credentials, mechanism, poolId, 'client')
       spare = { credentials, mechanism, upstream, poolId, timer: undefined }
       this.#keepSpare(spare)
     }
@@ -215,11 +218,11 @@ export class PoolDirectory {
   /** A login that waits for a pool, or else a new one. */
   #takeLogin(credentials: Credentials, mechanism: Mechanism, poolId: string): Promise<UpstreamConnection> {
     const spare = this.#findSpare((login) => login.credentials.equals(credentials))
-    if (spare === undefined) return this.#connector.login(credentials, mechanism, poolId)
+    const login = (): Promise<UpstreamConnection> =>
+      this.#connector.login(credentials, mechanism, poolId, 'pool')
+    if (spare === undefined) return login()
     this.#forgetSpare(spare)
-    return spare.upstream.then((upstream) =>
-      upstream.isTuned ? upstream : this.#connector.login(credentials, mechanism, poolId),
-    )
+    return spare.upstream.then((upstream) => (upstream.isTuned ? upstream : login()))
   }
 
   #nextPoolId(): string {

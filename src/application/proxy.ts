@@ -8,6 +8,7 @@ import { identifiers } from './identifiers.js'
 import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
+import { nameOf } from './ports/dialer.js'
 import type { Listener } from './ports/listener.js'
 import type { Logger } from './ports/logger.js'
 import type { Quarantine } from './quarantine.js'
@@ -171,7 +172,6 @@ export class Proxy {
   }
 
   get #upstreamName(): string {
-    const { host, port } = this.#settings.upstream.endpoint
-    return `${host}:${port}`
+    return this.#settings.upstream.endpoints.map(nameOf).join(', ')
   }
 }

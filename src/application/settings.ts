@@ -4,8 +4,9 @@ import type { Endpoint } from './ports/dialer.js'
 export interface Settings {
   readonly listen: { readonly address: string; readonly port: number }
   readonly upstream: {
-    readonly endpoint: Endpoint
-    /** Limit for the TCP connection to the broker, and again for its handshake. */
+    /** The broker's nodes; at least one. */
+    readonly endpoints: readonly Endpoint[]
+    /** Limit for the TCP connection to the broker, and again for its handshake. While there are other addresses to try, each has a share of it. */
     readonly connectTimeout: number
     /** Heartbeat that Warren asks the broker for; 0 takes what the broker offers. */
     readonly heartbeat: number

@@ -37,12 +37,14 @@ export interface DrainWaiter {
 
 export interface UpstreamParts {
   readonly name: string
+  /** Which of the broker's addresses `stream` goes to, for people. */
+  readonly node: string
   readonly stream: ByteStream
   readonly clock: Clock
   readonly logger: Logger
   readonly heartbeats: Heartbeats
   readonly profile: BrokerProfile
-  /** Limit for each half of the handshake: up to Tune, and from Tune-Ok to Open-Ok. */
+  /** Limit for the second half of the handshake, from Tune-Ok to Open-Ok. */
   readonly handshakeTimeoutMs: number
   /** Heartbeat to ask for in seconds; 0 takes what the broker offers. */
   readonly heartbeat: number
@@ -69,6 +71,7 @@ export class UpstreamConnection
   #phase: Phase = 'greeting'
   #handshake: UpstreamHandshake | undefined
   #handshakeTimer: Timer | undefined
+  #hasIntroducedItself = false
   /** Settles the half of the handshake that is under way. */
   #resolveStep: () => void = () => {}
   #rejectStep: (error: Error) => void = () => {}
@@ -102,12 +105,12 @@ export class UpstreamConnection
   // ---- handshake -------------------------------------------------------------------------------------------------
 
   /**
-   * Greets the broker; resolves when it has accepted the login, or, without one, when it has introduced itself.
+   * Greets the broker, which has `limitMs`; resolves when it has accepted the login, or, without one, when it has introduced itself.
    * Rejects with UpstreamRefused or UpstreamUnreachable.
    */
-  greet(login: Login | undefined): Promise<void> {
+  greet(login: Login | undefined, limitMs: number): Promise<void> {
     this.#handshake = new UpstreamHandshake(this, login)
-    const done = this.#step('the broker did not answer the login')
+    const done = this.#step(limitMs, `the broker did not answer the login on ${this.node}`)
     this.#stream.setHandler(this)
     this.send(PROTOCOL_HEADER)
     return done
@@ -119,8 +122,13 @@ export class UpstreamConnection
       return Promise.reject(new UpstreamUnreachable('the broker closed the connection'))
     this.#phase = 'opening'
     const now = this.#parts.clock.now()
-    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax))
-    const done = this.#step(`the broker did not open virtual host '${virtualHost}'`)
+    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax), () =>
+      this.#parts.clock.now(),
+    )
+    const done = this.#step(
+      this.#parts.handshakeTimeoutMs,
+      `the broker did not open virtual host '${virtualHost}'`,
+    )
     this.#handshake?.open(this.#tuning, virtualHost)
     this.#heartbeat = new Heartbeat(this.#tuning.heartbeat, now)
     this.#parts.heartbeats.add(this)
@@ -128,6 +136,7 @@ export class UpstreamConnection
   }
 
   onStart(serverProperties: FieldTable): void {
+    this.#hasIntroducedItself = true
     this.#parts.profile.seen(serverProperties)
     // With a login the greeting goes on to Tune.
     if (this.#isIntroductionOnly) this.#finishStep()
@@ -153,8 +162,7 @@ export class UpstreamConnection
     this.#rejectStep(error)
   }
 
-  #step(timeoutText: string): Promise<void> {
-    const limit = this.#parts.handshakeTimeoutMs
+  #step(limit: number, timeoutText: string): Promise<void> {
     this.#handshakeTimer = this.#parts.clock.after(limit, () => {
       this.#shut('closed')
       this.#stream.destroy()
@@ -177,9 +185,19 @@ export class UpstreamConnection
 
   // ---- what others may know --------------------------------------------------------------------------------------
 
+  /** Which of the broker's addresses the connection goes to, for people. */
+  get node(): string {
+    return this.#parts.node
+  }
+
   /** What the broker offered; the heartbeat is the one that Warren took. */
   get tuning(): Tuning {
     return this.#tuning
+  }
+
+  /** Whether Connection.Start has come: a broker is there. */
+  get hasIntroducedItself(): boolean {
+    return this.#hasIntroducedItself
   }
 
   /** Whether the broker has accepted the login and waits for a virtual host. */

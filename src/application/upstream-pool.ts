@@ -23,6 +23,9 @@ import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
 import { UpstreamRefused, UpstreamUnreachable, upstreamFailure } from './upstream-errors.js'
 
+/** Within how long all pools come back once one has found the broker. */
+const RECONNECT_SPREAD_MS = 500
+
 /** A client as its pool sees it. */
 export interface PoolClient {
   /** Whether the client has a channel on `upstream`, or counts on it for the next one. */
@@ -47,8 +50,8 @@ export interface PoolClient {
   onRoom(): void
   /** No further upstream connection could be opened for a channel that waits. */
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
-  /** The broker blocks (reason) or unblocks (undefined) publishing. */
-  onBlocked(reason: string | undefined): void
+  /** The broker blocks publishing, or doesn't any more: see {@link UpstreamPool.blockedReason}. */
+  onBlocked(): void
 }
 
 /** What becomes of messages while the broker is away. */
@@ -294,6 +297,14 @@ export class UpstreamPool implements UpstreamObserver {
     return this.#parts.trials.judge(kind, attempt, onDecided)
   }
 
+  /** The broker answers again after an outage: no need to wait any longer, but for not all pools coming at once. */
+  onBrokerBack(): void {
+    if (this.#retry === undefined) return
+    this.#retry.cancel()
+    this.#retry = undefined
+    this.#retryLater(this.#parts.random() * RECONNECT_SPREAD_MS)
+  }
+
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
   sweep(now: number): void {
     // What the broker refused may be allowed again.
@@ -330,6 +341,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#parts.logger.warn('upstream connection lost', {
       ...this.fields,
       upstream: upstream.name,
+      node: upstream.node,
       code: error.code,
       reason: error.text,
       clients: affected.length,
@@ -387,7 +399,7 @@ export class UpstreamPool implements UpstreamObserver {
     const reason = this.blockedReason
     if ((reason !== undefined) === this.#isBlocked) return
     this.#isBlocked = reason !== undefined
-    for (const client of this.#clients) client.onBlocked(reason)
+    for (const client of this.#clients) client.onBlocked()
   }
 
   #home(): UpstreamConnection {
@@ -459,11 +471,8 @@ export class UpstreamPool implements UpstreamObserver {
     this.#parts.onAccepted(upstream.tuning)
     const records = this.#parts.takeRecords()
     if (records.length > 0) this.backlog.recover(records)
-    this.#parts.logger.info('upstream connection opened', {
-      ...this.fields,
-      upstream: upstream.name,
-      ...upstream.tuning,
-    })
+    const { name, node, tuning } = upstream
+    this.#parts.logger.info('upstream connection opened', { ...this.fields, upstream: name, node, ...tuning })
   }
 
   /**
@@ -496,12 +505,13 @@ export class UpstreamPool implements UpstreamObserver {
     for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 
-  #retryLater(): void {
+  /** `afterMs`: when to ask for another attempt, if that isn't for the pool itself to say. */
+  #retryLater(afterMs?: number): void {
     if (this.#closed) return
     // An attempt that is under way for another reason counts as the first one.
     this.#isReconnecting = true
     if (this.#opening !== undefined || this.#retry !== undefined) return
-    const delay = this.#parts.policy.backoff(this.#failures, this.#parts.random())
+    const delay = afterMs ?? this.#parts.policy.backoff(this.#failures, this.#parts.random())
     this.#retry = this.#parts.clock.after(delay, () => {
       this.#retry = undefined
       this.#open().catch(() => this.#removeIfEmpty())
@@ -509,11 +519,14 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #onReconnectFailed(failure: UpstreamRefused | UpstreamUnreachable): void {
+    // The broker is down, and others try.
+    if ('askAgainMs' in failure && failure.askAgainMs !== undefined)
+      return this.#retryLater(failure.askAgainMs)
     this.#failures++
     this.#parts.logger.warn('reconnecting failed', {
       ...this.fields,
       attempt: this.#failures,
-      reason: failure.message,
+      reason: failure.reason,
     })
     if (!(failure instanceof UpstreamRefused) || (this.backlog.isEnabled && isPassing(failure)))
       return this.#retryLater()

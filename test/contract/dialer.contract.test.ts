@@ -1,8 +1,9 @@
 /** What every Dialer promises, held against the real one over loopback and the tests' own. */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { lookup } from 'node:dns'
+import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
-import { NetDialer } from '../../src/adapters/net/net-dialer.js'
+import { type Lookup, NetDialer } from '../../src/adapters/net/net-dialer.js'
 import type { ByteStream } from '../../src/application/ports/byte-stream.js'
 import type { Dialer, Endpoint } from '../../src/application/ports/dialer.js'
 import { settle } from '../support/fake-byte-stream.js'
@@ -17,11 +18,15 @@ interface Subject {
   readonly closed: Endpoint
   /** Neither accepts nor refuses. */
   silent(): Promise<Endpoint>
+  /** What the lookup of {@link RABBIT} brings from now on; no addresses: there is no such name. */
+  name(addresses: readonly string[]): void
   /** Lets at least `milliseconds` pass. */
   pass(milliseconds: number): Promise<void>
   dispose(): Promise<void>
 }
 
+/** A name that has the addresses which a test gives it. */
+const RABBIT = 'rabbit.invalid'
 const UNKNOWN: Endpoint = { host: 'no-such-host.invalid', port: 5672 }
 
 async function listen(server: Server): Promise<number> {
@@ -40,8 +45,16 @@ async function netSubject(): Promise<Subject> {
   const closed = { host: '127.0.0.1', port: await listen(gone) }
   await new Promise((resolve) => gone.close(resolve))
   let worker: Worker | undefined
+  let addresses: readonly string[] = []
+  const lookUp: Lookup = (host, options, callback) => {
+    if (host !== RABBIT) return lookup(host, options, callback)
+    const missing = addresses.length === 0 ? new Error(`getaddrinfo ENOTFOUND ${host}`) : null
+    const found = addresses.map((address) => ({ address, family: isIP(address) }))
+    setImmediate(() => callback(missing, found))
+  }
   return {
-    dialer: new NetDialer(),
+    dialer: new NetDialer(lookUp),
+    name: (given) => (addresses = given),
     echo,
     closed,
     silent: async () => {
@@ -86,6 +99,7 @@ function fakeSubject(): Promise<Subject> {
   dialer.silence(silent)
   return Promise.resolve({
     dialer,
+    name: (addresses) => dialer.name(RABBIT, addresses),
     echo,
     closed,
     silent: () => Promise.resolve(silent),
@@ -187,6 +201,52 @@ for (const [name, create] of Object.entries({ NetDialer: netSubject, FakeDialer:
       expect(reason).to.contain(UNKNOWN.host)
       // The second where the machine has no name server.
       expect(reason).to.match(/ENOTFOUND|EAI_AGAIN/)
+    })
+
+    const addressesOf = async (host: string): Promise<(string | undefined)[]> =>
+      (await dialer.resolve({ host, port: 5672 })).map((endpoint) => endpoint.address)
+
+    it('gives every address of a name, each once, with the name and the port beside it', async () => {
+      subject.name(['127.0.0.1', '2001:db8::1', '127.0.0.2'])
+      expect(await dialer.resolve({ host: RABBIT, port: 5700 })).to.deep.equal([
+        { host: RABBIT, port: 5700, address: '127.0.0.1' },
+        { host: RABBIT, port: 5700, address: '2001:db8::1' },
+        { host: RABBIT, port: 5700, address: '127.0.0.2' },
+      ])
+      subject.name(['127.0.0.1', '127.0.0.1'])
+      expect(await addressesOf(RABBIT)).to.deep.equal(['127.0.0.1'])
+    })
+
+    it('looks a name up again each time', async () => {
+      subject.name(['127.0.0.1'])
+      await addressesOf(RABBIT)
+      subject.name(['127.0.0.2'])
+      expect(await addressesOf(RABBIT)).to.deep.equal(['127.0.0.2'])
+    })
+
+    it('gives an address back as it is', async () => {
+      for (const host of ['127.0.0.1', '::1']) {
+        const endpoint = { host, port: 5672 }
+        expect(await dialer.resolve(endpoint)).to.deep.equal([endpoint])
+      }
+    })
+
+    it('says which name has no address', async () => {
+      subject.name([])
+      const reason = await addressesOf(RABBIT).catch((error: unknown) => (error as Error).message)
+      expect(reason).to.equal(`getaddrinfo ENOTFOUND ${RABBIT}`)
+    })
+
+    it('connects to the address that was chosen, and names name and address when that fails', async () => {
+      subject.name(['127.0.0.1'])
+      const [there] = await dialer.resolve({ host: RABBIT, port: subject.echo.port })
+      const stream = await dialer.dial(there, 2000)
+      expect(await echoOf(stream, 'hello')).to.equal('hello')
+      stream.destroy()
+      const [nobody] = await dialer.resolve({ host: RABBIT, port: subject.closed.port })
+      const reason = await reasonFor(nobody)
+      expect(reason).to.contain(`127.0.0.1:${subject.closed.port}`)
+      expect(reason).to.contain(RABBIT)
     })
 
     it('goes on to dial after a failure', async () => {

@@ -44,6 +44,8 @@ export class FakeBroker {
   refusesVirtualHost: (vhost: string) => Refusal | false = () => false
   /** Never takes this step. */
   silentBefore: Step | undefined
+  /** The kinds of queues that aren't classic ones. */
+  readonly kinds: Record<string, 'quorum' | 'stream'> = {}
   /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
   confirms = true
   /** Whether it answers Queue.Declare and Confirm.Select; tests that need an answer at their own time send it themselves. */
@@ -88,6 +90,8 @@ export class FakeBroker {
 
 /** `refused`: the broker sent Channel.Close and waits for Close-Ok. */
 type ChannelState = 'open' | 'refused'
+
+const KIND_PROBE = 'warren-asks-for-the-kind'
 
 /** One connection, from the broker's side. */
 export class BrokerConnection {
@@ -286,6 +290,14 @@ export class BrokerConnection {
     this.method(channel, name, { deliveryTag, multiple })
   }
 
+  /** Warren's question for the kind of a queue: a consumer with an argument that only streams understand. */
+  private onKindProbe(channel: number, { queue }: Args<'basic.consume'>): void {
+    const kind = this.broker.kinds[queue] ?? 'classic'
+    const text = `PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '${queue}' in vhost '/' of queue type rabbit_${kind}_queue`
+    if (kind === 'stream') this.method(channel, 'basic.consume-ok', { consumerTag: KIND_PROBE })
+    else this.closeChannel(channel, { code: 406, text }, 'basic.consume')
+  }
+
   /** Numbers of the messages on `channel` that are neither confirmed nor refused. */
   unconfirmed(channel: number): number[] {
     return (this.confirming.get(channel) ?? []).flatMap((body, at) => (body === undefined ? [] : [at + 1]))
@@ -310,7 +322,7 @@ export class BrokerConnection {
 
   private onChannelMethod(received: Received): void {
     if (this.isOver) return
-    const { channel, name } = received
+    const { channel, name, args } = received
     this.onConfirming(received)
     const state = this.channels.get(channel)
     if (name === 'channel.open') {
@@ -326,6 +338,8 @@ export class BrokerConnection {
     }
     if (state === undefined || this.heldCloses.includes(channel))
       return this.violate(504, `expected 'channel.open' on channel ${channel}, got ${name}`)
+    if (name === 'basic.consume' && (args as Args<'basic.consume'>).consumerTag === KIND_PROBE)
+      return this.onKindProbe(channel, args as Args<'basic.consume'>)
     if (name === 'channel.close') this.onChannelClose(channel)
     if (state === 'open' && this.broker.answersRequests) this.answer(received)
     // RabbitMQ ignores a channel that it has closed until Close-Ok.

@@ -20,7 +20,7 @@ const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
 /** The product page's defaults, but for the roles: what isn't about them is easier to follow on one upstream connection. */
 const SETTINGS: Settings = {
   listen: { address: '0.0.0.0', port: 5673 },
-  upstream: { endpoint: ENDPOINT, connectTimeout: 10, heartbeat: 0 },
+  upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
   pool: {
     maxChannels: 65_535,
     separateRoles: false,
@@ -58,6 +58,8 @@ export interface WorldOptions {
   settings?: { [Section in keyof Settings]?: Partial<Settings[Section]> }
   /** The broker before Warren starts. */
   broker?: (broker: FakeBroker) => void
+  /** Everything else before Warren starts. */
+  prepare?: (world: World) => void
   /** What the random numbers are; by default 0.5, at which a backoff has no jitter. */
   random?: () => number
   /** Where messages outlive Warren. */
@@ -98,6 +100,7 @@ export class World {
   static async start(options: WorldOptions = {}): Promise<World> {
     const world = new World(options)
     options.broker?.(world.broker)
+    options.prepare?.(world)
     const started = world.proxy.start()
     await settle()
     // A broker that isn't there holds the start up for a while.

@@ -43,10 +43,11 @@ export class WarrenProcess {
     this.port = port
   }
 
-  /** Starts Warren on a free port in front of the broker on `brokerPort`; resolves when it accepts clients. */
-  static async start(brokerPort: number, args: string[] = []): Promise<WarrenProcess> {
+  /** Starts Warren on a free port in front of `broker`, a port on 127.0.0.1 or an upstream URL; resolves when it accepts clients. */
+  static async start(broker: number | string, args: string[] = []): Promise<WarrenProcess> {
+    const url = typeof broker === 'string' ? broker : `amqp://127.0.0.1:${broker}`
     const all = ['--listen-address', '127.0.0.1', '--listen-port', '0', '--log-format', 'json', ...args]
-    const { child, exit } = launch([...all, `amqp://127.0.0.1:${brokerPort}`])
+    const { child, exit } = launch([...all, url])
     const log: LogLine[] = []
     const port = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -76,13 +76,13 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   }
 
   const values = configuration.getProperties()
-  const { endpoint, unused } = parseUpstreamUrl(values.upstream.url)
+  const { endpoints, unused } = parseUpstreamUrl(values.upstream.url)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
     )
   }
-  return { settings: toSettings(values, endpoint), values, warnings, sources, action }
+  return { settings: toSettings(values, endpoints), values, warnings, sources, action }
 }
 
 function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
@@ -105,19 +105,24 @@ function unknownVariables(env: SettingsInput['env']): string[] {
 /** The value on one short line, without secrets. */
 function shown(key: ConfigurationKey, value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (typeof value !== 'string') return Array.isArray(value) ? '(a list)' : '(not text or a number)'
+  if (Array.isArray(value)) return key === 'upstream.url' ? shownList(value) : '(a list)'
+  if (typeof value !== 'string') return '(not text or a number)'
   // A URL that was put under the wrong key hides its password too.
   const text =
     key === 'upstream.url' || value.includes('@') || value.includes('://') ? redactUrl(value) : value
   return JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 }
 
-function toSettings(values: ConfigurationValues, endpoint: Settings['upstream']['endpoint']): Settings {
+function shownList(values: readonly unknown[]): string {
+  return `[${values.map((value) => (Array.isArray(value) ? '(a list)' : shown('upstream.url', value))).join(', ')}]`
+}
+
+function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']['endpoints']): Settings {
   const { listen, upstream, pool, client, shutdown, log } = values
   return {
     listen: { address: listen.address, port: listen.port },
     upstream: {
-      endpoint,
+      endpoints,
       connectTimeout: upstream.connect_timeout,
       heartbeat: upstream.heartbeat,
     },

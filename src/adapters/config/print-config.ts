@@ -1,10 +1,10 @@
 import type { LoadedSettings } from './load-settings.js'
-import { entries } from './schema.js'
-import { redactUrl } from './upstream-url.js'
+import { type ConfigurationValue, entries } from './schema.js'
+import { redactUrl, type UpstreamUrls } from './upstream-url.js'
 
 /** The effective configuration as TOML, ending with a newline: each value with its source in a comment, secrets redacted. */
 export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' | 'sources'>): string {
-  const lines = Object.entries<Record<string, string | number | boolean>>({ ...values }).flatMap(
+  const lines = Object.entries<Record<string, ConfigurationValue>>({ ...values }).flatMap(
     ([section, keys]) => [
       '',
       `[${section}]`,
@@ -13,10 +13,14 @@ export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' |
         .map(({ key }) => {
           const name = key.slice(section.length + 1)
           const value = keys[name]
-          const shown = JSON.stringify(key === 'upstream.url' ? redactUrl(String(value)) : value)
-          return `${`${name} = ${shown}`.padEnd(40)} # ${sources[key]}`
+          const shown = key === 'upstream.url' ? redacted(value as UpstreamUrls) : value
+          return `${`${name} = ${JSON.stringify(shown)}`.padEnd(40)} # ${sources[key]}`
         }),
     ],
   )
   return `${lines.slice(1).join('\n')}\n`
+}
+
+function redacted(urls: UpstreamUrls): UpstreamUrls {
+  return typeof urls === 'string' ? redactUrl(urls) : urls.map(redactUrl)
 }

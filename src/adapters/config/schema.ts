@@ -2,12 +2,12 @@
 import convict from 'convict'
 import type { JournalSync, LogFormat, LogLevel, PublishGuarantee } from '../../application/settings.js'
 import { isHost } from './host.js'
-import { parseUpstreamUrl } from './upstream-url.js'
+import { parseUpstreamUrl, type UpstreamUrls } from './upstream-url.js'
 
 /** The configuration as people write it. Durations are in seconds, sizes in bytes. */
 export interface ConfigurationValues {
   listen: { address: string; port: number }
-  upstream: { url: string; connect_timeout: number; heartbeat: number }
+  upstream: { url: UpstreamUrls; connect_timeout: number; heartbeat: number }
   pool: {
     max_channels: number
     separate_roles: boolean
@@ -45,6 +45,9 @@ type KeysOf<Values> = { [Section in keyof Values & string]: `${Section}.${keyof 
 /** A key's full name, such as `pool.max_channels`. */
 export type ConfigurationKey = KeysOf<ConfigurationValues>[keyof ConfigurationValues]
 
+/** What a key can hold. */
+export type ConfigurationValue = UpstreamUrls | number | boolean
+
 /** What the schema says about one key. */
 interface SchemaEntry<T> {
   readonly doc: string
@@ -68,7 +71,7 @@ interface Range {
 }
 
 /** One key with all its names. */
-export interface ConfigurationEntry extends SchemaEntry<string | number | boolean> {
+export interface ConfigurationEntry extends SchemaEntry<ConfigurationValue> {
   readonly key: ConfigurationKey
   /** `AMQP_A_B_C` for `a.b_c`. */
   readonly env: string
@@ -99,16 +102,16 @@ export const schema = {
   },
   upstream: {
     url: {
-      doc: 'The broker, without credentials: clients bring their own. Can be given as the one argument instead.',
+      doc: 'The broker, without credentials: clients bring their own; the nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
       format: 'upstream_url',
       default: 'amqp://127.0.0.1:5672',
-      allowed: 'amqp://host:port',
+      allowed: 'amqp://host:port, or several',
       placeholder: 'url',
       sensitive: true,
     },
     connect_timeout: seconds(
       10,
-      'Limit for the connection to the broker, and again for its handshake.',
+      'Limit for the connection to the broker, and again for its handshake; while there are other addresses to try, each has a share of it, but not less than a second.',
       timeLimit,
     ),
     heartbeat: heartbeat('Heartbeat that Warren asks the broker for; 0 takes what the broker offers.'),
@@ -245,7 +248,7 @@ export const schema = {
 
 /** All keys in the order of the schema. */
 export const entries: readonly ConfigurationEntry[] = Object.entries(schema).flatMap(([section, keys]) =>
-  Object.entries<SchemaEntry<string | number | boolean>>(keys).map(([name, entry]) => ({
+  Object.entries<SchemaEntry<ConfigurationValue>>(keys).map(([name, entry]) => ({
     ...entry,
     key: `${section}.${name}` as ConfigurationKey,
     env: `AMQP_${section}_${name}`.toUpperCase(),
@@ -284,8 +287,9 @@ convict.addFormats({
   },
   upstream_url: {
     validate: (value: unknown, entry) => {
-      demand(typeof value === 'string', entry)
-      parseUpstreamUrl(value as string)
+      const isText = (item: unknown): boolean => typeof item === 'string'
+      demand(isText(value) || (Array.isArray(value) && value.every(isText)), entry)
+      parseUpstreamUrl(value as UpstreamUrls)
     },
   },
 })

@@ -1,59 +1,102 @@
-/** Reads the broker's address out of `upstream.url`, and shows such URLs without their secrets. */
+/** Reads the addresses of the broker's nodes out of `upstream.url`, and shows such URLs without their secrets. */
 import type { Endpoint } from '../../application/ports/dialer.js'
 import { isHost } from './host.js'
 
 const defaultPort = 5672
 
-/** What an upstream URL says. */
+/** `upstream.url` as people write it: one or several URLs, separated by commas or in a list. */
+export type UpstreamUrls = string | readonly string[]
+
+/** What upstream URLs say. */
 export interface UpstreamUrl {
-  readonly endpoint: Endpoint
+  /** At least one; each once, in the order given. */
+  readonly endpoints: readonly Endpoint[]
   /** Parts that Warren makes no use of, in words for a warning. */
   readonly unused: readonly string[]
 }
 
-/** Reads `amqp://host[:port]`, with an IPv6 address in brackets and port 5672 if none is given. Throws an Error that says what is allowed; its message doesn't quote `text`. */
-export function parseUpstreamUrl(text: string): UpstreamUrl {
-  if (/^amqps:/i.test(text)) {
+const allowed = 'must be amqp://host:port, the port from 1 to 65535 (5672 if left out)'
+
+/** Where in a list of URLs the next one begins; a comma without a scheme behind it separates hosts. */
+const urlSeparator = /\s*,\s*(?=[a-z][a-z\d+.-]*:\/\/)/i
+
+/**
+ * Reads `amqp://host[:port]`, with an IPv6 address in brackets and port 5672 if none is given; several of them separated by commas or
+ * in a list; or one with several hosts, `amqp://a,b:5673/`. Throws an Error that says what is allowed, and of several addresses
+ * which is wrong; its message quotes nothing that may be a secret.
+ */
+export function parseUpstreamUrl(given: UpstreamUrls): UpstreamUrl {
+  const urls = (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(urlSeparator))
+  if (urls.length === 0) throw new Error('must name at least one address')
+  const endpoints: Endpoint[] = []
+  const unused = new Set<string>()
+  for (const url of urls) {
+    const { hosts, unused: unusedParts } = splitUrl(url, urls.length > 1 ? endpoints.length + 1 : undefined)
+    const areSeveral = urls.length > 1 || hosts.length > 1
+    for (const host of hosts) endpoints.push(parseHost(host, areSeveral ? endpoints.length + 1 : undefined))
+    for (const part of unusedParts) unused.add(part)
+  }
+  const isFirst = ({ host, port }: Endpoint, at: number): boolean =>
+    endpoints.findIndex((other) => other.host === host && other.port === port) === at
+  return { endpoints: endpoints.filter(isFirst), unused: [...unused] }
+}
+
+/** One URL, which may have several hosts; they aren't checked yet. `number`: as in {@link refusal}. */
+function splitUrl(text: string, number: number | undefined): { hosts: string[]; unused: string[] } {
+  if (/^\s*amqps:/i.test(text)) {
     throw new Error("TLS to the broker (amqps://) isn't available in this version; use amqp://host:port")
   }
-  const url = URL.canParse(text) ? new URL(text) : null
-  if (
-    url === null ||
-    url.protocol !== 'amqp:' ||
-    !isHost(withoutBrackets(url.hostname)) ||
-    url.port === '0'
-  ) {
-    throw new Error('must be amqp://host:port, the port from 1 to 65535 (5672 if left out)')
-  }
-  // A password with an unescaped / ? or # ends the host early: Warren would dial the user's name.
-  if (`${url.pathname}${url.search}${url.hash}`.includes('@')) {
-    throw new Error('the characters / ? # @ in its user or password must be percent-encoded')
+  const [, authority, rest] = /^\s*amqp:\/\/([^/?#]*)(.*?)\s*$/is.exec(text) ?? []
+  if (authority === undefined) throw refusal(text, number)
+  const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0))
+  // An unescaped / ? or # ends the host early: Warren would dial the user's name. What stands before a comma may be a host.
+  if (rest.includes('@') || user.includes(',')) {
+    throw new Error('the characters , / ? # @ in its user or password must be percent-encoded')
   }
   const unused = []
-  if (url.username !== '' || url.password !== '') unused.push('credentials (clients bring their own)')
-  if (url.pathname !== '' && url.pathname !== '/') unused.push('virtual host (clients name their own)')
-  if (url.search !== '' || url.hash !== '') unused.push('options')
-  return {
-    endpoint: { host: withoutBrackets(url.hostname), port: url.port === '' ? defaultPort : Number(url.port) },
-    unused,
-  }
+  if (user !== '') unused.push('credentials (clients bring their own)')
+  if (/^\/[^?#]/.test(rest)) unused.push('virtual host (clients name their own)')
+  if (/[?#]./.test(rest)) unused.push('options')
+  return { hosts: authority.slice(authority.lastIndexOf('@') + 1).split(','), unused }
+}
+
+function parseHost(text: string, number: number | undefined): Endpoint {
+  const authority = `amqp://${text.trim()}`
+  const url = URL.canParse(authority) ? new URL(authority) : undefined
+  const host = withoutBrackets(url?.hostname ?? '')
+  if (url === undefined || !isHost(host) || url.port === '0') throw refusal(text, number)
+  return { host, port: url.port === '' ? defaultPort : Number(url.port) }
+}
+
+/** `number`: which of several addresses it is, from 1; undefined if it's the only one. */
+function refusal(text: string, number: number | undefined): Error {
+  if (number === undefined) return new Error(allowed)
+  const shown = redactUrl(text.trim())
+  const quoted = JSON.stringify(shown.length > 40 ? `${shown.slice(0, 40)}…` : shown)
+  return new Error(`address ${number} (${shown === '' ? 'empty' : quoted}) ${allowed}`)
 }
 
 /**
  * `text` with everything hidden that may be a secret: credentials, options, and a "port" that isn't a number (it may be a
- * password whose host is missing). Takes anything, well-formed or not.
+ * password whose host is missing). Takes anything, well-formed or not; of several URLs each by itself.
  */
 export function redactUrl(text: string): string {
+  return text.split(urlSeparator).map(redactOne).join(',')
+}
+
+function redactOne(text: string): string {
   const scheme = /^[a-z][a-z\d+.-]*:\/\//i.exec(text)?.[0] ?? ''
   const afterScheme = text.slice(scheme.length)
   const at = afterScheme.lastIndexOf('@')
+  const shown: string[] = []
+  for (const host of afterScheme.slice(at + 1).split(',')) {
+    const redacted = host.replace(/^(\[[^\]]*\]|(?!\[[^\]]*\])[^:/?#]*):(?!\d*(?:[/?#]|$)).*$/s, '$1:***')
+    shown.push(redacted)
+    // What follows may be the rest of a password with a comma.
+    if (redacted !== host) break
+  }
   return (
-    scheme +
-    (at < 0 ? '' : '***@') +
-    afterScheme
-      .slice(at + 1)
-      .replace(/^(\[[^\]]*\]|(?!\[[^\]]*\])[^:/?#]*):(?!\d*(?:[/?#]|$)).*$/s, '$1:***')
-      .replace(/[?#].*$/s, (options) => `${options[0]}***`)
+    scheme + (at < 0 ? '' : '***@') + shown.join(',').replace(/[?#].*$/s, (options) => `${options[0]}***`)
   )
 }
 

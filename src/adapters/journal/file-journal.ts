@@ -20,7 +20,7 @@ import {
   scanSegment,
 } from './segment-format.js'
 import { SegmentWriter } from './segment-writer.js'
-import { type Segment, Segments } from './segments.js'
+import { type Place, type Segment, Segments } from './segments.js'
 
 /** When the disk is made to hold what was written: before `append` returns, now and then, or when the system likes. */
 export type SyncPolicy = 'always' | { readonly everyMs: number } | 'never'
@@ -245,15 +245,19 @@ export class FileJournal implements Journal {
     }
   }
 
+  /** Copies first, and counts on the copies only once they're as safe as the originals. */
   #moveOut({ path, live }: Segment): void {
     if (live.size === 0) return
     const bytes = this.#read(path)
-    for (const [id, { offset, size }] of [...live])
-      this.#keep(id, (marker) => remark(bytes.subarray(offset, offset + size), marker))
+    const moved: { id: number; segment: Segment; place: Place }[] = []
+    for (const [id, { offset, size }] of live) {
+      const at = this.#write((marker) => remark(bytes.subarray(offset, offset + size), marker))
+      moved.push({ id, segment: this.#segments.newest!, place: { offset: at, size } })
+    }
     this.#syncMoved()
+    for (const { id, segment, place } of moved) this.#segments.keep(id, segment, place)
   }
 
-  /** The old copy goes only when the new one is as safe as it was. */
   #syncMoved(): void {
     if (this.#policy !== 'never') this.#writer?.sync()
   }

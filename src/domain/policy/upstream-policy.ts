@@ -1,10 +1,6 @@
 /** When upstream connections are opened, filled, retried and given up. */
+import { backoff } from './backoff.js'
 import type { ChannelRole } from './channel-role.js'
-
-const BACKOFF_FIRST_MS = 500
-const BACKOFF_LIMIT_MS = 30_000
-/** Attempts of many pools shouldn't meet: each waits up to this share longer or shorter. */
-const JITTER = 0.2
 
 /** What the policy needs to know of an upstream connection to place a channel on it. */
 export interface Candidate {
@@ -88,8 +84,7 @@ export class UpstreamPolicy {
 
   /** Milliseconds before the attempt that follows `failures` failed ones (0 after a loss). `random` is in [0, 1). */
   backoff(failures: number, random: number): number {
-    const base = Math.min(BACKOFF_FIRST_MS * 2 ** Math.min(failures, 16), BACKOFF_LIMIT_MS)
-    return Math.min(base * (1 - JITTER + 2 * JITTER * random), BACKOFF_LIMIT_MS)
+    return backoff(failures, random)
   }
 
   /** Whether a connection that has been unused since `since` is to be closed at `now`. */

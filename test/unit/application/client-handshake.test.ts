@@ -122,7 +122,7 @@ describe('The handshake of a client', () => {
     it('shows what RabbitMQ usually says while the broker was never reached', async () => {
       world = await World.start({
         broker: () => undefined,
-        settings: { upstream: { endpoint: { host: 'nowhere', port: 1 } } },
+        settings: { upstream: { endpoints: [{ host: 'nowhere', port: 1 }] } },
       })
       const properties = await propertiesNow()
       expect(properties).to.include({ product: 'RabbitMQ' })
@@ -336,18 +336,19 @@ describe('The handshake of a client', () => {
       client.startOk()
       await settle()
       world.brokerUp()
+      await world.advance(500)
       await world.connect()
     })
 
     it('when Warren starts delays its start by at most some seconds, and is reported', async () => {
-      world = await World.start({ settings: { upstream: { endpoint: { host: 'nowhere', port: 1 } } } })
+      world = await World.start({ settings: { upstream: { endpoints: [{ host: 'nowhere', port: 1 }] } } })
       expect(world.clock.now()).to.be.at.most(5000)
       const [line] = world.lines('broker not reached at start; clients are answered once it is')
       expect(line.fields.reason).to.contain('nowhere')
     })
 
     it('that never answers the dialling delays the start by at most some seconds', async () => {
-      world = await World.start({ settings: { upstream: { endpoint: { host: 'silent', port: 1 } } } })
+      world = await World.start({ settings: { upstream: { endpoints: [{ host: 'silent', port: 1 }] } } })
       expect(world.clock.now()).to.be.at.most(5000)
     })
   })
@@ -411,7 +412,7 @@ describe('The handshake of a client', () => {
 
     it('is reported as soon as upstream.connect_timeout is over', async () => {
       world = await World.start({
-        settings: { upstream: { endpoint: world.endpoint, connectTimeout: 2, heartbeat: 0 } },
+        settings: { upstream: { endpoints: [world.endpoint], connectTimeout: 2, heartbeat: 0 } },
       })
       world.broker.silentBefore = 'tune'
       expect(await refusalTime()).to.equal(2000)

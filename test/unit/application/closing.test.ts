@@ -48,6 +48,16 @@ describe('Closing', () => {
       expect(since(client, 1)).to.deep.equal(['channel.close-ok'])
     })
 
+    it('tells a client that says goodbye everything that came in one breath with the answer', async () => {
+      const client = await connectBound()
+      world.broker.holdsCloseOk = true
+      client.close()
+      await settle()
+      world.upstream.send(method(1, 'basic.qos-ok'), method(1, 'channel.close-ok'))
+      await settle()
+      expect(client.names().slice(-2)).to.deep.equal(['basic.qos-ok', 'connection.close-ok'])
+    })
+
     it('comes after all that was sent on it', async () => {
       const client = await world.connectWithChannels(1)
       client.send(

@@ -250,6 +250,7 @@ describe('Packing', () => {
       await settle()
       expect(waiting.map(({ refusal }) => refusal?.code)).to.deep.equal([503, 503, 503])
       world.brokerUp()
+      await world.advance(1000)
       const later = await connect(1)
       later.publish(1, 'z')
       await settle()

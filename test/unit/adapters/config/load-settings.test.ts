@@ -37,7 +37,7 @@ describe('loadSettings', () => {
     const { settings, warnings, sources, action } = load()
     expect(settings).to.deep.equal({
       listen: { address: '0.0.0.0', port: 5673 },
-      upstream: { endpoint: { host: '127.0.0.1', port: 5672 }, connectTimeout: 10, heartbeat: 0 },
+      upstream: { endpoints: [{ host: '127.0.0.1', port: 5672 }], connectTimeout: 10, heartbeat: 0 },
       pool: {
         maxChannels: 65535,
         separateRoles: true,
@@ -109,7 +109,7 @@ describe('loadSettings', () => {
     })
     expect(settings).to.deep.equal({
       listen: { address: '::1', port: 0 },
-      upstream: { endpoint: { host: 'rabbit', port: 5672 }, connectTimeout: 1, heartbeat: 2 },
+      upstream: { endpoints: [{ host: 'rabbit', port: 5672 }], connectTimeout: 1, heartbeat: 2 },
       pool: {
         maxChannels: 3,
         separateRoles: true,
@@ -174,8 +174,27 @@ describe('loadSettings', () => {
         argv: ['--check', 'amqp://rabbit:5700'],
         env: { AMQP_UPSTREAM_URL: 'amqp://other' },
       })
-      expect(settings.upstream.endpoint).to.deep.equal({ host: 'rabbit', port: 5700 })
+      expect(settings.upstream.endpoints).to.deep.equal([{ host: 'rabbit', port: 5700 }])
       expect(sources['upstream.url']).to.equal('argument')
+    })
+
+    it("takes several of the cluster's nodes, separated by commas from anywhere, or as a list from a file", () => {
+      const expected = [
+        { host: 'a', port: 5672 },
+        { host: 'b', port: 5673 },
+      ]
+      const worlds: World[] = [
+        { argv: ['amqp://a,amqp://b:5673'] },
+        { argv: ['--upstream-url=amqp://a,b:5673'] },
+        { env: { AMQP_UPSTREAM_URL: 'amqp://a,b:5673/' } },
+        config('[upstream]\nurl = "amqp://a,b:5673"'),
+        config('[upstream]\nurl = ["amqp://a", "amqp://b:5673"]'),
+        {
+          argv: ['--config=c.json'],
+          files: { '/work/c.json': '{"upstream": {"url": ["amqp://a,b:5673"]}}' },
+        },
+      ]
+      for (const world of worlds) expect(load(world).settings.upstream.endpoints).to.deep.equal(expected)
     })
 
     it('refuses the URL both as the argument and as a flag', () => {
@@ -409,6 +428,20 @@ describe('loadSettings', () => {
       ]) {
         expect(refusal({ argv: [url] })).not.to.contain('hunter2')
       }
+    })
+
+    it('names the wrong one of several addresses, and hides the passwords of all', () => {
+      expect(refusal({ argv: ['amqp://u:hunter2@a,amqp://v:hunter2@b:x'] })).to.equal(
+        'upstream.url = "amqp://***@a,amqp://***@b:***" from argument: address 2 ("b:***") must be amqp://host:port, the port from 1 to 65535 (5672 if left out)',
+      )
+      const list = (items: string): string => refusal(config(`[upstream]\nurl = [${items}]`))
+      expect(list('"amqp://u:hunter2@a", "b"')).to.contain(
+        'upstream.url = ["amqp://***@a", "b"] from file /work/config.toml: address 2 ("b") must be',
+      )
+      expect(list('')).to.contain('must name at least one address')
+      for (const items of ['"amqp://a", 5672', '["amqp://u:hunter2@a"]'])
+        expect(list(items)).to.match(/must be amqp:\/\/host:port, or several$/)
+      expect(list('["amqp://u:hunter2@a"]')).not.to.contain('hunter2')
     })
 
     it('says that TLS to the broker is not available yet', () => {

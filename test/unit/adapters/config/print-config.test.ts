@@ -31,4 +31,14 @@ describe('printConfig', () => {
     expect(text).to.contain('url = "amqp://***@rabbit:5672/v?***"')
     expect(text).not.to.contain('hunter2')
   })
+  it('prints a list of upstream URLs as one, without their credentials', () => {
+    const url = ['amqp://u:hunter2@a', 'amqp://b']
+    const loaded = load()
+    const text = printConfig({
+      ...loaded,
+      values: { ...loaded.values, upstream: { ...loaded.values.upstream, url } },
+    })
+    expect(text).to.contain('url = ["amqp://***@a","amqp://b"]')
+    expect(parse(text)).to.have.nested.property('upstream.url').that.deep.equals(['amqp://***@a', 'amqp://b'])
+  })
 })
