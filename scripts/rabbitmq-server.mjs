@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { aptGet, hasAptGet } from './apt.mjs'
 
 const POLICY = '/usr/sbin/policy-rc.d'
 /** Exit status with which a policy-rc.d forbids the action. */
@@ -41,8 +42,14 @@ export function ensureRabbitMq() {
   if (!hasAptGet()) throw new Error(`${missing}.`)
 
   console.log('RabbitMQ: not installed, installing the rabbitmq-server package with apt-get')
-  aptGet('update')
-  withoutServiceStart(() => aptGet('install', '-y', '--no-install-recommends', 'rabbitmq-server'))
+  try {
+    aptGet('update')
+    withoutServiceStart(() => aptGet('install', '-y', '--no-install-recommends', 'rabbitmq-server'))
+  } catch (error) {
+    throw new Error(`${error.message}. Install rabbitmq-server yourself, or set RABBITMQ_SBIN.`, {
+      cause: error,
+    })
+  }
   const installed = findRabbitMq()
   if (!installed)
     throw new Error(
@@ -64,24 +71,6 @@ function versionsUnder(directory) {
     .map((name) => join(directory, name, 'sbin'))
 }
 
-function hasAptGet() {
-  return (process.env.PATH ?? '').split(delimiter).some((directory) => existsSync(join(directory, 'apt-get')))
-}
-
-function aptGet(...args) {
-  const run = spawnSync('apt-get', ['-q', ...args], {
-    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  })
-  if (run.status === 0) return
-  const why = run.error?.message ?? run.stderr.trim().split('\n').slice(-3).join(' / ')
-  throw new Error(
-    `apt-get ${args.join(' ')} failed: ${why}. Install rabbitmq-server yourself, or set RABBITMQ_SBIN.`,
-  )
-}
-
 /**
  * Runs the work under a policy-rc.d that forbids package scripts to start services. A policy that the system already
  * has is never replaced: it must forbid the start by itself, as those in container images do.
@@ -89,9 +78,7 @@ function aptGet(...args) {
 function withoutServiceStart(work) {
   if (existsSync(POLICY)) {
     if (spawnSync(POLICY, ['rabbitmq-server', 'start']).status === FORBIDDEN) return work()
-    throw new Error(
-      `${POLICY} of this system would start the service: install rabbitmq-server yourself, or set RABBITMQ_SBIN.`,
-    )
+    throw new Error(`${POLICY} of this system would start the service`)
   }
   const remove = () => rmSync(POLICY, { force: true })
   writeFileSync(POLICY, `#!/bin/sh\nexit ${FORBIDDEN}\n`, { mode: 0o755, flag: 'wx' })

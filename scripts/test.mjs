@@ -68,6 +68,7 @@ function readArguments(args) {
 
 async function runParts({ parts, paths, forMocha }) {
   const hasBroker = !parts.has('integration') || (await prepareRabbitMq())
+  if (parts.has('integration') && hasBroker) await prepareClients()
   const isBuilt = !parts.has('build') || (await check('build', 2 * MINUTE))
   if (parts.has('lint')) await check('lint', 4 * MINUTE)
   for (const suite of SUITES.filter((name) => parts.has(name))) {
@@ -94,6 +95,11 @@ async function prepareRabbitMq() {
   })
   if (code !== 0) fail('rabbitmq', 'no RabbitMQ for the integration tests')
   return code === 0
+}
+
+/** Tests whose client can't be had are skipped, so this doesn't fail. */
+async function prepareClients() {
+  await run(process.execPath, ['scripts/install-clients.mjs'], { signalGroup: true, patienceMs: 5 * MINUTE })
 }
 
 /** An npm script that passes or fails as a whole. */

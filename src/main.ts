@@ -6,17 +6,24 @@ import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
 import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
+import { SystemClock } from './adapters/clock/system-clock.js'
+import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { onShutdownSignal } from './adapters/signals/process-signals.js'
+import { type Journal, JournalError } from './application/ports/journal.js'
+import type { Logger } from './application/ports/logger.js'
+import type { Settings } from './application/settings.js'
 import { composeProxy } from './composition/container.js'
 
 const EXIT_OK = 0
-/** Something was cut off at shutdown, or a bug ended the process. */
+/** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
 const EXIT_FAILURE = 1
 /** The configuration is wrong: starting again won't help (as LSB and systemd understand 2 and 78; 78 is EX_CONFIG). */
 const EXIT_CONFIGURATION = 78
-/** The address can't be had now; a service manager may try again (EX_UNAVAILABLE). */
+/** The address or the journal can't be had now; a service manager may try again (EX_UNAVAILABLE). */
 const EXIT_UNAVAILABLE = 69
+
+const JOURNAL_SYNC_MS = 1000
 
 const version = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -32,18 +39,32 @@ function load(): LoadedSettings {
   }
 }
 
+/** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
+function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
+  const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
+  if (directory === undefined || publishBufferSize === 0) return undefined
+  const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
+  try {
+    return FileJournal.open({ directory, sync: policy }, { clock: new SystemClock(), logger })
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error
+    logger.error(error.message)
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
 async function run({ settings, warnings }: LoadedSettings): Promise<void> {
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
-  const proxy = composeProxy({ settings, logger, product })
+  const proxy = composeProxy({ settings, logger, product, journal: openJournal(settings, logger) })
   onShutdownSignal(
     process,
     () => {
       proxy.shutDown().then(
-        ({ cutOff }) => process.exit(cutOff === 0 ? EXIT_OK : EXIT_FAILURE),
+        ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
         (error: unknown) => {
           logger.error('shutting down failed', { error })
           process.exit(EXIT_FAILURE)

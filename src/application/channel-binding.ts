@@ -28,8 +28,8 @@ export interface BindingOwner {
   readonly isClientGone: boolean
   /** Whether nothing but publishes was sent, so that the upstream channel may be handed on. */
   readonly isSafe: boolean
-  /** The broker closed the channel and has been answered. The frame goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
-  onBrokerClose(): void
+  /** The broker closed the channel and has been answered. `close` goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
+  onBrokerClose(close: Frame): void
   /** The broker answered the Channel.Close that was sent: the binding is over. Returns whether the client is to see the answer. */
   onCloseOk(): boolean
   /** The broker has processed all that was sent, and the upstream channel is kept for others: the binding is over. */
@@ -40,6 +40,8 @@ export interface BindingOwner {
   onAnswer(methodId: number): void
   /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
   onQueueAnswer(frame: Frame): boolean
+  /** The broker confirmed or refused what was published: Basic.Ack or Basic.Nack. Returns whether the client is to see it. */
+  onConfirm(confirm: Frame): boolean
   /** The broker has committed. */
   onCommitOk(): void
   /** The broker confirmed a consumer. Returns whether the client is to see it. */
@@ -62,7 +64,8 @@ export type BindingEnd = 'closing' | 'settling'
 export class ChannelBinding implements TableEntry {
   readonly upstream: UpstreamConnection
   readonly upstreamChannel: number
-  readonly owner: BindingOwner
+  /** Changes only when a client goes before its channel may end. */
+  owner: BindingOwner
   /** What was sent to end the binding; the broker's answer is still to come. */
   end: BindingEnd | undefined = undefined
   /** Bytes of body that the broker has still to send of a message on its way to the owner; before its header has come, {@link AWAITS_HEADER}. */

@@ -140,9 +140,11 @@ export class ChannelQueues {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     const flags = bytes[flagsAt]
     const isHidden = (flags & NO_WAIT) !== 0
-    const isExclusive = (flags & EXCLUSIVE) !== 0 && (flags & PASSIVE) === 0
+    const isPassive = (flags & PASSIVE) !== 0
+    const isExclusive = (flags & EXCLUSIVE) !== 0 && !isPassive
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
     if (queue !== '') this.#currentQueue = queue
-    if (isHidden && queue !== '' && !isExclusive) return
+    if (isHidden && queue !== '' && !isExclusive && !isOwn) return
     // The answer tells whether a claim holds, and the name that the broker chose.
     bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
@@ -155,6 +157,9 @@ export class ChannelQueues {
         onAnswer: () => this.#claim(queue, declaration),
         onSettled: () => this.#queues.settle(queue),
       })
+    } else if (isOwn && !isPassive) {
+      // A yes means that the exclusive one is gone: RabbitMQ doesn't take the one for the other.
+      this.#declares.push({ isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) })
     } else {
       this.#declares.push({ isHidden })
     }

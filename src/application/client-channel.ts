@@ -4,7 +4,13 @@ import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import { type AmqpError, COMMAND_INVALID, connectionError } from '../domain/amqp/reply-codes.js'
+import {
+  type AmqpError,
+  COMMAND_INVALID,
+  PRECONDITION_FAILED,
+  amqpError,
+  connectionError,
+} from '../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   type GuardLimits,
@@ -20,10 +26,13 @@ import { PendingRequests } from '../domain/channel/pending-requests.js'
 import { mayBeRisky, riskOf } from '../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
+import { PublishedMessage } from '../domain/publish/published-message.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
-import { channelCloseOkFrame } from './common-frames.js'
+import { channelCloseOkFrame, confirmSelectFrame, confirmSelectOkFrame } from './common-frames.js'
+import { ConfirmTracking } from './confirm-tracking.js'
+import { type ConfirmOrigin, type PublishBacklog, readConfirm } from './publish-backlog.js'
 import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
@@ -49,7 +58,7 @@ export interface ClientChannelHost {
   ): ChannelBinding | undefined
   /** Whether a channel that has just told its role may stay where it is bound. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
-  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one. */
+  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
   /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
   mustWaitFor(upstream: UpstreamConnection): boolean
@@ -59,6 +68,14 @@ export interface ClientChannelHost {
     request: Uint8Array,
     onDecided: (failure?: TrialFailure) => void,
   ): AmqpError | 'wait' | undefined
+  /** The messages of the client's pool that wait for the broker. */
+  readonly backlog: PublishBacklog
+  /** Whether Warren asks for confirms on channels whose clients don't. */
+  readonly asksForConfirms: boolean
+  /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
+  waitForBroker(): void
+  /** Whether this is the channel that its number stands for now. */
+  isCurrent(channel: ClientChannel): boolean
   /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
   mustHoldPublish(upstream: UpstreamConnection): boolean
   /** The channel's number is free again. */
@@ -80,11 +97,11 @@ const NO_VERDICT = -1
 /**
  * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
  * 504. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
- * is in the middle of a delivery.
+ * is in the middle of a delivery. `confirms`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'commit' | 'move' | 'content'
+type Hold = 'commit' | 'move' | 'content' | 'confirms'
 
-export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner {
+export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner, ConfirmOrigin {
   readonly clientChannel: number
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
@@ -95,8 +112,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** What the channel is used for, once it has told. */
   #role: ChannelRole | undefined
   #hold: Hold | undefined
-  /** Whether the channel may move to another upstream connection: it has no state there but its current queue. */
-  #isMovable = true
+  /** Whether the channel has no state at the broker but its current queue and its confirms. */
+  #isStateless = true
+  /** Whether the client has asked for confirms. */
+  #isConfirming = false
+  /** The messages that Warren keeps until they're confirmed, if it does. */
+  #tracking: ConfirmTracking | undefined
+  /** The message that is being published is kept in the backlog of the pool. */
+  #isKeeping = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
@@ -109,7 +132,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
-  readonly #pending = new PendingRequests()
+  #pending = new PendingRequests()
   heldMessage: SliceList | undefined = undefined
 
   constructor(clientChannel: number, host: ClientChannelHost) {
@@ -161,25 +184,118 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
   }
 
-  /** The client is gone: takes what the channel had away from the assembler and hands the binding back to be closed. */
-  abandon(): ChannelBinding | undefined {
+  /** The client is gone, or the channel: takes what it had away from the assembler and gives the upstream channel back. */
+  abandon(): void {
     this.#host.assembler.discard(this)
     const binding = this.#binding
     this.#binding = undefined
-    return binding
+    if (binding === undefined) return
+    if (this.#waitsForConfirms && binding.end === undefined && binding.upstream.isOpen)
+      this.#host.backlog.adopt(binding, this.#tracking!)
+    else binding.upstream.release(binding)
+  }
+
+  /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
+  get #waitsForConfirms(): boolean {
+    return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0
   }
 
   /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
   leave(): void {
     this.#host.assembler.discard(this)
     this.#isLeaving = true
+    // Refusing the channel now would take it out of the goodbye, which would then never end.
+    this.#heldRefusal = undefined
     if (this.#binding === undefined) return this.#host.onChannelClosed(this)
-    this.#binding.upstream.endBinding(this.#binding)
+    if (!this.#waitsForConfirms) this.#binding.upstream.endBinding(this.#binding)
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe
+    return this.#guard.isSafe && this.#tracking === undefined
   }
+
+  // ---- whole messages that are kept ------------------------------------------------------------------------------
+
+  get takesMessages(): boolean {
+    return this.#isKeeping || this.#tracking !== undefined
+  }
+
+  takeMessage(bytes: Uint8Array): void {
+    const isKept = this.#isKeeping
+    this.#isKeeping = false
+    // A message that was begun while there was a broker.
+    if (isKept && new PublishedMessage(bytes).isMandatory)
+      return this.#refuse(unbuffered('a mandatory message', id.BASIC_PUBLISH))
+    if (!isKept && this.#binding !== undefined) return this.#tracking!.publish(bytes, this.#binding.upstream)
+    const sequence = this.#tracking?.publishLater() ?? 0
+    if (!this.#host.backlog.accept(bytes, this, sequence)) this.#host.refuse(backlogFull())
+  }
+
+  /** The broker has confirmed a message of this channel that waited, or refused it. */
+  onMessageSettled(sequence: number, isConfirmed: boolean): void {
+    if (this.#state !== 'open' || !this.#host.isCurrent(this)) return
+    const args = { deliveryTag: BigInt(sequence), multiple: false }
+    this.#host.output.send(
+      isConfirmed
+        ? methodFrame(method.BasicAck, this.clientChannel, args)
+        : methodFrame(method.BasicNack, this.clientChannel, { ...args, requeue: false }),
+    )
+  }
+
+  /** The client sees confirms only if it has asked for them, and in its own numbering. */
+  onConfirm(frame: Frame): boolean {
+    const tracking = this.#tracking
+    if (tracking === undefined) return true
+    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
+    const sequence = tracking.settle(deliveryTag, multiple)
+    if (!isConfirmed && !tracking.isClientAsking) this.#host.backlog.onLost()
+    if (tracking.count === 0) this.#onAllConfirmed()
+    if (sequence === 0) return false
+    new DataView(frame.bytes.buffer, frame.bytes.byteOffset).setBigUint64(
+      frame.payloadStart + 4,
+      BigInt(sequence),
+    )
+    return true
+  }
+
+  #onAllConfirmed(): void {
+    if (this.#isLeaving && this.#binding !== undefined) this.#binding.upstream.endBinding(this.#binding)
+    if (this.#hold !== 'confirms') return
+    this.#hold = undefined
+    this.#host.resumeReading()
+  }
+
+  /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
+  get canSurvive(): boolean {
+    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) return false
+    if (this.#state !== 'open') return this.#state === 'closing' && this.#tracking !== undefined
+    if (this.#isLeaving && this.#tracking === undefined) return false
+    return (
+      this.#isStateless && (!this.#isConfirming || this.#tracking !== undefined) && !this.#pending.includes(0)
+    )
+  }
+
+  /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
+  onUpstreamGone(): void {
+    this.#binding = undefined
+    this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
+    this.#queues = undefined
+    this.#pending = new PendingRequests()
+    this.#isKeeping = this.#guard.isInContent
+    for (const { bytes, sequence } of this.#tracking?.takeAll() ?? []) {
+      if (!new PublishedMessage(bytes).isMandatory) this.#host.backlog.restore(bytes, this, sequence)
+      else if (sequence > 0) this.onMessageSettled(sequence, false)
+    }
+    if (this.#hold !== undefined) {
+      this.#hold = undefined
+      this.#host.resumeReading()
+    }
+    if (this.#state === 'open' && !this.#isLeaving) return
+    if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+    this.#host.onChannelClosed(this)
+  }
+
+  // ---- what the broker says --------------------------------------------------------------------------------------
 
   /** Whether the broker may still have to deal with a request of this kind on `upstream`. */
   isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
@@ -268,8 +384,18 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
-    if (methodId === id.CHANNEL_CLOSE && (this.#binding === undefined || this.#guard.isSafe))
-      return this.#closeSafely()
+    if (methodId === id.CHANNEL_CLOSE) {
+      if (this.#waitsForConfirms) {
+        this.#hold = 'confirms'
+        this.#verdict = verdict
+        return false
+      }
+      if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
+    }
+    if (this.#binding === undefined && this.#host.backlog.state !== 'idle') {
+      const isTaken = this.#forwardLater(frame, verdict, methodId)
+      if (isTaken !== undefined) return isTaken
+    }
     if (mayBeRisky(methodId)) {
       const judgement = this.#judgeRisk(frame)
       if (judgement !== undefined) return this.#obey(judgement, verdict)
@@ -291,7 +417,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     this.#role = role
     this.#verdict = NO_VERDICT
-    if (told !== undefined && methodId !== id.BASIC_PUBLISH) this.#isMovable = false
+    if (methodId === id.BASIC_PUBLISH) this.#beforePublish(binding)
+    else if (methodId === id.CONFIRM_SELECT) this.#onConfirmSelect()
+    else if (told !== undefined) this.#isStateless = false
     if (methodId !== 0) this.#pending.sent(methodId)
     frame.rewriteChannel(binding.upstreamChannel)
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
@@ -303,6 +431,61 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       this.#state = 'closing'
     }
     return true
+  }
+
+  /**
+   * A frame for the broker while there is none, or while what was kept for it goes first. Returns undefined when it has to wait for
+   * an upstream connection like any other, else as {@link onFrame}.
+   */
+  #forwardLater(frame: Frame, verdict: Verdict, methodId: number): boolean | undefined {
+    const { backlog } = this.#host
+    if (methodId === id.BASIC_PUBLISH) {
+      if (backlog.state === 'draining') {
+        this.#verdict = verdict
+        this.#host.waitForBroker()
+        return false
+      }
+      if (isMandatoryPublish(frame)) {
+        this.#refuse(unbuffered('a mandatory message', methodId))
+        return true
+      }
+      this.#isKeeping = true
+    } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
+      this.#onConfirmSelect()
+      if (!hasNoWait(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
+      return true
+    } else if (methodId === id.TX_SELECT) {
+      this.#refuse(unbuffered('a transaction', methodId))
+      return true
+    }
+    if (!this.#isKeeping) return undefined
+    this.#verdict = NO_VERDICT
+    this.#role = 'publisher'
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else this.#host.assembler.last(frame, this)
+    return true
+  }
+
+  /** A channel that was bound anew goes on in confirm mode. */
+  #trackAnew({ upstream, upstreamChannel }: ChannelBinding): void {
+    if (this.#tracking === undefined) return
+    this.#tracking.rebind()
+    upstream.send(confirmSelectFrame(upstreamChannel))
+  }
+
+  #beforePublish({ upstream, upstreamChannel }: ChannelBinding): void {
+    if (this.#tracking !== undefined || !this.#isStateless || !this.#host.asksForConfirms) return
+    this.#tracking = new ConfirmTracking(false)
+    this.#host.assembler.endOfChunk()
+    upstream.send(confirmSelectFrame(upstreamChannel))
+  }
+
+  /** The client asks for confirms. With a publish buffer Warren keeps the messages until they have come. */
+  #onConfirmSelect(): void {
+    this.#isConfirming = true
+    if (!this.#host.backlog.isEnabled || !this.#isStateless) return
+    if (this.#tracking === undefined) this.#tracking = new ConfirmTracking(true)
+    else this.#tracking.askForClient()
   }
 
   /** Lets a frame wait that has this verdict of the guard, or refuses it. */
@@ -333,6 +516,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #isWellPlaced(role: ChannelRole | undefined): boolean {
     if (this.#binding === undefined) {
       this.#binding = this.#host.bind(this, role, this.#target)
+      if (this.#binding !== undefined) this.#trackAnew(this.#binding)
       return this.#binding !== undefined
     }
     if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
@@ -348,7 +532,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
   #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
-    if (this.#isMovable) {
+    if (this.#isStateless && !this.#isConfirming && this.#tracking === undefined) {
       const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
       if (target !== undefined) {
         this.#startMoving(binding, target)
@@ -437,10 +621,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       this.#binding.wantsContentEnd = true
       return
     }
-    const binding = this.abandon()
     // What came before in this chunk goes first: after Close it would be an error for the whole connection.
+    this.#host.assembler.discard(this)
     this.#host.assembler.endOfChunk()
-    binding?.upstream.release(binding)
+    this.abandon()
     this.#state = 'refused'
     this.#host.output.send(
       methodFrame(method.ChannelClose, this.clientChannel, {
@@ -451,4 +635,28 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       }),
     )
   }
+}
+
+const MANDATORY = 0b1
+const NO_WAIT = 0b1
+
+function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & MANDATORY) !== 0
+}
+
+/** Of a Confirm.Select, whose one argument it is. */
+function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
+}
+
+function backlogFull(): AmqpError {
+  return connectionError(
+    COMMAND_INVALID,
+    'publish buffer full: the broker is away, and no more messages can be kept for it',
+  )
+}
+
+/** Somebody would wait for an answer that can't come. */
+function unbuffered(what: string, methodId: number): AmqpError {
+  return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
 }

@@ -14,6 +14,7 @@ import { ClientChannel, type ClientChannelHost } from './client-channel.js'
 import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
+import type { PublishBacklog } from './publish-backlog.js'
 import type { TrialFailure } from './trials.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
@@ -37,7 +38,9 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   readonly #host: ClientChannelsHost
   #agreement: Agreement
   readonly #channels: (ClientChannel | undefined)[] = []
-  /** Upstream connections besides the home one that have carried a channel of this client. */
+  /** Where the client's channels go first; undefined while there is no broker. */
+  #home: UpstreamConnection | undefined
+  /** Upstream connections besides the home one that have carried a channel of this client, or for which it has waited. */
   readonly #others = new Set<UpstreamConnection>()
   #count = 0
   #whenEnded: (() => void) | undefined
@@ -55,7 +58,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#agreement = agreement
     this.output = output
     this.guardLimits = guardLimits
-    agreement.home.attach()
+    this.#setHome(agreement.home)
   }
 
   /** Channels that are open or closing. */
@@ -69,11 +72,16 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   /** What the client opens from now on goes to the pool of `agreement`; what is open stays where it is. */
   moveTo(agreement: Agreement): void {
-    agreement.home.attach()
-    this.#others.add(this.#agreement.home)
-    this.#agreement.home.detach()
-    this.#others.delete(agreement.home)
+    if (this.#home !== undefined) this.#others.add(this.#home)
     this.#agreement = agreement
+    this.#setHome(agreement.home)
+  }
+
+  #setHome(home: UpstreamConnection | undefined): void {
+    home?.attach()
+    this.#home?.detach()
+    this.#home = home
+    if (home !== undefined) this.#others.delete(home)
   }
 
   /** A frame on any channel but 0; false when it has to wait. */
@@ -112,8 +120,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   /** Whether the client has a channel on `upstream`, or will have its next one there. */
   dependsOn(upstream: UpstreamConnection): boolean {
     return (
-      this.#agreement.home === upstream ||
-      this.#channels.some((channel) => channel?.binding?.upstream === upstream)
+      this.#home === upstream || this.#channels.some((channel) => channel?.binding?.upstream === upstream)
     )
   }
 
@@ -138,18 +145,32 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   release(): void {
     this.#isGone = true
     this.assembler.endOfChunk()
-    for (const channel of this.#channels) {
-      const binding = channel?.abandon()
-      binding?.upstream.release(binding)
-    }
+    for (const channel of this.#channels) channel?.abandon()
     this.#channels.length = 0
     this.#count = 0
-    for (const upstream of [this.#agreement.home, ...this.#others]) {
+    if (this.#home !== undefined) this.#others.add(this.#home)
+    for (const upstream of this.#others) {
       upstream.forgetWaiter(this.#host)
       upstream.deleteQueuesOf(this)
     }
+    this.#setHome(undefined)
     this.#others.clear()
-    this.#agreement.home.detach()
+  }
+
+  /** See {@link PoolClient.onBrokerBack}. */
+  onBrokerBack(upstream: UpstreamConnection): void {
+    if (this.#home === undefined) this.#setHome(upstream)
+  }
+
+  /** See {@link PoolClient.survive}. */
+  survive(upstream: UpstreamConnection): boolean {
+    if (upstream.queues.claims.hasClaims(this)) return false
+    const lost = this.#channels.filter((channel) => channel?.binding?.upstream === upstream)
+    if (!lost.every((channel) => channel!.canSurvive)) return false
+    if (this.#home === upstream) this.#setHome(undefined)
+    this.#others.delete(upstream)
+    for (const channel of lost) channel!.onUpstreamGone()
+    return true
   }
 
   bind(
@@ -157,7 +178,8 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     role: ChannelRole | undefined,
     upstream: UpstreamConnection | undefined,
   ): ChannelBinding | undefined {
-    const { pool, home } = this.#agreement
+    const { pool } = this.#agreement
+    const home = this.#home
     // An exclusive queue can be reached only where it was declared.
     const pinned =
       upstream ?? (role === 'publisher' ? undefined : this.#upstreamWith((at) => at.claims.hasClaims(this)))
@@ -165,7 +187,9 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     // Otherwise any number of clients could each leave a chunk with a connection that takes nothing.
     if (place?.isCongested === true && this.mustWaitFor(place)) return undefined
     const binding = pool.bind(this.#host, place, channel, role)
-    if (binding !== undefined && binding.upstream !== home) this.#addOther(binding.upstream)
+    if (binding === undefined || binding.upstream === home) return binding
+    if (home === undefined) this.#setHome(binding.upstream)
+    else this.#addOther(binding.upstream)
     return binding
   }
 
@@ -176,11 +200,14 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
     const found = this.#upstreamWith((at) => at.claims.ownerOf(queue) === this)
-    return found === upstream ? undefined : found
+    // A channel that moved to one without room would end up where it is, and begin again.
+    return found === upstream || found?.hasRoom !== true ? undefined : found
   }
 
   mustWaitFor(upstream: UpstreamConnection): boolean {
     this.#isCongested = true
+    // A client that goes while it waits is forgotten there, too.
+    if (upstream !== this.#agreement.home) this.#addOther(upstream)
     upstream.whenDrained(this.#host)
     return true
   }
@@ -193,14 +220,30 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     return this.#agreement.pool.judgeRisk(kind, request, onDecided)
   }
 
+  get backlog(): PublishBacklog {
+    return this.#agreement.pool.backlog
+  }
+
+  get asksForConfirms(): boolean {
+    return this.#agreement.pool.asksForConfirms
+  }
+
+  waitForBroker(): void {
+    this.#agreement.pool.wait(this.#host)
+  }
+
+  isCurrent(channel: ClientChannel): boolean {
+    return this.#channels[channel.clientChannel] === channel
+  }
+
   mustHoldPublish(upstream: UpstreamConnection): boolean {
     return this.#agreement.pool.mustHoldPublish(upstream)
   }
 
   /** The first upstream connection of the client on whose queues `holds` holds. */
   #upstreamWith(holds: (queues: UpstreamQueues) => boolean): UpstreamConnection | undefined {
-    const { home } = this.#agreement
-    if (home.isOpen && holds(home.queues)) return home
+    const home = this.#home
+    if (home?.isOpen === true && holds(home.queues)) return home
     for (const other of this.#others) if (other.isOpen && holds(other.queues)) return other
     return undefined
   }

@@ -43,8 +43,8 @@ export interface Agreement {
   /** The client's choice in Tune-Ok. */
   readonly tuning: Tuning
   readonly pool: UpstreamPool
-  /** Where the client's channels go first. */
-  readonly home: UpstreamConnection
+  /** Where the client's channels go first; undefined when it was let in although the broker is away. */
+  readonly home: UpstreamConnection | undefined
 }
 
 /** What the client announced in Start-Ok, as far as it changes what it's sent. */

@@ -109,6 +109,8 @@ export class ClientSession
   #isPaused = false
   #user: string | undefined
   #agreement: Agreement | undefined
+  /** The broker blocks publishing, as far as the client knows. */
+  #isBlocked = false
   /** Pools that the client was in before it changed its secret: channels of it may still be there. */
   readonly #formerPools = new Set<UpstreamPool>()
   #channels: ClientChannels | undefined
@@ -335,6 +337,7 @@ export class ClientSession
     }
     this.#phase = 'open'
     this.send(methodFrame(method.ConnectionUpdateSecretOk, 0, {}))
+    this.onBlocked()
     this.resumeReading()
   }
 
@@ -376,8 +379,7 @@ export class ClientSession
       maxTableDepth: this.#parts.settings.client.maxTableDepth,
     })
     this.#parts.logger.debug('client connected', this.#fields)
-    const { blockedReason } = agreement.pool
-    if (blockedReason !== undefined) this.onBlocked(blockedReason)
+    this.onBlocked()
   }
 
   // ---- the pool --------------------------------------------------------------------------------------------------
@@ -388,6 +390,17 @@ export class ClientSession
 
   isSuspect(upstream: UpstreamConnection, methodId: number): boolean {
     return this.#channels?.isWaitingFor(methodId, upstream) === true
+  }
+
+  survive(upstream: UpstreamConnection): boolean {
+    if (this.#channels === undefined) return false
+    let survives = false
+    this.#safely(() => (survives = this.#channels!.survive(upstream)))
+    return survives
+  }
+
+  onBrokerBack(upstream: UpstreamConnection): void {
+    this.#channels?.onBrokerBack(upstream)
   }
 
   onBlamed(error: AmqpError): void {
@@ -417,10 +430,15 @@ export class ClientSession
     this.#safely(() => this.refuse(connectionError(COMMAND_INVALID, text)))
   }
 
-  onBlocked(reason: string | undefined): void {
-    if (reason === undefined) this.resumeReading()
+  onBlocked(): void {
     const isIn = this.#phase === 'open' || this.#phase === 'verifying'
-    if (!isIn || this.#agreement?.capabilities.connectionBlocked !== true) return
+    if (!isIn || this.#agreement === undefined) return
+    const pools = [this.#agreement.pool, ...this.#formerPools]
+    const reason = pools.find(({ blockedReason }) => blockedReason !== undefined)?.blockedReason
+    if ((reason !== undefined) === this.#isBlocked) return
+    this.#isBlocked = reason !== undefined
+    if (!this.#isBlocked) this.resumeReading()
+    if (!this.#agreement.capabilities.connectionBlocked) return
     const frame =
       reason === undefined
         ? methodFrame(method.ConnectionUnblocked, 0, {})

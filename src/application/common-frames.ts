@@ -20,6 +20,16 @@ export function channelFlowFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 20, 1, FRAME_END)
 }
 
+/** Confirm.Select for `channel`, without an answer. */
+export function confirmSelectFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 85, 0, 10, 1, FRAME_END)
+}
+
+/** Confirm.Select-Ok for `channel`. */
+export function confirmSelectOkFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 85, 0, 11, FRAME_END)
+}
+
 /** Channel.Open for `channel`. */
 export function channelOpenFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 10, 0, FRAME_END)

@@ -23,6 +23,9 @@ export class InternalChannel implements BindingOwner {
     return false
   }
   onSettled(): void {}
+  onConfirm(): boolean {
+    return false
+  }
   onReleased(): void {}
   onAnswer(): void {}
   onQueueAnswer(): boolean {

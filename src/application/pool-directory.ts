@@ -1,9 +1,11 @@
-import { inject, injectable } from 'inversify'
+import { inject, injectable, optional } from 'inversify'
 import type { Credentials, Mechanism } from '../domain/credentials.js'
 import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
+import type { AcceptedLogins } from './accepted-logins.js'
 import type { Tuning } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
 import type { Clock, Timer } from './ports/clock.js'
+import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
 import type { Quarantine } from './quarantine.js'
@@ -11,6 +13,7 @@ import type { Settings } from './settings.js'
 import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
+import { UpstreamRefused, UpstreamUnreachable } from './upstream-errors.js'
 import { type PoolClient, UpstreamPool } from './upstream-pool.js'
 
 /** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
@@ -36,6 +39,10 @@ export class PoolDirectory {
   readonly #settings: Settings
   readonly #quarantine: Quarantine
   readonly #trials: Trials
+  readonly #accepted: AcceptedLogins
+  readonly #journal: Journal | undefined
+  /** What an earlier run has left in the journal. */
+  #records: readonly JournalRecord[] = []
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -50,6 +57,8 @@ export class PoolDirectory {
     @inject(identifiers.Settings) settings: Settings,
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Trials) trials: Trials,
+    @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
+    @inject(identifiers.Journal) @optional() journal: Journal | undefined,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -58,6 +67,8 @@ export class PoolDirectory {
     this.#settings = settings
     this.#quarantine = quarantine
     this.#trials = trials
+    this.#accepted = accepted
+    this.#journal = journal
     connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
@@ -66,8 +77,14 @@ export class PoolDirectory {
     })
   }
 
-  /** Starts the sweep for unused upstream connections. */
+  /** Starts the sweep for unused upstream connections, and reads what an earlier run has left in the journal. */
   start(): void {
+    this.#records = this.#journal?.recover() ?? []
+    if (this.#records.length > 0)
+      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
+        messages: this.#records.length,
+        users: [...new Set(this.#records.map(({ pool }) => pool.user))].slice(0, 10),
+      })
     this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
   }
 
@@ -78,12 +95,13 @@ export class PoolDirectory {
 
   /**
    * Has the broker check the credentials, unless it did so for an upstream connection that is open; clients that come
-   * meanwhile share the answer. Resolves with what the broker offers in Tune. Rejects with UpstreamRefused or UpstreamUnreachable.
+   * meanwhile share the answer. Resolves with what the broker offers in Tune, or did before it went away. Rejects with UpstreamRefused or UpstreamUnreachable.
    */
   async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
     for (const pool of this.#pools) {
-      const open = pool.credentials.equals(credentials) ? pool.openUpstream : undefined
-      if (open !== undefined) return open.tuning
+      if (!pool.credentials.equals(credentials)) continue
+      const tuning = pool.openUpstream?.tuning ?? pool.tuningWhileAway
+      if (tuning !== undefined) return tuning
     }
     let spare = this.#findSpare(
       (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
@@ -96,7 +114,20 @@ export class PoolDirectory {
       spare = { credentials, mechanism, upstream, poolId, timer: undefined }
       this.#keepSpare(spare)
     }
-    return (await spare.upstream).tuning
+    try {
+      return (await spare.upstream).tuning
+    } catch (error) {
+      return this.#tuningWithoutBroker(credentials, error)
+    }
+  }
+
+  /** With a publish buffer whom the broker has accepted before may come in although it's away. */
+  #tuningWithoutBroker(credentials: Credentials, error: unknown): Tuning {
+    if (error instanceof UpstreamRefused) this.#accepted.forget(credentials)
+    const isAway = error instanceof UpstreamUnreachable && this.#settings.pool.publishBufferSize > 0
+    const tuning = isAway ? this.#accepted.tuningFor(credentials) : undefined
+    if (tuning === undefined) throw error
+    return tuning
   }
 
   /** The pool for clients from `address` with these credentials and this virtual host; it may have no upstream connection yet. */
@@ -126,6 +157,16 @@ export class PoolDirectory {
       logger: this.#logger,
       random: this.#random,
       trials: this.#trials,
+      publishing: {
+        bufferSize: this.#settings.pool.publishBufferSize,
+        bufferBytes: this.#settings.pool.publishBufferBytes,
+        reconnectWaitMs: this.#settings.pool.reconnectWait * 1000,
+        guarantee: this.#settings.pool.publishGuarantee,
+      },
+      journal: this.#journal,
+      takeRecords: () => this.#takeRecords(credentials.user, virtualHost),
+      isAccepted: this.#accepted.includes(credentials, virtualHost),
+      onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
       login: () => this.#takeLogin(credentials, mechanism, id),
       onEmpty: (empty) => this.#pools.delete(empty),
     })
@@ -143,7 +184,7 @@ export class PoolDirectory {
     mechanism: Mechanism,
     virtualHost: string,
     address: string,
-  ): Promise<{ pool: UpstreamPool; home: UpstreamConnection }> {
+  ): Promise<{ pool: UpstreamPool; home: UpstreamConnection | undefined }> {
     await this.authenticate(credentials, mechanism)
     const pool = this.poolFor(credentials, mechanism, virtualHost, address)
     return { pool, home: await pool.enter(client) }
@@ -155,6 +196,22 @@ export class PoolDirectory {
     const spares = [...this.#spares]
     for (const spare of spares) this.#dropSpare(spare)
     await Promise.all([...this.#pools].map((pool) => pool.close()))
+    this.#journal?.close()
+  }
+
+  #takeRecords(user: string, virtualHost: string): readonly JournalRecord[] {
+    const isTheirs = ({ pool }: JournalRecord): boolean =>
+      pool.user === user && pool.virtualHost === virtualHost
+    const taken = this.#records.filter(isTheirs)
+    if (taken.length > 0) this.#records = this.#records.filter((record) => !isTheirs(record))
+    return taken
+  }
+
+  /** Messages that wait for the broker. */
+  get buffered(): number {
+    let buffered = this.#records.length
+    for (const { backlog } of this.#pools) buffered += backlog.length
+    return buffered
   }
 
   /** A login that waits for a pool, or else a new one. */

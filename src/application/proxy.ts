@@ -26,6 +26,8 @@ export interface ShutdownReport {
   readonly closedClients: number
   /** Clients whose socket had to be cut off because they didn't answer in time. */
   readonly cutOff: number
+  /** Messages that were accepted, and that the broker never got. */
+  readonly buffered: number
 }
 
 /** Warren itself: accepts clients, and sees them all off in the end. */
@@ -107,9 +109,10 @@ export class Proxy {
     await this.#clientsGone(Math.max(0, end - this.#clock.now()))
     for (const session of [...this.#sessions]) session.cutOff()
     const cutOff = this.#cutOff
+    const { buffered } = this.#directory
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
-    this.#logger.info('shut down', { closedClients, cutOff })
-    return { closedClients, cutOff }
+    this.#logger.info('shut down', { closedClients, cutOff, buffered })
+    return { closedClients, cutOff, buffered }
   }
 
   #accept(stream: ByteStream): void {

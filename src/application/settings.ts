@@ -20,6 +20,16 @@ export interface Settings {
     readonly idleTimeout: number
     /** How often the sweep looks. */
     readonly cleanupInterval: number
+    /** Most messages that a pool keeps while its broker is away, and most bytes; 0 messages is not at all. */
+    readonly publishBufferSize: number
+    readonly publishBufferBytes: number
+    /** Where kept messages outlive the process, and when the disk is made to hold them; undefined keeps them in memory alone. */
+    readonly publishBufferDir: string | undefined
+    readonly publishBufferSync: JournalSync
+    /** How long what needs the broker's answer waits for its return. */
+    readonly reconnectWait: number
+    /** Whether messages of clients without confirms are only forwarded, or kept until the broker has confirmed them. */
+    readonly publishGuarantee: PublishGuarantee
     /** How long clients that made the broker close a shared connection are kept apart; 0 is not at all. */
     readonly quarantineTime: number
   }
@@ -54,5 +64,8 @@ export interface Settings {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
 }
 
+/** Before a message counts as kept, once a second, or when the system likes. */
+export type JournalSync = 'always' | 'interval' | 'never'
+export type PublishGuarantee = 'forwarded' | 'confirmed'
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 export type LogFormat = 'json' | 'text' | 'auto'

@@ -171,7 +171,7 @@ export class UpstreamChannels implements ChannelSource {
         return true
       case id.BASIC_ACK:
       case id.BASIC_NACK:
-        return true
+        return binding.owner.onConfirm(frame)
       case id.CHANNEL_OPEN_OK:
         this.#opened.add(binding.upstreamChannel)
         return false
@@ -221,7 +221,7 @@ export class UpstreamChannels implements ChannelSource {
       this.#table.startClosing(binding)
       this.#free(upstreamChannel)
     }
-    owner.onBrokerClose()
+    owner.onBrokerClose(frame)
     this.#passOn(owner, frame)
     if (end !== 'settling') return
     this.endOfChunk()
@@ -230,6 +230,8 @@ export class UpstreamChannels implements ChannelSource {
 
   #onCloseOk(binding: ChannelBinding): boolean {
     if (binding.end !== 'closing') return false
+    // What came before has to be with the client before it hears of the end.
+    this.endOfChunk()
     this.#table.startClosing(binding)
     this.#free(binding.upstreamChannel)
     return binding.owner.onCloseOk()

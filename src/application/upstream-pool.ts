@@ -5,14 +5,16 @@ import type { Credentials } from '../domain/credentials.js'
 import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import type { Tuning } from './broker-profile.js'
 import type { Clock, Timer } from './ports/clock.js'
+import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
+import { PublishBacklog } from './publish-backlog.js'
 import { tryAlone } from './trial-channel.js'
 import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
-import { UpstreamRefused, upstreamFailure } from './upstream-errors.js'
-import type { UpstreamUnreachable } from './upstream-errors.js'
+import { UpstreamRefused, UpstreamUnreachable, upstreamFailure } from './upstream-errors.js'
 
 /** Within how long all pools come back once one has found the broker. */
 const RECONNECT_SPREAD_MS = 500
@@ -26,6 +28,13 @@ export interface PoolClient {
    * under way there.
    */
   isSuspect(upstream: UpstreamConnection, methodId: number): boolean
+  /**
+   * Whether the client can stay without `upstream`, which is gone: then it has moved what the broker hasn't confirmed to the pool's
+   * backlog, and hears nothing of the loss.
+   */
+  survive(upstream: UpstreamConnection): boolean
+  /** There is an upstream connection again, after an outage that the client has survived. */
+  onBrokerBack(upstream: UpstreamConnection): void
   /** The broker ended a shared upstream connection over a request of this client, or so it seems. The loss itself follows. */
   onBlamed(error: AmqpError): void
   /** An upstream connection that the client depends on is gone. */
@@ -34,8 +43,19 @@ export interface PoolClient {
   onRoom(): void
   /** No further upstream connection could be opened for a channel that waits. */
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
-  /** The broker blocks (reason) or unblocks (undefined) publishing. */
-  onBlocked(reason: string | undefined): void
+  /** The broker blocks publishing, or doesn't any more: see {@link UpstreamPool.blockedReason}. */
+  onBlocked(): void
+}
+
+/** What becomes of messages while the broker is away. */
+export interface PublishingSettings {
+  /** Most messages that are kept; 0 is none. */
+  readonly bufferSize: number
+  readonly bufferBytes: number
+  /** How long a client may wait for the broker's return before it's told that it's away. */
+  readonly reconnectWaitMs: number
+  /** Whether messages of clients that don't ask for confirms are kept until the broker has confirmed them. */
+  readonly guarantee: 'forwarded' | 'confirmed'
 }
 
 export interface PoolParts {
@@ -49,6 +69,14 @@ export interface PoolParts {
   readonly logger: Logger
   readonly random: Random
   readonly trials: Trials
+  readonly publishing: PublishingSettings
+  readonly journal: Journal | undefined
+  /** What an earlier run has left in the journal for these credentials; asked for once the broker has accepted them. */
+  readonly takeRecords: () => readonly JournalRecord[]
+  /** The broker has accepted these credentials in this virtual host before. */
+  readonly isAccepted: boolean
+  /** It does so now. */
+  readonly onAccepted: (tuning: Tuning) => void
   /** Logs in at the broker. */
   readonly login: () => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
@@ -60,8 +88,10 @@ export class UpstreamPool implements UpstreamObserver {
   readonly #parts: PoolParts
   readonly #upstreams: UpstreamConnection[] = []
   readonly #clients = new Set<PoolClient>()
-  /** Clients with a channel that waits for room. */
-  readonly #waiting = new Set<PoolClient>()
+  /** Clients with a channel that waits for room, and the limits of those that wait for the broker's return. */
+  readonly #waiting = new Map<PoolClient, Timer | undefined>()
+  /** Messages that wait for the broker. */
+  readonly backlog: PublishBacklog
   #opening: Promise<void> | undefined
   #retry: Timer | undefined
   #failures = 0
@@ -69,9 +99,25 @@ export class UpstreamPool implements UpstreamObserver {
   #isReconnecting = false
   #isBlocked = false
   #closed = false
+  /** The broker refuses the connections that would keep publishers and consumers apart. */
+  #isCrowded = false
+  #isAccepted: boolean
+  #tuning: Tuning | undefined
 
   constructor(parts: PoolParts) {
     this.#parts = parts
+    this.#isAccepted = parts.isAccepted
+    this.backlog = new PublishBacklog({
+      maxMessages: parts.publishing.bufferSize,
+      maxBytes: parts.publishing.bufferBytes,
+      clock: parts.clock,
+      logger: parts.logger,
+      journal: parts.journal,
+      pool: { user: parts.credentials.user, virtualHost: parts.virtualHost },
+      fields: this.fields,
+      place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
+      onDrained: () => this.onUpstreamRoom(),
+    })
   }
 
   get id(): string {
@@ -95,6 +141,16 @@ export class UpstreamPool implements UpstreamObserver {
     return { pool: this.id, user: this.credentials.user, vhost: this.virtualHost }
   }
 
+  /** Whether Warren asks for confirms where clients don't, and keeps their messages until those have come. */
+  get asksForConfirms(): boolean {
+    return this.backlog.isEnabled && this.#parts.publishing.guarantee === 'confirmed'
+  }
+
+  /** What the broker offered last, while clients may come although it's away. */
+  get tuningWhileAway(): Tuning | undefined {
+    return this.backlog.isEnabled && this.#isReconnecting ? this.#tuning : undefined
+  }
+
   get upstreams(): readonly UpstreamConnection[] {
     return this.#upstreams
   }
@@ -110,30 +166,51 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * Takes `client` in; resolves with the upstream connection that its channels will go to first, once there is one.
+   * Takes `client` in; resolves with the upstream connection that its channels will go to first, once there is one; with undefined
+   * when the client may publish although there is none.
    * Rejects with UpstreamRefused or UpstreamUnreachable; the client is then out again.
    */
-  async enter(client: PoolClient): Promise<UpstreamConnection> {
+  async enter(client: PoolClient): Promise<UpstreamConnection | undefined> {
     this.#clients.add(client)
     try {
-      if (this.openUpstream === undefined) await this.#open()
+      if (this.openUpstream !== undefined) return this.#home()
+      if (this.#isReconnecting && this.#mayGoWithoutBroker) return this.#enterWithoutBroker()
+      await this.#open()
       return this.#home()
     } catch (error) {
+      const isAway = error instanceof UpstreamUnreachable && this.#mayGoWithoutBroker
+      if (isAway && !this.#isReconnecting) {
+        this.#failures++
+        this.#retryLater(error.askAgainMs)
+        return this.#enterWithoutBroker()
+      }
       this.leave(client)
       throw error
     }
   }
 
+  /** Whether clients may publish although there's no broker to ask who they are: it has accepted them before. */
+  get #mayGoWithoutBroker(): boolean {
+    return this.backlog.isEnabled && this.#isAccepted
+  }
+
+  #enterWithoutBroker(): undefined {
+    this.backlog.goAway()
+    if (!this.backlog.isFull) return undefined
+    throw new UpstreamUnreachable('the publish buffer is full')
+  }
+
   /** Lets `client` go. Its channels are its own business. Can be called twice. */
   leave(client: PoolClient): void {
     this.#clients.delete(client)
+    this.#waiting.get(client)?.cancel()
     this.#waiting.delete(client)
     this.#removeIfEmpty()
   }
 
   /** Where a channel of a client whose others are on `home` goes; undefined when a further upstream connection is needed. */
-  place(home: UpstreamConnection, role: ChannelRole | undefined): UpstreamConnection | undefined {
-    return this.#parts.policy.place(home, this.#upstreams, role)
+  place(home: UpstreamConnection | undefined, role: ChannelRole | undefined): UpstreamConnection | undefined {
+    return this.#policy.place(home, this.#upstreams, role)
   }
 
   /**
@@ -151,14 +228,31 @@ export class UpstreamPool implements UpstreamObserver {
       upstream.role ??= role
       return binding
     }
-    this.#waiting.add(client)
-    this.#open().catch((error: unknown) => this.#refuseWaiting(error))
+    this.wait(client)
+    if (!this.#isReconnecting || !this.backlog.isEnabled)
+      this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
+  }
+
+  /** Lets `client` wait until there's room for another channel, or the backlog has drained; while the broker is away, not for ever. */
+  wait(client: PoolClient): void {
+    if (this.#waiting.get(client) !== undefined) return
+    const limit = this.#parts.publishing.reconnectWaitMs
+    const isAway = this.backlog.state === 'away'
+    this.#waiting.set(
+      client,
+      isAway ? this.#parts.clock.after(limit, () => this.#onWaitedTooLong(client, limit)) : undefined,
+    )
+  }
+
+  #onWaitedTooLong(client: PoolClient, limit: number): void {
+    this.#waiting.delete(client)
+    client.onNoRoom(new UpstreamUnreachable(`the broker did not come back within ${limit / 1000} s`))
   }
 
   /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean {
-    if (!this.#parts.policy.maySettle(upstream, role, this.#upstreams)) return false
+    if (!this.#policy.maySettle(upstream, role, this.#upstreams)) return false
     upstream.role ??= role
     return true
   }
@@ -168,7 +262,7 @@ export class UpstreamPool implements UpstreamObserver {
    * consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
-    return this.#isBlocked && upstream.role === 'consumer' && this.#parts.policy.separatesRoles
+    return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
   /** As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection, and is tried on another one first. */
@@ -195,6 +289,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
   sweep(now: number): void {
+    // What the broker refused may be allowed again.
+    this.#isCrowded = false
     for (const upstream of [...this.#upstreams]) {
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
@@ -219,7 +315,9 @@ export class UpstreamPool implements UpstreamObserver {
 
   onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
     this.#remove(upstream)
-    const affected = [...this.#clients].filter((client) => client.dependsOn(upstream))
+    const dependent = [...this.#clients].filter((client) => client.dependsOn(upstream))
+    this.backlog.onUpstreamLost(upstream, error.code !== CONNECTION_FORCED)
+    const affected = dependent.filter((client) => !this.backlog.isEnabled || !client.survive(upstream))
     this.#parts.logger.warn('upstream connection lost', {
       ...this.fields,
       upstream: upstream.name,
@@ -227,9 +325,15 @@ export class UpstreamPool implements UpstreamObserver {
       code: error.code,
       reason: error.text,
       clients: affected.length,
+      ...(this.backlog.isEnabled
+        ? { stay: dependent.length - affected.length, kept: this.backlog.length }
+        : {}),
     })
     // Before the clients leave: a pool that means to reconnect isn't empty without them.
+    this.backlog.resume()
     if (this.openUpstream === undefined) this.#retryLater()
+    else if (this.backlog.state === 'away')
+      this.#open().catch((reason: unknown) => this.#refuseWaiting(reason))
     this.#tellLost(upstream, error, affected)
   }
 
@@ -249,9 +353,14 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   onUpstreamRoom(): void {
-    const waiting = [...this.#waiting]
+    for (const client of this.#takeWaiting()) client.onRoom()
+  }
+
+  #takeWaiting(): PoolClient[] {
+    const waiting = [...this.#waiting.keys()]
+    for (const limit of this.#waiting.values()) limit?.cancel()
     this.#waiting.clear()
-    for (const client of waiting) client.onRoom()
+    return waiting
   }
 
   onUpstreamBlocked(upstream: UpstreamConnection, reason: string | undefined): void {
@@ -271,11 +380,11 @@ export class UpstreamPool implements UpstreamObserver {
     const reason = this.blockedReason
     if ((reason !== undefined) === this.#isBlocked) return
     this.#isBlocked = reason !== undefined
-    for (const client of this.#clients) client.onBlocked(reason)
+    for (const client of this.#clients) client.onBlocked()
   }
 
   #home(): UpstreamConnection {
-    const home = this.#parts.policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
+    const home = this.#policy.place(undefined, this.#upstreams, undefined) ?? this.openUpstream
     if (home === undefined) throw new Error('a pool without an open connection has no place for a client')
     return home
   }
@@ -291,9 +400,9 @@ export class UpstreamPool implements UpstreamObserver {
   async #attempt(): Promise<void> {
     try {
       await this.#openOne()
-      if (this.#isReconnecting) this.#parts.logger.info('pool reconnected', this.fields)
-      this.#isReconnecting = false
+      if (this.#isReconnecting) this.#onReconnected()
       this.#opening = undefined
+      this.backlog.resume()
       // Only now: who finds no room any more asks for a further connection.
       this.onUpstreamRoom()
     } catch (error) {
@@ -301,6 +410,13 @@ export class UpstreamPool implements UpstreamObserver {
       if (this.#isReconnecting) this.#onReconnectFailed(upstreamFailure(error))
       throw error
     }
+  }
+
+  #onReconnected(): void {
+    this.#isReconnecting = false
+    this.#parts.logger.info('pool reconnected', this.fields)
+    const upstream = this.openUpstream
+    if (upstream !== undefined) for (const client of this.#clients) client.onBrokerBack(upstream)
   }
 
   async #openOne(): Promise<void> {
@@ -317,15 +433,43 @@ export class UpstreamPool implements UpstreamObserver {
     this.#upstreams.push(upstream)
     this.#tellBlocked()
     this.#failures = 0
+    this.#isCrowded = false
     const { name, node, tuning } = upstream
+    this.#isAccepted = true
+    this.#tuning = tuning
+    this.#parts.onAccepted(tuning)
+    const records = this.#parts.takeRecords()
+    if (records.length > 0) this.backlog.recover(records)
     logger.info('upstream connection opened', { ...this.fields, upstream: name, node, ...tuning })
+  }
+
+  /**
+   * The broker refuses a further connection: a limit is reached, or the password was changed. While there's room on those that there are,
+   * publishers and consumers share them. Returns whether that helps.
+   */
+  #crowd(failure: UpstreamRefused): boolean {
+    if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false
+    this.#isCrowded = true
+    this.#parts.logger.warn(
+      'no further upstream connection: publishers and consumers share those that there are',
+      {
+        ...this.fields,
+        reason: failure.message,
+      },
+    )
+    this.onUpstreamRoom()
+    return true
+  }
+
+  /** The rules as they can be followed. */
+  get #policy(): UpstreamPolicy {
+    return this.#isCrowded ? this.#parts.policy.together : this.#parts.policy
   }
 
   #refuseWaiting(error: unknown): void {
     const failure = upstreamFailure(error)
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
-    for (const client of waiting) client.onNoRoom(failure)
+    if (failure instanceof UpstreamRefused && this.#crowd(failure)) return
+    for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 
   /** `afterMs`: when to ask for another attempt, if that isn't for the pool itself to say. */
@@ -352,8 +496,11 @@ export class UpstreamPool implements UpstreamObserver {
       reason: failure.reason,
     })
     // A broker that says no won't say yes to the same credentials: the next client asks anew.
-    if (failure instanceof UpstreamRefused) this.#isReconnecting = false
-    else this.#retryLater()
+    if (!(failure instanceof UpstreamRefused)) return this.#retryLater()
+    // Clients that stayed have nowhere to go, but what they have published may still find its way.
+    for (const client of [...this.#clients]) client.onUpstreamLost(failure.amqp)
+    if (this.backlog.length > 0) this.#retryLater()
+    else this.#isReconnecting = false
   }
 
   #remove(upstream: UpstreamConnection): void {
@@ -365,6 +512,7 @@ export class UpstreamPool implements UpstreamObserver {
   #removeIfEmpty(): void {
     if (this.#clients.size > 0 || this.#upstreams.length > 0) return
     if (this.#opening !== undefined || this.#retry !== undefined) return
+    if (this.backlog.length > 0 && !this.#closed) return
     this.#parts.onEmpty(this)
   }
 }

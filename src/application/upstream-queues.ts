@@ -48,9 +48,11 @@ export class UpstreamQueues {
    * Forgets the claim if not. Without room for the question the queue is taken to be there.
    */
   verify(queue: string, onAnswer: (exists: boolean) => void): void {
-    const owner = this.claims.ownerOf(queue)
+    const claim = this.claims.claimOf(queue)
     const answer = (exists: boolean): void => {
-      if (!exists && owner !== undefined) this.claims.forget(owner, queue)
+      // Its owner may have declared it anew meanwhile: then the answer is about the former one.
+      const isCurrent = claim !== undefined && claim === this.claims.claimOf(queue)
+      if (!exists && isCurrent) this.claims.forget(claim.owner, queue)
       onAnswer(exists)
     }
     const binding = this.#channels.bind(new QueueProbe(answer, () => this.#channels.release(binding!)))

@@ -30,6 +30,11 @@ export class Credentials {
     return new Credentials(this.#user, new Uint8Array(password))
   }
 
+  /** What `hash` makes of the user and the password: two that are equal give the same, and it gives neither away. */
+  fingerprint(hash: (bytes: Uint8Array) => string): string {
+    return hash(new ByteWriter().longString(this.#user).longString(this.#password).finish())
+  }
+
   /** The response that Connection.Start-Ok carries for `mechanism`. */
   response(mechanism: Mechanism): Uint8Array {
     const writer = new ByteWriter()

@@ -4,6 +4,7 @@ import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
+import { method } from '../support/wire-format.js'
 
 const CHURN_MS = 10_000
 
@@ -77,6 +78,52 @@ describe('channels', function () {
       await neighbour.declareQueue(1, 'n', {})
     }
     await rude.close()
+    await neighbour.close()
+  })
+
+  it('may start and cancel consumers with one tag without waiting, over which RabbitMQ would crash', async () => {
+    const [rude, neighbour] = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    for (const client of [rude, neighbour]) await client.openChannel(1)
+    await neighbour.declareQueue(1, 'n', {})
+    const before = (await broker.connections()).map(({ pid }) => pid)
+    const request = { queue: 'n', consumerTag: 't' }
+    const pair = Buffer.concat([method(1, 'basic.consume', request), method(1, 'basic.cancel', request)])
+    const silent = Buffer.concat([
+      method(1, 'basic.consume', { ...request, nowait: true }),
+      method(1, 'basic.cancel', { ...request, nowait: true }),
+    ])
+    for (let n = 0; n < 50; n++) rude.send(pair)
+    for (let n = 0; n < 50; n++) {
+      expect((await rude.expectMethod('basic.consume-ok')).consumerTag).to.equal('t')
+      expect((await rude.expectMethod('basic.cancel-ok')).consumerTag).to.equal('t')
+    }
+    rude.send(Buffer.concat(Array<Buffer>(50).fill(silent)))
+    await rude.declareQueue(1, 'n', {})
+    await neighbour.declareQueue(1, 'n', {})
+    expect((await broker.connections()).map(({ pid }) => pid)).to.deep.equal(before)
+    expect(await broker.consumers()).to.have.length(0)
+    for (const client of [rude, neighbour]) await client.close()
+  })
+
+  it('may use a consumer tag again when the broker has cancelled it, and not before', async () => {
+    const [client, neighbour] = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    for (const each of [client, neighbour]) await each.openChannel(1)
+    for (let round = 0; round < 20; round++) {
+      await neighbour.declareQueue(1, 'brief', {})
+      client.method(1, 'basic.consume', { queue: 'brief', consumerTag: 't' })
+      await client.expectMethod('basic.consume-ok')
+      neighbour.method(1, 'queue.delete', { queue: 'brief' })
+      await neighbour.expectMethod('queue.delete-ok')
+      expect((await client.expectMethod('basic.cancel')).consumerTag).to.equal('t')
+    }
+    await neighbour.declareQueue(1, 'brief', {})
+    for (let count = 0; count < 2; count++)
+      client.method(1, 'basic.consume', { queue: 'brief', consumerTag: 't' })
+    await client.expectMethod('basic.consume-ok')
+    const { code, text } = await client.expectMethod('connection.close')
+    expect([code, text]).to.deep.equal([530, "NOT_ALLOWED - attempt to reuse consumer tag 't'"])
+    await neighbour.declareQueue(1, 'brief', {})
+    client.reset()
     await neighbour.close()
   })
 

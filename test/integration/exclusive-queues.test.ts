@@ -125,4 +125,97 @@ describe('exclusive queues', function () {
     expect(await broker.queues()).to.have.length(1)
     await neighbour.close()
   })
+
+  /** Declares, or takes the refusal of a queue that is locked; the channel is open afterwards. */
+  async function declares(client: WireClient, queue: string): Promise<boolean> {
+    client.method(1, 'queue.declare', { queue, exclusive: true })
+    const { name, args } = await client.nextMethod()
+    if (name === 'queue.declare-ok') return true
+    expect([name, (args as { code: number }).code]).to.deep.equal(['channel.close', 405])
+    client.method(1, 'channel.close-ok', {})
+    await client.openChannel(1)
+    return false
+  }
+
+  it('have one owner at a time, however many want the same name and give it up again', async () => {
+    const clients = await Promise.all(Array.from({ length: 4 }, () => onChannel()))
+    const before = (await broker.connections()).map(({ pid }) => pid)
+    let owner: WireClient | undefined
+    const wins = await Promise.all(
+      clients.map(async (client) => {
+        let won = 0
+        for (let round = 0; round < 100; round++) {
+          if (!(await declares(client, 'wanted'))) continue
+          expect(owner, 'the queue has an owner').to.equal(undefined)
+          owner = client
+          won++
+          client.publish(1, { routingKey: 'wanted', body: 'x' })
+          owner = undefined
+          client.method(1, 'queue.delete', { queue: 'wanted', nowait: round % 3 === 0 })
+          if (round % 3 !== 0) await client.expectMethod('queue.delete-ok')
+        }
+        return won
+      }),
+    )
+    expect(wins.reduce((sum, won) => sum + won)).to.be.greaterThan(0)
+    expect((await broker.connections()).map(({ pid }) => pid)).to.deep.equal(before)
+    for (const client of clients) await client.close()
+    await eventually(async () => expect(await broker.queues()).to.have.length(0))
+  })
+
+  it('that have deleted themselves are free for a neighbour, and then locked for their former owner', async () => {
+    let [owner, neighbour] = [await onChannel(), await onChannel()]
+    for (let round = 0; round < 10; round++) {
+      await owner.declareQueue(1, 'passing', { exclusive: true, autoDelete: true })
+      const tag = await owner.consume(1, 'passing')
+      owner.method(1, 'basic.cancel', { consumerTag: tag })
+      await owner.expectMethod('basic.cancel-ok')
+      await eventually(async () => expect(await broker.queues()).to.have.length(0))
+      expect(await declares(neighbour, 'passing')).to.equal(true)
+      expect(await declares(owner, 'passing')).to.equal(false)
+      neighbour.method(1, 'queue.delete', { queue: 'passing' })
+      await neighbour.expectMethod('queue.delete-ok')
+      ;[owner, neighbour] = [neighbour, owner]
+    }
+    for (const client of [owner, neighbour]) await client.close()
+  })
+
+  it('that have deleted themselves may come back for everybody', async () => {
+    const [owner, neighbour] = [await onChannel(), await onChannel()]
+    await owner.declareQueue(1, 'turned', { exclusive: true, autoDelete: true })
+    const tag = await owner.consume(1, 'turned')
+    owner.method(1, 'basic.cancel', { consumerTag: tag })
+    await owner.expectMethod('basic.cancel-ok')
+    await eventually(async () => expect(await broker.queues()).to.have.length(0))
+    await owner.declareQueue(1, 'turned', { durable: true })
+    await neighbour.declareQueue(1, 'turned', { durable: true })
+    await owner.close()
+    await neighbour.declareQueue(1, 'turned', { durable: true })
+    expect((await broker.queues()).map(({ name }) => name)).to.deep.equal(['turned'])
+    await neighbour.close()
+  })
+
+  for (const [what, queue] of [
+    ['with a name of the broker’s', ''],
+    ['with a name of its choice', 'unseen'],
+  ])
+    it(`${what} are gone also if their owner went before it knew of them`, async () => {
+      const neighbour = await onChannel()
+      for (let round = 0; round < 30; round++) {
+        const owner = await onChannel()
+        owner.method(1, 'queue.declare', { queue, exclusive: true })
+        if (round % 3 === 0) owner.reset()
+        else if (round % 3 === 1) await owner.end()
+        else {
+          owner.method(0, 'connection.close', { code: 200, text: 'bye' })
+          await owner.end()
+        }
+      }
+      await eventually(async () => {
+        expect(await broker.channels()).to.have.length(0)
+        expect(await broker.queues()).to.have.length(0)
+      })
+      expect(await declares(neighbour, 'unseen')).to.equal(true)
+      await neighbour.close()
+    })
 })

@@ -197,6 +197,58 @@ describe('publishers and consumers', function () {
       await publisher.close()
     })
 
+    it('clients that declare and then publish open no connection each', async () => {
+      const publisher = await onChannel(BLOCKED)
+      publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await setAlarm()
+      await publishUntilBlocked(publisher)
+      const clients: WireClient[] = []
+      for (let n = 0; n < 10; n++) {
+        const client = await onChannel()
+        await client.declareQueue(1, `declared-${n}`, {})
+        client.publish(1, { routingKey: `declared-${n}`, body: 'x' })
+        clients.push(client)
+      }
+      expect(await upstreams()).to.equal(2)
+      await clearAlarm()
+      await publisher.expectMethod('connection.unblocked')
+      for (const client of [publisher, ...clients]) await client.close()
+      await eventually(async () => {
+        const declared = (await broker.queues()).filter(({ name }) => name.startsWith('declared'))
+        expect(declared.map(({ messages }) => messages)).to.deep.equal(Array(10).fill(1))
+      })
+      expect(await upstreams()).to.equal(2)
+    })
+
+    it('a consumer that publishes waits, and the consumers beside it do not', async () => {
+      await fill('work', 100)
+      const answering = await onChannel()
+      await answering.consume(1, 'work', { noAck: true })
+      for (let n = 0; n < 100; n++) await answering.expectContent('basic.deliver')
+      const consumer = await onChannel()
+      await consumer.declareQueue(1, 'answers', {})
+      await consumer.consume(1, 'answers', { noAck: true })
+      const publisher = await onChannel(BLOCKED)
+      publisher.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await setAlarm()
+      await publishUntilBlocked(publisher)
+
+      answering.publish(1, { routingKey: 'answers', body: 'late' })
+      // RabbitMQ would read nothing more of the connection that they share if that message had reached it.
+      for (let n = 0; n < 5; n++) {
+        await consumer.declareQueue(1, 'answers', {})
+        const late = await onChannel()
+        await late.consume(1, 'work')
+        late.reset()
+      }
+      expect((await broker.queues()).find(({ name }) => name === 'answers')!.messages).to.equal(0)
+
+      await clearAlarm()
+      await publisher.expectMethod('connection.unblocked')
+      expect((await consumer.expectContent('basic.deliver')).body.toString()).to.equal('late')
+      for (const client of [answering, consumer, publisher]) await client.close()
+    })
+
     it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {
       const [telling, silent] = [await onChannel(BLOCKED), await onChannel({ capabilities: {} })]
       await setAlarm()

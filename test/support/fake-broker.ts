@@ -44,6 +44,8 @@ export class FakeBroker {
   refusesVirtualHost: (vhost: string) => Refusal | false = () => false
   /** Never takes this step. */
   silentBefore: Step | undefined
+  /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
+  confirms = true
   /** Keeps back Channel.Close-Ok and Channel.Flow-Ok until {@link BrokerConnection.answerCloses}. */
   holdsCloseOk = false
   /** Keeps back the answer to Connection.Close for good. */
@@ -96,6 +98,8 @@ export class BrokerConnection {
   /** The broker has sent Connection.Close, or answered one. */
   private isOver = false
   private readonly channels = new Map<number, ChannelState>()
+  /** By channel in confirm mode: how many messages were published since. */
+  private readonly confirming = new Map<number, number>()
   private heldCloses: number[] = []
   private heldBarriers: number[] = []
 
@@ -258,8 +262,28 @@ export class BrokerConnection {
     if (this.broker.silentBefore !== 'open-ok') this.finishOpen()
   }
 
+  /** Basic.Ack, or Basic.Nack, for what was published on a channel in confirm mode. */
+  confirm(
+    channel: number,
+    deliveryTag: number,
+    multiple = false,
+    name: 'basic.ack' | 'basic.nack' = 'basic.ack',
+  ): void {
+    this.method(channel, name, { deliveryTag, multiple })
+  }
+
+  private onConfirming(channel: number, name: MethodName): void {
+    if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
+    if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, 0)
+    const published = this.confirming.get(channel)
+    if (name !== 'basic.publish' || published === undefined) return
+    this.confirming.set(channel, published + 1)
+    if (this.broker.confirms && this.channels.get(channel) === 'open') this.confirm(channel, published + 1)
+  }
+
   private onChannelMethod({ channel, name }: Received): void {
     if (this.isOver) return
+    this.onConfirming(channel, name)
     const state = this.channels.get(channel)
     if (name === 'channel.open') {
       if (state !== undefined) return this.violate(504, `second 'channel.open' seen on channel ${channel}`)

@@ -21,6 +21,11 @@ export class FakeClock implements Clock {
     return this.time
   }
 
+  /** The fake time begins on 2001-09-09. */
+  wallTime(): number {
+    return 1_000_000_000_000 + this.time
+  }
+
   after(milliseconds: number, callback: () => void): Timer {
     return this.start({ due: this.time + delay(milliseconds), interval: undefined, callback })
   }

@@ -3,6 +3,7 @@ import 'reflect-metadata'
 import { expect } from 'chai'
 import { identifiers } from '../../src/application/identifiers.js'
 import type { Endpoint } from '../../src/application/ports/dialer.js'
+import type { Journal } from '../../src/application/ports/journal.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import type { Settings } from '../../src/application/settings.js'
 import { createContainer } from '../../src/composition/container.js'
@@ -26,6 +27,12 @@ const SETTINGS: Settings = {
     idleTimeout: 5,
     cleanupInterval: 30,
     quarantineTime: 60,
+    publishBufferSize: 0,
+    publishBufferBytes: 1024 * 1024,
+    publishBufferDir: undefined,
+    publishBufferSync: 'always',
+    reconnectWait: 10,
+    publishGuarantee: 'forwarded',
   },
   client: {
     handshakeTimeout: 10,
@@ -55,6 +62,8 @@ export interface WorldOptions {
   prepare?: (world: World) => void
   /** What the random numbers are; by default 0.5, at which a backoff has no jitter. */
   random?: () => number
+  /** Where messages outlive Warren. */
+  journal?: Journal
 }
 
 /** How far {@link World.advance} moves the clock before everybody gets to react. */
@@ -71,14 +80,14 @@ export class World {
   readonly settings: Settings
   readonly proxy: Proxy
 
-  private constructor({ settings = {}, random = () => 0.5 }: WorldOptions) {
+  private constructor({ settings = {}, random = () => 0.5, journal }: WorldOptions) {
     const sections = Object.entries(SETTINGS).map(([name, section]) => [
       name,
       { ...section, ...settings[name as keyof Settings] } as unknown,
     ])
     this.settings = Object.fromEntries(sections) as Settings
     const product = { name: 'Warren', version: '0.0.0', platform: 'tests', host: 'burrow' }
-    const container = createContainer({ settings: this.settings, logger: this.logger, product })
+    const container = createContainer({ settings: this.settings, logger: this.logger, product, journal })
     container.rebind(identifiers.Clock).toConstantValue(this.clock)
     container.rebind(identifiers.Dialer).toConstantValue(this.dialer)
     container.rebind(identifiers.Listener).toConstantValue(this.listener)

@@ -228,6 +228,11 @@ export class RabbitMqBroker {
     }))
   }
 
+  /** How many connections it has opened since it started, those that are gone included. */
+  async connectionsOpened(): Promise<number> {
+    return Number(await this.eval('element(2, hd(ets:lookup(connection_churn_metrics, node())))'))
+  }
+
   async channels(): Promise<BrokerChannel[]> {
     const items =
       'pid,connection,number,user,vhost,confirm,transactional,' +

@@ -131,6 +131,12 @@ function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']
       separateRoles: pool.separate_roles,
       idleTimeout: pool.idle_timeout,
       cleanupInterval: pool.cleanup_interval,
+      publishBufferSize: pool.publish_buffer_size,
+      publishBufferBytes: pool.publish_buffer_bytes,
+      publishBufferDir: pool.publish_buffer_dir === '' ? undefined : pool.publish_buffer_dir,
+      publishBufferSync: pool.publish_buffer_sync,
+      reconnectWait: pool.reconnect_wait,
+      publishGuarantee: pool.publish_guarantee,
       quarantineTime: pool.quarantine_time,
     },
     client: {

@@ -1,6 +1,6 @@
 /** Every configuration key: what it is for, what it may be, and its names on the command line and in the environment. */
 import convict from 'convict'
-import type { LogFormat, LogLevel } from '../../application/settings.js'
+import type { JournalSync, LogFormat, LogLevel, PublishGuarantee } from '../../application/settings.js'
 import { isHost } from './host.js'
 import { parseUpstreamUrl, type UpstreamUrls } from './upstream-url.js'
 
@@ -13,6 +13,12 @@ export interface ConfigurationValues {
     separate_roles: boolean
     idle_timeout: number
     cleanup_interval: number
+    publish_buffer_size: number
+    publish_buffer_bytes: number
+    publish_buffer_dir: string
+    publish_buffer_sync: JournalSync
+    reconnect_wait: number
+    publish_guarantee: PublishGuarantee
     quarantine_time: number
   }
   client: {
@@ -45,7 +51,7 @@ export type ConfigurationValue = UpstreamUrls | number | boolean
 /** What the schema says about one key. */
 interface SchemaEntry<T> {
   readonly doc: string
-  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice' | 'truth'
+  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice' | 'truth' | 'path'
   readonly default: T
   /** Completes the sentence "must be …". */
   readonly allowed: string
@@ -127,6 +133,37 @@ export const schema = {
       anyDuration,
     ),
     cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
+    publish_buffer_size: wholeNumber(
+      0,
+      'Most messages that a pool keeps while its broker is away, to publish them once it is back; 0 keeps none.',
+      'number',
+      { minimum: 0, maximum: 2 ** 31 - 1 },
+    ),
+    publish_buffer_bytes: wholeNumber(256 * mebibyte, 'The same in bytes.', 'bytes', {
+      minimum: 1,
+      maximum: 1024 * 1024 * mebibyte,
+    }),
+    publish_buffer_dir: path(
+      '',
+      'A directory in which kept messages outlive a crash or restart of Warren; empty keeps them in memory alone. One process can use it.',
+    ),
+    publish_buffer_sync: choice<JournalSync>(
+      'always',
+      ['always', 'interval', 'never'],
+      'when',
+      'When the disk is made to hold a kept message: before it counts as kept, once a second, or when the system likes.',
+    ),
+    reconnect_wait: seconds(
+      10,
+      "How long clients of a pool with a publish buffer wait for their broker's return with what needs its answer.",
+      timeLimit,
+    ),
+    publish_guarantee: choice<PublishGuarantee>(
+      'forwarded',
+      ['forwarded', 'confirmed'],
+      'guarantee',
+      'With a publish buffer: whether messages of clients that ask for no confirms are only forwarded, or kept until the broker has confirmed them.',
+    ),
     quarantine_time: seconds(
       60,
       'How long clients that made the broker close a shared upstream connection are kept apart from others, by address, user and virtual host; 0 is not at all.',
@@ -241,6 +278,9 @@ convict.addFormats({
     validate: (value: unknown, entry) =>
       demand((entry as SchemaEntry<string>).choices?.includes(value as string) ?? false, entry),
   },
+  path: {
+    validate: (value: unknown, entry) => demand(typeof value === 'string' && !value.includes('\0'), entry),
+  },
   truth: {
     coerce: (text: string) => (text === 'true' ? true : text === 'false' ? false : text),
     validate: (value: unknown, entry) => demand(typeof value === 'boolean', entry),
@@ -326,6 +366,10 @@ function seconds(value: number, doc: string, range: Range): SchemaEntry<number> 
 function host(value: string, doc: string): SchemaEntry<string> {
   const allowed = 'an IP address (without brackets) or a host name'
   return { doc, format: 'host', default: value, allowed, placeholder: 'address', sensitive: true }
+}
+
+function path(value: string, doc: string): SchemaEntry<string> {
+  return { doc, format: 'path', default: value, allowed: 'a path', placeholder: 'path', sensitive: true }
 }
 
 function choice<T extends string>(

@@ -6,6 +6,7 @@ import { readLong, readShort } from './frame.js'
 const BODY_SIZE_AT = 4
 const FLAGS_AT = 12
 const HEADERS_FLAG = 1 << 13
+const EXPIRATION_FLAG = 1 << 8
 /** Class, weight, body size and flags. */
 export const CONTENT_HEADER_MIN_SIZE = 14
 
@@ -40,6 +41,12 @@ export function contentClass(bytes: Uint8Array, at: number): number {
 /** The weight of the header at `bytes[at]`, which has to be 0. */
 export function contentWeight(bytes: Uint8Array, at: number): number {
   return readShort(bytes, at + WEIGHT_AT)
+}
+
+/** The announced body size in decimal digits, exact however large it is. */
+export function contentBodySizeText(bytes: Uint8Array, at: number): string {
+  const high = BigInt(readLong(bytes, at + BODY_SIZE_AT))
+  return String((high << 32n) | BigInt(readLong(bytes, at + BODY_SIZE_AT + 4)))
 }
 
 /** The announced body size in bytes; sizes beyond 2^53 come out inexact, but stay as large. */
@@ -77,6 +84,16 @@ export function readHeaders(bytes: Uint8Array, at: number, end: number): FieldTa
   // Content type and content encoding come before it.
   for (let bit = 15; bit > 13; bit--) if ((flags & (1 << bit)) !== 0) at += 1 + bytes[at]
   return readTable(new ByteReader(bytes, at, end))
+}
+
+/** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
+export function readExpiration(bytes: Uint8Array, at: number, end: number): string | undefined {
+  const flags = readShort(bytes, at + FLAGS_AT)
+  if ((flags & EXPIRATION_FLAG) === 0) return undefined
+  at += CONTENT_HEADER_MIN_SIZE
+  for (let bit = 15, i = 0; 1 << bit > EXPIRATION_FLAG; bit--, i++)
+    if ((flags & (1 << bit)) !== 0) at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, Infinity)
+  return new ByteReader(bytes, at, end).shortString()
 }
 
 function skipProperty(

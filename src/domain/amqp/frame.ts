@@ -61,8 +61,9 @@ export class Frame {
     this.parts = undefined
   }
 
-  /** Writes another channel number into the frame's own bytes. */
+  /** Gives the frame another channel number, in its own bytes too. */
   rewriteChannel(channel: number): void {
+    this.channel = channel
     const bytes = this.parts === undefined ? this.bytes : this.parts[0]
     const at = this.parts === undefined ? this.start : 0
     bytes[at + 1] = channel >>> 8

@@ -2,6 +2,7 @@
 import {
   CONTENT_HEADER_MIN_SIZE,
   contentBodySize,
+  contentBodySizeText,
   contentClass,
   contentWeight,
   hasHeaders,
@@ -248,7 +249,7 @@ export class ChannelGuard {
     const size = contentBodySize(frame.bytes, at)
     this.#bodyMissing = size
     this.#expects = size === 0 ? EXPECTS_METHOD : EXPECTS_BODY
-    if (size > this.#limits.maxMessageBytes) return this.#refuseTooLarge(size)
+    if (size > this.#limits.maxMessageBytes) return this.#refuseTooLarge(contentBodySizeText(frame.bytes, at))
     return size === 0 ? VERDICT_LAST : VERDICT_PART
   }
 
@@ -291,7 +292,7 @@ export class ChannelGuard {
     return this.#refuse(amqpError(COMMAND_INVALID, 'unimplemented method', methodId))
   }
 
-  #refuseTooLarge(size: number): Verdict {
+  #refuseTooLarge(size: string): Verdict {
     return this.#refuse(
       amqpError(
         PRECONDITION_FAILED,

@@ -23,6 +23,7 @@ export interface UpstreamPolicySettings {
 /** The rules of one pool. */
 export class UpstreamPolicy {
   readonly #settings: UpstreamPolicySettings
+  #together: UpstreamPolicy | undefined
 
   constructor(settings: UpstreamPolicySettings) {
     this.#settings = settings
@@ -44,9 +45,14 @@ export class UpstreamPolicy {
     role: ChannelRole | undefined,
   ): C | undefined {
     const fitting = candidates.filter((candidate) => candidate.hasRoom && this.#fits(candidate, role))
-    if (home !== undefined && fitting.includes(home) && (role !== undefined || home.role !== 'consumer'))
-      return home
+    if (home !== undefined && fitting.includes(home) && this.#mayStayHome(home, role, fitting)) return home
     return fitting.find((candidate) => candidate.role === (role ?? 'publisher')) ?? fitting[0]
+  }
+
+  /** The same rules, but for publishers and consumers on the same connections. */
+  get together(): UpstreamPolicy {
+    this.#together ??= new UpstreamPolicy({ ...this.#settings, separateRoles: false })
+    return this.#together
   }
 
   /** Whether publishers and consumers get connections of their own. */
@@ -61,6 +67,13 @@ export class UpstreamPolicy {
   maySettle(upstream: Candidate, role: ChannelRole, candidates: readonly Candidate[]): boolean {
     if (!this.#settings.separateRoles || upstream.role === role) return true
     return upstream.role === undefined && !candidates.some((other) => other.role === role && other.hasRoom)
+  }
+
+  /** Whether `home` is the place for `role`, given that it fits: if another is for this role alone, that is. */
+  #mayStayHome(home: Candidate, role: ChannelRole | undefined, fitting: readonly Candidate[]): boolean {
+    if (!this.#settings.separateRoles) return true
+    if (role === undefined) return home.role !== 'consumer'
+    return home.role === role || !fitting.some((candidate) => candidate.role === role)
   }
 
   #fits(candidate: Candidate, role: ChannelRole | undefined): boolean {

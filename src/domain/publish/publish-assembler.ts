@@ -1,12 +1,16 @@
 /** Lets only whole messages through to an upstream connection, and keeps neighbouring frames together in one write. */
 import type { Frame } from '../amqp/frame.js'
-import { SliceList } from '../amqp/slice-list.js'
+import { SliceList, joinSlices } from '../amqp/slice-list.js'
 
 /** A client channel as the assembler sees it. `Destination` is the upstream connection it's bound to. */
 export interface AssemblyChannel<Destination> {
   readonly destination: Destination
   /** The part of a message that has arrived so far, when it couldn't stay in its chunk. Owned by the assembler. */
   heldMessage: SliceList | undefined
+  /** Whether whole messages are to go to {@link takeMessage} instead of the destination. */
+  readonly takesMessages: boolean
+  /** A whole message, in an array of its own: everything that was handed over before has been forwarded. */
+  takeMessage(bytes: Uint8Array): void
 }
 
 /** Receives what may go upstream, in order. The bytes belong to the receiver. */
@@ -49,7 +53,7 @@ export class PublishAssembler<Destination> {
 
   /** A frame of a message that has more to come. */
   part(frame: Frame, channel: AssemblyChannel<Destination>): void {
-    if (frame.parts === undefined && channel.heldMessage === undefined) {
+    if (frame.parts === undefined && channel.heldMessage === undefined && !channel.takesMessages) {
       if (this.#openChannel === channel && this.#follows(frame, this.#openEnd)) {
         this.#openEnd = frame.end
         return
@@ -78,6 +82,7 @@ export class PublishAssembler<Destination> {
     this.#heldBytes -= channel.heldMessage!.length
     const slices = channel.heldMessage!.take()
     channel.heldMessage = undefined
+    if (channel.takesMessages) return channel.takeMessage(joinSlices(slices))
     for (const slice of slices) this.#forward(channel.destination, slice)
   }
 

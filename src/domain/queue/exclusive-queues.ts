@@ -56,13 +56,19 @@ export class ExclusiveQueues<Owner> {
     if (announced !== undefined && --announced.count === 0) this.#announced.delete(queue)
   }
 
-  /** The broker has made the queue for `owner`. Ignored when it's claimed already. */
+  /** The broker has made the queue for `owner`, perhaps again. Ignored when it's claimed by another. */
   claim(owner: Owner, claim: Claim): void {
-    if (this.#claims.has(claim.queue)) return
+    const former = this.#claims.get(claim.queue)
+    if (former !== undefined && former.owner !== owner) return
     this.#claims.set(claim.queue, { ...claim, owner })
     const queues = this.#queues.get(owner)
     if (queues === undefined) this.#queues.set(owner, new Set([claim.queue]))
     else queues.add(claim.queue)
+  }
+
+  /** The claim to the queue, if there is one: another one each time that the broker has made the queue. */
+  claimOf(queue: string): (Claim & { readonly owner: Owner }) | undefined {
+    return this.#claims.get(queue)
   }
 
   /** Who has claimed the queue, if anybody has. */

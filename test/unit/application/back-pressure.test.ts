@@ -1,7 +1,11 @@
 import { expect } from 'chai'
+import { spy } from 'sinon'
+import { UpstreamConnection } from '../../../src/application/upstream-connection.js'
 import { settle } from '../../support/fake-byte-stream.js'
+import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
+import { method, publishFrames } from '../../support/wire-format.js'
 
 describe('Back-pressure', () => {
   let world: World
@@ -189,6 +193,191 @@ describe('Back-pressure', () => {
       world.upstream.peer.drain()
       await settle()
       expect(world.upstream.published()).to.deep.equal(['first', 'one'])
+    })
+  })
+
+  describe('of a broker that does not read, for clients that come meanwhile', () => {
+    const COUNT = 20
+
+    /** Who come while the upstream connection takes nothing, each with a channel and a message in one piece. */
+    const comeAndPublish = async (size = 1000): Promise<FakeClient[]> => {
+      const clients: FakeClient[] = []
+      for (let n = 0; n < COUNT; n++) {
+        const client = await world.connectWithChannels(1)
+        client.publish(1, `${n} ${'x'.repeat(size)}`)
+        await settle()
+        clients.push(client)
+      }
+      return clients
+    }
+
+    const published = (): string[] => world.upstream.published().map((body) => body.split(' ')[0])
+    const numbers = Array.from({ length: COUNT }, (_, n) => `${n}`)
+
+    let first: FakeClient
+
+    beforeEach(async () => {
+      first = await connectBound()
+      world.upstream.peer.stall()
+      first.publish(1, 'stuck')
+      await settle()
+    })
+
+    it('lets them in, and their messages wait with them, not in memory', async () => {
+      const { bufferedBytes } = world.upstream.peer.stream
+      const clients = await comeAndPublish()
+      expect(clients.map(({ peer }) => peer.isPaused)).to.deep.equal(clients.map(() => true))
+      expect(world.upstream.peer.stream.bufferedBytes).to.equal(bufferedBytes)
+      expect(published()).to.deep.equal(['first'])
+    })
+
+    it('makes wait only who wants something of the broker', async () => {
+      const client = await world.connectWithChannels(5)
+      expect(client.peer.isPaused).to.equal(false)
+      client.closeChannel(5)
+      await settle()
+      expect(client.names(5).at(-1)).to.equal('channel.close-ok')
+      client.close()
+      await settle()
+      expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+    })
+
+    it('lets all of them go on after the drain', async () => {
+      const clients = await comeAndPublish()
+      world.upstream.peer.drain()
+      await settle()
+      expect(published()).to.have.members(['first', 'stuck', ...numbers])
+      expect(clients.map(({ peer }) => peer.isPaused)).to.deep.equal(clients.map(() => false))
+      for (const client of clients) client.close()
+      await settle()
+      expect(world.proxy.clients).to.equal(1)
+    })
+
+    it('lets all of them go on even if each fills the connection again', async () => {
+      await comeAndPublish(700_000)
+      world.upstream.peer.drain()
+      await settle()
+      expect(published()).to.have.members(['first', 'stuck', ...numbers])
+    })
+
+    it('keeps nothing of who dies while it waits', async () => {
+      const clients = await comeAndPublish()
+      const { bufferedBytes } = world.upstream.peer.stream
+      for (const client of clients) client.peer.reset()
+      await settle()
+      expect(world.upstream.peer.stream.bufferedBytes).to.equal(bufferedBytes)
+      world.upstream.peer.drain()
+      await settle()
+      expect(published()).to.deep.equal(['first', 'stuck'])
+      expect(world.upstream.openChannels).to.deep.equal([1])
+      expect(world.proxy.clients).to.equal(1)
+    })
+
+    it('loses nothing of who says goodbye while it waits', async () => {
+      const clients = await comeAndPublish()
+      for (const client of clients) client.close()
+      await settle()
+      expect(clients.map(({ ended }) => ended)).to.deep.equal(clients.map(() => 'open'))
+      world.upstream.peer.drain()
+      await settle()
+      expect(published()).to.have.members(['first', 'stuck', ...numbers])
+      for (const client of clients) expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+      expect(world.proxy.clients).to.equal(1)
+    })
+
+    it('tells all of them of the loss of the connection', async () => {
+      const clients = await comeAndPublish()
+      world.upstream.peer.reset()
+      await settle()
+      expect(clients.map(({ refusal }) => refusal?.code)).to.deep.equal(clients.map(() => 320))
+      expect(world.proxy.clients).to.equal(0)
+    })
+  })
+
+  describe('of a broker that does not read what is published', () => {
+    let publisher: FakeClient
+    let consumer: FakeClient
+    let publishers: BrokerConnection
+    let consumers: BrokerConnection
+
+    beforeEach(async () => {
+      world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
+      publisher = await world.connectWithChannels(1)
+      publisher.publish(1, 'first')
+      await settle()
+      consumer = await world.connectWithChannels(2)
+      consumer.method(1, 'basic.consume', { queue: 'q', consumerTag: 'c' })
+      await settle()
+      ;[publishers, consumers] = world.broker.open
+      consumers.method(1, 'basic.consume-ok', { consumerTag: 'c' })
+      publishers.peer.stall()
+      publisher.publish(1, 'stuck')
+      await settle()
+    })
+
+    it('does not stop a consumer, which acknowledges and consumes on another connection', async () => {
+      expect(publisher.peer.isPaused).to.equal(true)
+      for (let n = 1; n <= 3; n++) {
+        consumers.deliver(1, { deliveryTag: n, body: `${n}` })
+        await settle()
+        consumer.method(1, 'basic.ack', { deliveryTag: n })
+        await settle()
+        expect(consumer.peer.isPaused).to.equal(false)
+      }
+      expect(consumers.names(1).slice(1)).to.deep.equal([
+        'basic.consume',
+        ...Array<string>(3).fill('basic.ack'),
+      ])
+      const late = await world.connectWithChannels(1)
+      late.method(1, 'basic.consume', { queue: 'q' })
+      await settle()
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume'])
+    })
+
+    it('stops a consumer as soon as it publishes as well, and only until the drain', async () => {
+      consumer.send(
+        method(1, 'basic.ack', { deliveryTag: 1 }),
+        publishFrames(2, { body: 'waits' }),
+        method(1, 'basic.ack', { deliveryTag: 2 }),
+      )
+      await settle()
+      expect(consumer.peer.isPaused).to.equal(true)
+      expect(consumers.names(1).slice(1)).to.deep.equal(['basic.consume', 'basic.ack'])
+      publishers.peer.drain()
+      await settle()
+      expect(consumer.peer.isPaused).to.equal(false)
+      expect(consumers.names(1).slice(1)).to.deep.equal(['basic.consume', 'basic.ack', 'basic.ack'])
+      expect(publishers.published()).to.deep.equal(['first', 'stuck', 'waits'])
+    })
+
+    it('keeps nothing of a client that dies while it waits for a connection that it never used', async () => {
+      world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
+      consumer = await world.connectWithChannels(1)
+      consumer.method(1, 'basic.consume', { queue: 'q' })
+      await settle()
+      const client = await world.connectWithChannels(1)
+      publisher = await world.connectWithChannels(1)
+      publisher.publish(1, 'first')
+      await settle()
+      world.upstream.peer.stall()
+      publisher.publish(1, 'stuck')
+      await settle()
+      // What is kept for the one who waits shows nowhere else before the drain, which may be hours away.
+      const [waits, forgets] = [
+        spy(UpstreamConnection.prototype, 'whenDrained'),
+        spy(UpstreamConnection.prototype, 'forgetWaiter'),
+      ]
+      try {
+        client.publish(1, 'never')
+        await settle()
+        expect(waits.callCount).to.equal(1)
+        client.peer.reset()
+        await settle()
+        expect(forgets.calledOn(waits.firstCall.thisValue)).to.equal(true)
+      } finally {
+        waits.restore()
+        forgets.restore()
+      }
     })
   })
 

@@ -1,8 +1,9 @@
 import { expect } from 'chai'
 import { settle } from '../../support/fake-byte-stream.js'
-import type { FakeClient } from '../../support/fake-client.js'
+import { deliveryFrames } from '../../support/fake-broker.js'
+import { frameEnds, type FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
-import { headerFrame, method, publishFrames, type MethodName } from '../../support/wire-format.js'
+import { bodyFrame, headerFrame, method, publishFrames, type MethodName } from '../../support/wire-format.js'
 
 /** Gives channel 1 a state, with which nobody else may have it. */
 const QOS = method(1, 'basic.qos', { prefetchCount: 1 })
@@ -45,6 +46,16 @@ describe('Closing', () => {
       world.upstream.answerCloses()
       await settle()
       expect(since(client, 1)).to.deep.equal(['channel.close-ok'])
+    })
+
+    it('tells a client that says goodbye everything that came in one breath with the answer', async () => {
+      const client = await connectBound()
+      world.broker.holdsCloseOk = true
+      client.close()
+      await settle()
+      world.upstream.send(method(1, 'basic.qos-ok'), method(1, 'channel.close-ok'))
+      await settle()
+      expect(client.names().slice(-2)).to.deep.equal(['basic.qos-ok', 'connection.close-ok'])
     })
 
     it('comes after all that was sent on it', async () => {
@@ -410,6 +421,173 @@ describe('Closing', () => {
       world.upstream.deliver(1, { body: 'late' })
       await settle()
       expect(since(client, 1)).to.deep.equal(['channel.close'])
+    })
+
+    describe('in the middle of a delivery', () => {
+      /** What is refused, without the body. */
+      const announcement = tooLarge.subarray(0, frameEnds(tooLarge)[1])
+      const DELIVERY = deliveryFrames(1, { body: 'a long body', frameSizes: [4, 4, 3] })
+      /** The ends of all its frames but the last. */
+      const CUTS = frameEnds(DELIVERY).slice(0, -1)
+      const RETURNED = Buffer.concat([
+        method(1, 'basic.return', { code: 312, text: 'NO_ROUTE' }),
+        headerFrame(1, 11),
+        bodyFrame(1, 'a long body'),
+      ])
+
+      const fromBroker = async (bytes: Buffer): Promise<void> => {
+        world.upstream.send(bytes)
+        await settle()
+      }
+
+      for (const cut of CUTS)
+        it(`comes after the body's last frame, of which ${DELIVERY.length - cut} bytes are to come`, async () => {
+          const client = await connectBound()
+          await fromBroker(DELIVERY.subarray(0, cut))
+          client.send(tooLarge)
+          await settle()
+          expect(since(client, 1)).to.deep.equal([])
+          for (let at = cut; at < DELIVERY.length; at += 5) await fromBroker(DELIVERY.subarray(at, at + 5))
+          expect(since(client, 1)).to.deep.equal(['basic.deliver', 'channel.close'])
+          expect(client.received(1).at(-1)!.args).to.include({ code: 406, classId: 60, methodId: 40 })
+          expect(client.delivered(1)).to.deep.equal(['a long body'])
+          expect(world.upstream.openChannels).to.deep.equal([])
+        })
+
+      it('comes at once when the client has nothing of the message yet', async () => {
+        const client = await connectBound()
+        await fromBroker(DELIVERY.subarray(0, CUTS[0] - 1))
+        client.send(tooLarge)
+        await settle()
+        expect(since(client, 1)).to.deep.equal(['channel.close'])
+        await fromBroker(DELIVERY.subarray(CUTS[0] - 1))
+        expect(since(client, 1)).to.deep.equal(['channel.close'])
+      })
+
+      it('comes before a next delivery, also when the broker sends that in the same piece', async () => {
+        const client = await connectBound()
+        await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+        client.send(tooLarge)
+        await settle()
+        await fromBroker(Buffer.concat([DELIVERY.subarray(CUTS[1]), DELIVERY, DELIVERY.subarray(0, CUTS[2])]))
+        expect(since(client, 1)).to.deep.equal(['basic.deliver', 'channel.close'])
+      })
+
+      it('comes after a message without a body, and after one that returns', async () => {
+        for (const message of [deliveryFrames(1, { body: '' }), RETURNED]) {
+          const client = await connectBound()
+          const [cut] = frameEnds(message)
+          await fromBroker(message.subarray(0, cut))
+          client.send(tooLarge)
+          await settle()
+          expect(since(client, 1)).to.deep.equal([])
+          await fromBroker(message.subarray(cut))
+          expect(since(client, 1)).to.have.length(2)
+          expect(since(client, 1).at(-1)).to.equal('channel.close')
+          client.peer.reset()
+          await settle()
+        }
+      })
+
+      it('comes after frames that are cut for a client with a small frame_max', async () => {
+        const client = await world.connectWithChannels(1, { frameMax: 4096 })
+        client.send(QOS)
+        await settle()
+        const delivery = deliveryFrames(1, { body: 'y'.repeat(20_000), frameSizes: [10_000, 10_000] })
+        await fromBroker(delivery.subarray(0, 12_000))
+        client.send(tooLarge)
+        await settle()
+        await fromBroker(delivery.subarray(12_000))
+        expect(since(client, 1)).to.deep.equal(['basic.deliver', 'channel.close'])
+      })
+
+      it('makes the client wait with what it sends meanwhile, on all channels', async () => {
+        const client = await connectBound()
+        await client.openChannels(2)
+        await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+        client.send(tooLarge, publishFrames(1, { body: 'too late' }), publishFrames(2, { body: 'waits' }))
+        await settle()
+        expect(world.upstream.published()).to.deep.equal(['hello'])
+        expect(client.peer.isPaused).to.equal(true)
+        await fromBroker(DELIVERY.subarray(CUTS[1]))
+        expect(world.upstream.published()).to.deep.equal(['hello', 'waits'])
+        expect(client.peer.isPaused).to.equal(false)
+        await client.openChannels(1)
+      })
+
+      it('does not make the client wait as long as it sends nothing on the channel', async () => {
+        const client = await connectBound()
+        await client.openChannels(2)
+        await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+        client.send(announcement, publishFrames(2, { body: 'goes on' }))
+        await settle()
+        expect(world.upstream.published()).to.deep.equal(['hello', 'goes on'])
+      })
+
+      it('makes nobody else wait', async () => {
+        const client = await connectBound()
+        const neighbour = await connectBound('neighbour')
+        await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+        client.send(tooLarge)
+        await settle()
+        neighbour.publish(1, 'goes on')
+        world.upstream.deliver(2, { body: 'here, too' })
+        await settle()
+        expect(world.upstream.published(2)).to.deep.equal(['neighbour', 'goes on'])
+        expect(neighbour.delivered(1)).to.deep.equal(['here, too'])
+        await fromBroker(DELIVERY.subarray(CUTS[1]))
+        expect(since(client, 1)).to.deep.equal(['basic.deliver', 'channel.close'])
+      })
+
+      it('does not stand in the way of a client that dies', async () => {
+        const client = await connectBound()
+        await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+        client.send(tooLarge)
+        await settle()
+        client.peer.reset()
+        await settle()
+        await fromBroker(DELIVERY.subarray(CUTS[1]))
+        expect(world.upstream.openChannels).to.deep.equal([])
+        expect(world.proxy.clients).to.equal(0)
+      })
+
+      for (const [when, message] of [
+        ['after the whole message', tooLarge],
+        ['after its header', announcement],
+      ] as const)
+        it(`does not stand in the way of a client that says goodbye ${when}`, async () => {
+          const client = await connectBound()
+          world.broker.holdsCloseOk = true
+          await fromBroker(DELIVERY.subarray(0, CUTS[1]))
+          client.send(message, method(0, 'connection.close'))
+          await settle()
+          await fromBroker(DELIVERY.subarray(CUTS[1]))
+          world.upstream.answerCloses()
+          await settle()
+          expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+          expect(client.delivered(1)).to.deep.equal(['a long body'])
+          expect(client.ended).to.equal('ended')
+          expect(world.upstream.openChannels).to.deep.equal([])
+        })
+
+      it('is the same for a queue that is somebody else’s', async () => {
+        const client = await connectBound()
+        const owner = await world.connectWithChannels(1)
+        owner.method(1, 'queue.declare', { queue: 'q', exclusive: true })
+        await settle()
+        world.upstream.method(2, 'queue.declare-ok', { queue: 'q' })
+        await settle()
+        client.method(1, 'queue.purge', { queue: 'q' })
+        await settle()
+        // The broker says that the queue is there in the middle of a delivery.
+        await fromBroker(DELIVERY.subarray(0, CUTS[2]))
+        world.upstream.method(3, 'queue.declare-ok', { queue: 'q' })
+        await settle()
+        expect(since(client, 1)).to.deep.equal([])
+        await fromBroker(DELIVERY.subarray(CUTS[2]))
+        expect(since(client, 1)).to.deep.equal(['basic.deliver', 'channel.close'])
+        expect(client.received(1).at(-1)!.args).to.include({ code: 405, classId: 50, methodId: 30 })
+      })
     })
   })
 

@@ -44,6 +44,15 @@ describe("A client's frame_max", () => {
     expect(lastDelivery(client).bodyFrames).to.deep.equal([4088, 4088, 1824])
   })
 
+  it("gets the pieces on the client's own channel, whatever the upstream channel's number is", async () => {
+    const neighbour = await connect(131_072)
+    const client = await connect(4096)
+    world.upstream.deliver(2, { body: pattern(10_000) })
+    await settle()
+    expect(lastDelivery(client).body.equals(pattern(10_000))).to.equal(true)
+    expect(neighbour.refusal).to.equal(undefined)
+  })
+
   it('is never exceeded, and splits nothing that fits', async () => {
     const client = await connect(4096)
     for (const size of [0, 1, 4087, 4088, 4089, 8176, 8177]) {

@@ -36,13 +36,13 @@ describe('Shutting down', () => {
     await shutDown()
     expect(world.upstream.names(0).at(-1)).to.equal('connection.close')
     expect(world.upstream.peer.sees).to.equal('ended')
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
     expect(doneAt).to.equal(startedAt)
   })
 
   it('without ever having had a client is done at once', async () => {
     await shutDown()
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
   })
 
   it('accepts nobody from the first moment on', async () => {
@@ -65,7 +65,7 @@ describe('Shutting down', () => {
     await settle()
     expect(client.names(0).at(-1)).to.equal('connection.close-ok')
     expect(world.upstream.published()).to.deep.equal(['last words', 'really'])
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
     expect(doneAt - startedAt).to.equal(10_000)
   })
 
@@ -88,7 +88,7 @@ describe('Shutting down', () => {
     expect(upstream.names(1)).to.deep.equal(['channel.open', 'basic.qos', 'channel.close'])
     expect(upstream.log.methods.at(-1)!.name).to.equal('connection.close')
     expect(upstream.peer.sees).to.equal('ended')
-    expect(report).to.deep.equal({ closedClients: 2, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 2, cutOff: 0, buffered: 0 })
   })
 
   it('sends what waits for a client before it is closed', async () => {
@@ -103,7 +103,7 @@ describe('Shutting down', () => {
     await settle()
     expect(client.names().slice(-2)).to.deep.equal(['basic.deliver', 'connection.close'])
     expect(client.ended).to.equal('ended')
-    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
 
   it('cuts off a client that never answers Close, in time, and reports it', async () => {
@@ -114,7 +114,7 @@ describe('Shutting down', () => {
     expect(client.refusal?.code).to.equal(320)
     expect(client.ended).to.equal('destroyed')
     expect(world.proxy.clients).to.equal(0)
-    expect(report).to.deep.equal({ closedClients: 1, cutOff: 1 })
+    expect(report).to.deep.equal({ closedClients: 1, cutOff: 1, buffered: 0 })
   })
 
   it('cuts off a client that never answers Close also when there is hardly any time left for it', async () => {
@@ -123,7 +123,7 @@ describe('Shutting down', () => {
     client.stubborn = true
     await shutDown()
     await world.advance(4100)
-    expect(report).to.deep.equal({ closedClients: 1, cutOff: 1 })
+    expect(report).to.deep.equal({ closedClients: 1, cutOff: 1, buffered: 0 })
     expect(client.ended).to.equal('destroyed')
     expect(world.proxy.clients).to.equal(0)
   })
@@ -134,7 +134,7 @@ describe('Shutting down', () => {
     await shutDown()
     await world.advance(50)
     expect(client.refusal?.code).to.equal(320)
-    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
 
   it('ends the handshakes that are under way', async () => {
@@ -158,7 +158,7 @@ describe('Shutting down', () => {
     client.next('connection.open-ok')
     await world.advance(16_000)
     expect(client.refusal?.code).to.equal(320)
-    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
 
   it('answers Close-Ok to a client that was waiting for it', async () => {
@@ -171,7 +171,7 @@ describe('Shutting down', () => {
     world.upstream.answerCloses()
     await settle()
     expect(client.names(0).at(-1)).to.equal('connection.close-ok')
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
   })
 
   it('waits for a broker that does not answer, but not for long', async () => {
@@ -182,7 +182,7 @@ describe('Shutting down', () => {
     await shutDown()
     expect(report).to.equal(undefined)
     await world.advance(30_000)
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
     expect(world.upstream.peer.sees).to.equal('destroyed')
     expect(doneAt - startedAt).to.be.at.most(30_000)
   })
@@ -202,7 +202,7 @@ describe('Shutting down', () => {
     clients[1].close()
     await shutDown()
     await world.advance(8100)
-    expect(report).to.include({ cutOff: 2 })
+    expect(report).to.include({ cutOff: 2, buffered: 0 })
     expect(doneAt - startedAt).to.be.within(8000, 8050)
   })
 
@@ -212,7 +212,7 @@ describe('Shutting down', () => {
     world.upstream.peer.reset()
     await settle()
     await shutDown()
-    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0 })
+    expect(report).to.deep.equal({ closedClients: 0, cutOff: 0, buffered: 0 })
     const { length } = world.dialer.dials
     await world.advance(60_000)
     expect(world.dialer.dials).to.have.length(length)
@@ -268,6 +268,6 @@ describe('Shutting down', () => {
     await shutDown()
     await world.advance(20_000)
     expect(world.lines('shutting down')[0].fields).to.include({ clients: 1, grace: 15, timeout: 30 })
-    expect(world.lines('shut down')[0].fields).to.include({ closedClients: 1, cutOff: 0 })
+    expect(world.lines('shut down')[0].fields).to.include({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
 })

@@ -23,6 +23,7 @@ describe('Frame', () => {
     const chunk = concat([bodyFrame(1, 'a'), bodyFrame(2, 'b'), bodyFrame(3, 'c')])
     const frame = Object.assign(new Frame(), { bytes: chunk, start: 9, end: 18 })
     frame.rewriteChannel(0xabcd)
+    expect(frame.channel).to.equal(0xabcd)
     expect(hex(chunk)).to.equal(hex(concat([bodyFrame(1, 'a'), bodyFrame(0xabcd, 'b'), bodyFrame(3, 'c')])))
   })
 

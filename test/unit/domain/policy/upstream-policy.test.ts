@@ -80,10 +80,22 @@ describe('UpstreamPolicy', () => {
         expect(policy.maySettle(first, 'publisher', [full, first])).to.equal(true)
       })
 
+      it('leaves a connection without a role alone while there is one of the role, even if the client is at home there', () => {
+        const blocked = candidate('publisher', { blockedReason: 'low on memory' })
+        expect(policy.place(first, [blocked, first], 'publisher')).to.equal(blocked)
+        expect(policy.place(first, [consumers, first], 'consumer')).to.equal(consumers)
+        expect(policy.place(second, [consumers, first, second], 'publisher'), 'there is none').to.equal(
+          second,
+        )
+      })
+
       it('makes no difference when roles are not separated', () => {
         const together = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: false })
         expect(together.place(publishers, [publishers], 'consumer')).to.equal(publishers)
         expect(together.maySettle(publishers, 'consumer', [publishers])).to.equal(true)
+        for (const role of ['publisher', 'consumer', undefined] as const)
+          for (const home of [publishers, consumers, first])
+            expect(together.place(home, [publishers, consumers, first], role)).to.equal(home)
       })
     })
   })

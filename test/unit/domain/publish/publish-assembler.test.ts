@@ -20,6 +20,13 @@ type Destination = string
 
 class Channel implements AssemblyChannel<Destination> {
   heldMessage: SliceList | undefined = undefined
+  takesMessages = false
+  /** Whole messages that were taken. */
+  readonly taken: Uint8Array[] = []
+
+  takeMessage(bytes: Uint8Array): void {
+    this.taken.push(bytes)
+  }
 
   constructor(
     readonly number: number,

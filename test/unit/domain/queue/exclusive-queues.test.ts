@@ -30,6 +30,17 @@ describe('ExclusiveQueues', () => {
     expect(queues.takeAll('b')).to.deep.equal([])
   })
 
+  it('tells a claim from the one before, when its owner has declared the queue anew', () => {
+    queues.claim('a', claim('q'))
+    const former = queues.claimOf('q')
+    expect(former).to.deep.include({ owner: 'a', queue: 'q' })
+    expect(queues.claimOf('q')).to.equal(former)
+    queues.claim('a', claim('q'))
+    expect(queues.claimOf('q')).not.to.equal(former)
+    queues.forget('a', 'q')
+    expect(queues.claimOf('q')).to.equal(undefined)
+  })
+
   it('lets nobody decide about a queue while the broker has not answered its declaration', () => {
     queues.announce('a', 'q')
     expect(queues.isEmpty).to.equal(false)

@@ -1,0 +1,326 @@
+import * as nodeFs from 'node:fs'
+import { join } from 'node:path'
+import type { Clock, Timer } from '../../application/ports/clock.js'
+import {
+  type Journal,
+  JournalError,
+  type JournalPool,
+  type JournalRecord,
+} from '../../application/ports/journal.js'
+import type { Logger } from '../../application/ports/logger.js'
+import { DirectoryLock } from './directory-lock.js'
+import { type FileSystem, codeOf, journalError } from './file-system.js'
+import {
+  NewerSegment,
+  type Scan,
+  decodeMessage,
+  encodeMessage,
+  encodeRemoval,
+  remark,
+  scanSegment,
+} from './segment-format.js'
+import { SegmentWriter } from './segment-writer.js'
+import { type Place, type Segment, Segments } from './segments.js'
+
+/** When the disk is made to hold what was written: before `append` returns, now and then, or when the system likes. */
+export type SyncPolicy = 'always' | { readonly everyMs: number } | 'never'
+
+export interface FileJournalOptions {
+  readonly directory: string
+  readonly sync: SyncPolicy
+  /** From this size on another segment is begun. */
+  readonly segmentBytes?: number
+}
+
+export interface FileJournalNeeds {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly fs?: FileSystem
+}
+
+const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
+const SEGMENT_NAME = /^(\d{10})\.segment$/
+const OTHERS = 0o077
+/** A full disk is asked again with each removal, so each time only for a few. */
+const REMOVALS_AT_ONCE = 64
+
+/**
+ * A journal in a directory of its own: segments to which records are only ever added, removals too. A segment goes when it's the oldest and none of its messages is
+ * needed; never before an older one, since its removals hold for those. Messages that would keep old segments alive for long are moved to the newest.
+ */
+export class FileJournal implements Journal {
+  readonly #directory: string
+  readonly #policy: SyncPolicy
+  readonly #segmentBytes: number
+  readonly #logger: Logger
+  readonly #fs: FileSystem
+  readonly #lock: DirectoryLock
+  readonly #timer: Timer | undefined
+  readonly #segments = new Segments()
+  #writer: SegmentWriter | undefined
+  #lastId = 0
+  #lastOldId = 0
+  /** Removals that the disk had no room for. */
+  #unwritten: number[] = []
+  #isMoving = false
+  #isClosed = false
+
+  private constructor(options: FileJournalOptions, { clock, logger, fs = nodeFs }: FileJournalNeeds) {
+    this.#directory = options.directory
+    this.#policy = options.sync
+    this.#segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES
+    this.#logger = logger
+    this.#fs = fs
+    fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
+    if ((fs.statSync(this.#directory).mode & OTHERS) !== 0)
+      logger.warn('others may look into the journal directory', { directory: this.#directory })
+    this.#lock = DirectoryLock.take(fs, this.#directory)
+    try {
+      this.#readSegments()
+    } catch (error) {
+      this.#lock.release()
+      throw error
+    }
+    this.#dropIdle()
+    if (typeof options.sync === 'object')
+      this.#timer = clock.every(options.sync.everyMs, () => this.#syncQuietly())
+  }
+
+  /** Opens the journal in a directory, which is made when it isn't there. Throws {@link JournalError} when it can't be used: it's in use, unreadable, or a newer Warren's. */
+  static open(options: FileJournalOptions, needs: FileJournalNeeds): FileJournal {
+    try {
+      return new FileJournal(options, needs)
+    } catch (error) {
+      throw journalError(`the journal in ${options.directory} can't be opened`, error)
+    }
+  }
+
+  recover(): readonly JournalRecord[] {
+    const records: JournalRecord[] = []
+    for (const { path, live } of this.#segments.all) {
+      const old = [...live].filter(([id]) => id <= this.#lastOldId)
+      if (old.length === 0) continue
+      const bytes = this.#read(path)
+      for (const [, { offset, size }] of old)
+        records.push(decodeMessage(bytes.subarray(offset, offset + size)))
+    }
+    return records.sort((a, b) => a.id - b.id)
+  }
+
+  append(pool: JournalPool, bytes: Uint8Array, expiresAtEpochMs: number | undefined): number {
+    if (this.#isClosed) throw new JournalError(`the journal in ${this.#directory} is closed`)
+    // An id is never given again, not even after a failure: something of it may be on the disk.
+    const id = ++this.#lastId
+    try {
+      this.#keep(id, (marker) => encodeMessage(marker, { id, pool, expiresAtEpochMs, bytes }))
+      if (this.#policy === 'always') this.#syncOrUndo(id)
+    } catch (error) {
+      throw journalError(`the journal in ${this.#directory} can't keep a message`, error)
+    }
+    this.#writeRemovals()
+    return id
+  }
+
+  remove(id: number): void {
+    if (this.#isClosed || !this.#segments.release(id)) return
+    this.#unwritten.push(id)
+    this.#writeRemovals()
+    this.#dropIdle()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#writeRemovals()
+    this.#isClosed = true
+    this.#timer?.cancel()
+    if (this.#policy !== 'never') this.#syncQuietly()
+    this.#writer?.close()
+    this.#writer = undefined
+    this.#dropIdle()
+    try {
+      this.#lock.release()
+    } catch (error) {
+      this.#logger.warn("the journal's lock can't be removed", { error: (error as Error).message })
+    }
+  }
+
+  #readSegments(): void {
+    const numbers = this.#fs
+      .readdirSync(this.#directory)
+      .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
+      .map(Number)
+      .sort((a, b) => a - b)
+    for (const number of numbers) {
+      const path = this.#pathOf(number)
+      const bytes = this.#read(path)
+      const scan = scanFile(path, bytes)
+      this.#tell(path, scan)
+      const segment = this.#segments.add(number, path, bytes.length - scan.tornBytes)
+      for (const { kind, id, offset, size } of scan.entries) {
+        if (kind === 'message') this.#segments.keep(id, segment, { offset, size })
+        else this.#segments.release(id)
+        this.#lastId = Math.max(this.#lastId, id)
+      }
+    }
+    this.#lastOldId = this.#lastId
+  }
+
+  #tell(path: string, { damagedBytes, goodEnd, tornBytes }: Scan): void {
+    if (damagedBytes > 0)
+      this.#logger.error('a part of the journal is unreadable; the messages in it are lost', {
+        file: path,
+        lostBytes: damagedBytes,
+      })
+    if (tornBytes === 0) return
+    this.#logger.warn('the journal ends in a record that was never finished; it was cut off', {
+      file: path,
+      cutBytes: tornBytes,
+    })
+    const descriptor = this.#fs.openSync(path, 'r+')
+    try {
+      this.#fs.ftruncateSync(descriptor, goodEnd)
+    } finally {
+      this.#fs.closeSync(descriptor)
+    }
+  }
+
+  /** Adds a message's record to the newest segment. */
+  #keep(id: number, encode: (marker: Uint8Array) => Buffer): void {
+    const offset = this.#write(encode)
+    const segment = this.#segments.newest!
+    this.#segments.keep(id, segment, { offset, size: segment.size - offset })
+  }
+
+  #write(encode: (marker: Uint8Array) => Buffer): number {
+    const writer = this.#writerWithRoom()
+    const offset = writer.append(encode(writer.marker))
+    this.#segments.grow(writer.size)
+    return offset
+  }
+
+  /** What isn't surely on the disk was not kept. */
+  #syncOrUndo(id: number): void {
+    const { offset } = this.#segments.newest!.live.get(id)!
+    try {
+      this.#writer!.sync()
+    } catch (error) {
+      this.#writer!.cutBack(offset)
+      this.#segments.grow(offset)
+      this.#segments.release(id)
+      // In case that the record is there all the same.
+      this.#unwritten.push(id)
+      throw error
+    }
+  }
+
+  #writerWithRoom(): SegmentWriter {
+    const writer = this.#writer
+    if (writer?.isSound === true && writer.size < this.#segmentBytes) return writer
+    if (this.#isMoving) this.#syncMoved()
+    else if (this.#policy !== 'never') this.#syncQuietly()
+    const number = (this.#segments.newest?.number ?? 0) + 1
+    const path = this.#pathOf(number)
+    const next = SegmentWriter.create(this.#fs, path, this.#policy !== 'never')
+    writer?.close()
+    this.#writer = next
+    this.#segments.add(number, path, next.size)
+    this.#moveOldOut()
+    return this.#writer
+  }
+
+  /** When more than half of the journal is there for nothing, a few old messages hold up the rest. */
+  #moveOldOut(): void {
+    if (this.#isMoving) return
+    this.#isMoving = true
+    try {
+      for (let left = this.#segments.all.length - 1; left > 0; left--) {
+        if (this.#segments.idleBytes <= Math.max(this.#segments.liveBytes, this.#segmentBytes)) break
+        this.#moveOut(this.#segments.oldest!)
+        this.#dropIdle()
+      }
+    } catch (error) {
+      this.#logger.warn("the journal can't be tidied up", { error: (error as Error).message })
+    } finally {
+      this.#isMoving = false
+    }
+  }
+
+  /** Copies first, and counts on the copies only once they're as safe as the originals. */
+  #moveOut({ path, live }: Segment): void {
+    if (live.size === 0) return
+    const bytes = this.#read(path)
+    const moved: { id: number; segment: Segment; place: Place }[] = []
+    for (const [id, { offset, size }] of live) {
+      const at = this.#write((marker) => remark(bytes.subarray(offset, offset + size), marker))
+      moved.push({ id, segment: this.#segments.newest!, place: { offset: at, size } })
+    }
+    this.#syncMoved()
+    for (const { id, segment, place } of moved) this.#segments.keep(id, segment, place)
+  }
+
+  #syncMoved(): void {
+    if (this.#policy !== 'never') this.#writer?.sync()
+  }
+
+  #writeRemovals(): void {
+    while (this.#unwritten.length > 0) {
+      const some = this.#unwritten.slice(0, REMOVALS_AT_ONCE)
+      try {
+        this.#write((marker) => Buffer.concat(some.map((id) => encodeRemoval(marker, id))))
+      } catch (error) {
+        this.#logger.debug('removals from the journal wait', { error: (error as Error).message })
+        return
+      }
+      this.#unwritten.splice(0, some.length)
+    }
+  }
+
+  /** Deletes the oldest segments as long as none of their messages is needed. */
+  #dropIdle(): void {
+    for (;;) {
+      const { oldest, newest } = this.#segments
+      if (oldest === undefined || oldest.live.size > 0) return
+      if (oldest === newest && this.#writer !== undefined) return
+      try {
+        this.#fs.unlinkSync(oldest.path)
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') {
+          this.#logger.warn("a segment of the journal can't be deleted", { error: (error as Error).message })
+          return
+        }
+      }
+      this.#segments.dropOldest()
+    }
+  }
+
+  #syncQuietly(): void {
+    try {
+      this.#writer?.sync()
+    } catch (error) {
+      this.#logger.error('the disk may not hold what was written to the journal last', {
+        error: (error as Error).message,
+      })
+    }
+  }
+
+  #read(path: string): Buffer {
+    try {
+      return this.#fs.readFileSync(path)
+    } catch (error) {
+      throw journalError(`${path} can't be read`, error)
+    }
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#directory, `${String(number).padStart(10, '0')}.segment`)
+  }
+}
+
+function scanFile(path: string, bytes: Buffer): Scan {
+  try {
+    return scanSegment(bytes)
+  } catch (error) {
+    if (!(error instanceof NewerSegment)) throw error
+    throw new JournalError(`${path} was written by a newer Warren (${error.message})`)
+  }
+}

@@ -1,0 +1,110 @@
+import { expect } from 'chai'
+import { settle } from '../../support/fake-byte-stream.js'
+import type { FakeClient } from '../../support/fake-client.js'
+import { FakeJournal, FakeJournalDisk } from '../../support/fake-journal.js'
+import { World } from '../../support/fake-world.js'
+
+describe('The publish buffer with a journal', () => {
+  let disk: FakeJournalDisk
+  let journal: FakeJournal
+  let world: World
+
+  const start = async (): Promise<void> => {
+    journal = new FakeJournal(disk)
+    world = await World.start({ settings: { pool: { publishBufferSize: 100 } }, journal })
+  }
+
+  beforeEach(async () => {
+    disk = new FakeJournalDisk()
+    await start()
+  })
+
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  const brokerGoes = async (): Promise<void> => {
+    world.brokerDown()
+    for (const upstream of world.broker.open) upstream.peer.reset()
+    await settle()
+  }
+
+  /** Messages that a client publishes while the broker is away. */
+  const keep = async (...messages: string[]): Promise<FakeClient> => {
+    const client = await world.connectWithChannels(1)
+    client.publish(1, 'before')
+    await settle()
+    await brokerGoes()
+    for (const body of messages) client.publish(1, { body, properties: { expiration: '50000' } })
+    await settle()
+    return client
+  }
+
+  /** Warren is gone without a word, and another one begins. */
+  const crash = async (): Promise<void> => {
+    journal.close()
+    await start()
+  }
+
+  it('keeps in it what waits, and nothing that the broker has confirmed', async () => {
+    await keep('one', 'two')
+    expect(journal.kept).to.have.length(2)
+    world.brokerUp()
+    await world.advance(31_000)
+    expect(world.upstream.published()).to.deep.equal(['one', 'two'])
+    expect(journal.kept).to.deep.equal([])
+  })
+
+  it('publishes after a crash what was kept, before anything else of that user', async () => {
+    await keep('one', 'two')
+    await crash()
+    const client = await world.connectWithChannels(1)
+    client.publish(1, 'three')
+    await settle()
+    expect(world.upstream.published()).to.deep.equal(['one', 'two', 'three'])
+    expect(journal.kept).to.deep.equal([])
+    expect(world.lines('messages recovered from the journal')[0].fields).to.include({
+      messages: 2,
+      user: 'guest',
+    })
+  })
+
+  it('hands nobody the messages of another user or virtual host', async () => {
+    await keep('one')
+    await crash()
+    for (const login of [{ user: 'other' }, { vhost: 'elsewhere' }]) {
+      const client = await world.connectWithChannels(1, login)
+      client.publish(1, 'mine')
+      await settle()
+      expect(world.upstream.published()).to.deep.equal(['mine'])
+    }
+    expect(journal.kept).to.have.length(1)
+  })
+
+  it('lets go of what has expired meanwhile', async () => {
+    await keep('one')
+    await world.advance(60_000)
+    world.brokerUp()
+    await world.advance(31_000)
+    expect(world.broker.open.flatMap((upstream) => upstream.published())).to.deep.equal([])
+    expect(journal.kept).to.deep.equal([])
+  })
+
+  it('refuses what it cannot keep, and says why in the log', async () => {
+    const client = await keep('one')
+    disk.isFull = true
+    client.publish(1, 'two')
+    await settle()
+    expect(client.refusal?.code).to.equal(503)
+    expect(world.lines('message not kept: the journal cannot take it')).to.have.length(1)
+    expect(journal.kept).to.have.length(1)
+  })
+
+  it('counts at shutdown what nobody has come for', async () => {
+    await keep('one')
+    await crash()
+    const report = world.proxy.shutDown()
+    await world.advance(40_000)
+    expect((await report).buffered).to.equal(1)
+  })
+})

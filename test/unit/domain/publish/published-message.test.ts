@@ -1,0 +1,93 @@
+import { expect } from 'chai'
+import fc from 'fast-check'
+import { PublishedMessage, rewriteChannel } from '../../../../src/domain/publish/published-message.js'
+import { framesIn } from '../../../support/frames.js'
+import { type Properties, publishFrames } from '../../../support/wire-format.js'
+import { shortText } from '../arbitraries.js'
+
+const text = fc.string({ maxLength: 20 })
+const properties: fc.Arbitrary<Properties> = fc.record(
+  {
+    contentType: text,
+    contentEncoding: text,
+    headers: fc.dictionary(text, fc.oneof(text, fc.boolean(), fc.integer(), fc.constant(null))),
+    deliveryMode: fc.nat(255),
+    priority: fc.nat(255),
+    correlationId: text,
+    replyTo: text,
+    expiration: fc.oneof(fc.nat().map(String), text),
+    messageId: text,
+    timestamp: fc.nat(),
+    clusterId: text,
+  },
+  { requiredKeys: [] },
+)
+const message = fc.record({
+  exchange: shortText,
+  routingKey: shortText,
+  mandatory: fc.boolean(),
+  properties,
+  body: fc.string({ maxLength: 200 }),
+  frameMax: fc.constantFrom(20, 4096),
+})
+
+function expirationOf(expiration: string): number | undefined {
+  return new PublishedMessage(publishFrames(1, { properties: { expiration } })).expiration
+}
+
+describe('PublishedMessage', () => {
+  it('tells what was published', () => {
+    fc.assert(
+      fc.property(message, (given) => {
+        const { exchange, routingKey, isMandatory, bodySize } = new PublishedMessage(publishFrames(7, given))
+        expect({ exchange, routingKey, isMandatory, bodySize }).to.deep.equal({
+          exchange: given.exchange,
+          routingKey: given.routingKey,
+          isMandatory: given.mandatory,
+          bodySize: Buffer.byteLength(given.body),
+        })
+      }),
+    )
+  })
+
+  it('tells the expiration, whatever other properties there are', () => {
+    fc.assert(
+      fc.property(message, fc.nat(), (given, expiration) => {
+        const bytes = publishFrames(7, {
+          ...given,
+          properties: { ...given.properties, expiration: String(expiration) },
+        })
+        expect(new PublishedMessage(bytes).expiration).to.equal(expiration)
+      }),
+    )
+  })
+
+  it('has no expiration without the property', () => {
+    expect(new PublishedMessage(publishFrames(7, { body: 'x' })).expiration).to.equal(undefined)
+    const others = { contentType: '1', correlationId: '2', replyTo: '3', messageId: '4' }
+    expect(new PublishedMessage(publishFrames(7, { properties: others })).expiration).to.equal(undefined)
+  })
+
+  it('reads as an expiration what RabbitMQ reads as one', () => {
+    expect(['0', '1', '60000', '007', '+5', '4294967295'].map(expirationOf)).to.deep.equal([
+      0, 1, 60_000, 7, 5, 4_294_967_295,
+    ])
+  })
+
+  it('has no expiration when the property is not a number', () => {
+    for (const text of ['', ' ', '-1', '1.5', '1e3', '0x10', '5 ', ' 5', '5s', 'NaN', 'Infinity', '٣'])
+      expect(expirationOf(text), `'${text}'`).to.equal(undefined)
+  })
+})
+
+describe('rewriteChannel', () => {
+  it('writes the channel into every frame and leaves all else', () => {
+    fc.assert(
+      fc.property(message, fc.nat(0xffff), fc.nat(0xffff), (given, from, to) => {
+        const bytes = publishFrames(from, given)
+        rewriteChannel(bytes, to)
+        expect(framesIn(bytes)).to.deep.equal(framesIn(publishFrames(to, given)))
+      }),
+    )
+  })
+})
