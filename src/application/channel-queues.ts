@@ -4,6 +4,14 @@ import * as id from '../domain/amqp/method-ids.js'
 import { readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../domain/amqp/reply-codes.js'
+import {
+  type Demand,
+  type NamedQueue,
+  type QueueKind,
+  demandOf,
+  refusalOf,
+  streamRejection,
+} from '../domain/queue/queue-kinds.js'
 import type { UpstreamQueues } from './upstream-queues.js'
 
 /** A request whose answer changes what is known, or wasn't asked for by the client. */
@@ -32,6 +40,8 @@ const EXCLUSIVE = 0b0_0100
 const PASSIVE = 0b0_0001
 const NO_WAIT = 0b1_0000
 const DELETE_NO_WAIT = 0b100
+/** Queues that the broker has named, which are classic ones, and the address of direct reply-to. */
+const RESERVED = 'amq.'
 
 /** Watches the queue methods of one channel while it is bound to one upstream connection. */
 export class ChannelQueues {
@@ -44,6 +54,11 @@ export class ChannelQueues {
   /** Another client's queue: the broker is being asked whether it's still there, or has just said so. */
   #verifying: string | undefined
   #verified: string | undefined
+  /** The queue whose kind the broker is being asked for. */
+  #asking: string | undefined
+  /** Queues from which the channel has consumed. */
+  readonly #consumed = new Set<string>()
+  #hasGlobalPrefetch = false
 
   /** `currentQueue` is the one of a channel that has moved here. */
   constructor(queues: UpstreamQueues, host: ChannelQueuesHost, currentQueue: string | undefined) {
@@ -82,7 +97,10 @@ export class ChannelQueues {
     const { methodId } = frame
     const { claims } = this.#queues
     const isDeclare = methodId === id.QUEUE_DECLARE
-    if (!isDeclare && methodId !== id.QUEUE_DELETE && claims.isEmpty) return undefined
+    const isConsume = methodId === id.BASIC_CONSUME
+    const demand = demandOf(frame, this.#hasGlobalPrefetch)
+    const isOfInterest = isDeclare || isConsume || methodId === id.QUEUE_DELETE || demand !== undefined
+    if (!isOfInterest && claims.isEmpty) return undefined
     const named = ChannelQueues.namedIn(frame)
     const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
     switch (claims.standing(this.#host.client, queue)) {
@@ -92,9 +110,31 @@ export class ChannelQueues {
       case 'locked':
         return this.#judgeLocked(queue, methodId)
     }
-    if (isDeclare) this.#onDeclare(frame, queue)
+    if (demand !== undefined && claims.ownerOf(queue) === undefined) {
+      const judgement = this.#judgeDemand(demand, queue, methodId)
+      if (judgement !== undefined) return judgement
+    }
+    if (isConsume) this.#consumed.add(queue)
+    else if (isDeclare) this.#onDeclare(frame, queue)
     else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
     return undefined
+  }
+
+  /** Judges Basic.Nack, Reject and Recover: RabbitMQ closes the connection over one for a delivery from a stream. */
+  judgeRejection(methodId: number): AmqpError | 'wait' | undefined {
+    for (const queue of this.#consumed) {
+      const kind = this.#kindOf(queue)
+      if (kind === undefined) return this.#askForKind(queue)
+      // Which delivery it was isn't known here: with another queue it may well be allowed.
+      if (kind !== 'stream') return undefined
+    }
+    const [queue] = this.#consumed
+    return queue === undefined ? undefined : streamRejection(methodId, this.#shown(queue))
+  }
+
+  /** The channel's Basic.Qos has been seen: whether it limits all consumers together. */
+  onQos(isGlobal: boolean): void {
+    this.#hasGlobalPrefetch = isGlobal
   }
 
   /** The broker answered Queue.Declare. Returns whether the client is to see it. */
@@ -111,6 +151,33 @@ export class ChannelQueues {
   onEnded(): void {
     for (const { onSettled } of this.#declares.splice(0)) onSettled?.()
     this.#deletes.length = 0
+  }
+
+  #judgeDemand(demand: Demand, queue: string, methodId: number): AmqpError | 'wait' | undefined {
+    const kind = this.#kindOf(queue)
+    if (kind === undefined) return this.#askForKind(queue)
+    return refusalOf(demand, kind, this.#shown(queue), methodId)
+  }
+
+  /** Exclusive queues are classic ones, and RabbitMQ's own names are no queues. */
+  #kindOf(queue: string): QueueKind | undefined {
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    if (isOwn) return 'classic'
+    return queue === '' || queue.startsWith(RESERVED) ? 'other' : this.#queues.kindOf(queue)
+  }
+
+  #askForKind(queue: string): 'wait' {
+    if (this.#asking === queue) return 'wait'
+    this.#asking = queue
+    this.#queues.askForKind(queue, () => {
+      this.#asking = undefined
+      this.#host.resumeReading()
+    })
+    return 'wait'
+  }
+
+  #shown(queue: string): NamedQueue {
+    return { queue, virtualHost: this.#host.virtualHost }
   }
 
   #onAnswer(pending: Pending[], frame: Frame): boolean {
@@ -139,6 +206,7 @@ export class ChannelQueues {
   #onDeclare({ bytes, payloadStart, start, end }: Frame, queue: string): void {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     const flags = bytes[flagsAt]
+    this.#queues.forgetKind(queue)
     const isHidden = (flags & NO_WAIT) !== 0
     const isPassive = (flags & PASSIVE) !== 0
     const isExclusive = (flags & EXCLUSIVE) !== 0 && !isPassive
@@ -182,6 +250,7 @@ export class ChannelQueues {
 
   #onDelete({ bytes, payloadStart }: Frame, queue: string): void {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
+    this.#queues.forgetKind(queue)
     const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
     const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
     // A consumer that is cancelled while its queue is being deleted can crash the broker's channel, so the answer matters.

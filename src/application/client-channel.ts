@@ -2,7 +2,7 @@
 import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
 import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
-import { methodFrame } from '../domain/amqp/method-layout.js'
+import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import {
   type AmqpError,
@@ -118,6 +118,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #isConfirming = false
   /** The messages that Warren keeps until they're confirmed, if it does. */
   #tracking: ConfirmTracking | undefined
+  /** The channel's prefetch is for all its consumers together. */
+  #hasGlobalPrefetch = false
   /** The message that is being published is kept in the backlog of the pool. */
   #isKeeping = false
   /** Where it's moving to, when its role doesn't say. */
@@ -404,6 +406,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       this.#verdict = verdict
       return false
     }
+    if (isRejection(methodId)) {
+      const judgement = this.#queues?.judgeRejection(methodId)
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
+    }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
     if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
@@ -426,6 +432,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
     else this.#host.assembler.single(frame, this)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
+    else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'
@@ -540,6 +547,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       }
     }
     this.#queues ??= this.#host.queuesOn(binding.upstream, this.#lostQueue)
+    this.#queues.onQos(this.#hasGlobalPrefetch)
     const judgement = this.#queues.judge(frame)
     if (judgement === undefined && this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
     return judgement
@@ -659,4 +667,18 @@ function backlogFull(): AmqpError {
 /** Somebody would wait for an answer that can't come. */
 function unbuffered(what: string, methodId: number): AmqpError {
   return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
+}
+
+function isRejection(methodId: number): boolean {
+  return (
+    methodId === id.BASIC_NACK ||
+    methodId === id.BASIC_REJECT ||
+    methodId === id.BASIC_RECOVER ||
+    methodId === id.BASIC_RECOVER_ASYNC
+  )
+}
+
+function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
+  const { prefetchCount, global } = readArguments(method.BasicQos, bytes, payloadStart + 4, payloadEnd)
+  return global && prefetchCount > 0
 }

@@ -42,12 +42,12 @@ export class UpstreamChannels implements ChannelSource {
   #runStart = 0
   #runEnd = 0
 
-  /** `capacity` is the most channels, 1 to 65535. */
-  constructor(upstream: UpstreamConnection, host: UpstreamChannelsHost, capacity: number) {
+  /** `capacity` is the most channels, 1 to 65535; `now` is in milliseconds. */
+  constructor(upstream: UpstreamConnection, host: UpstreamChannelsHost, capacity: number, now: () => number) {
     this.#upstream = upstream
     this.#host = host
     this.#table = new ChannelTable(capacity)
-    this.queues = new UpstreamQueues(this)
+    this.queues = new UpstreamQueues(this, now)
   }
 
   /** Channels that carry a client's. */

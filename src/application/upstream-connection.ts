@@ -122,7 +122,9 @@ export class UpstreamConnection
       return Promise.reject(new UpstreamUnreachable('the broker closed the connection'))
     this.#phase = 'opening'
     const now = this.#parts.clock.now()
-    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax))
+    this.#channels = new UpstreamChannels(this, this, capacity(this.#tuning.channelMax), () =>
+      this.#parts.clock.now(),
+    )
     const done = this.#step(
       this.#parts.handshakeTimeoutMs,
       `the broker did not open virtual host '${virtualHost}'`,

@@ -181,7 +181,7 @@ export class UpstreamPool implements UpstreamObserver {
       const isAway = error instanceof UpstreamUnreachable && this.#mayGoWithoutBroker
       if (isAway && !this.#isReconnecting) {
         this.#failures++
-        this.#retryLater(error.askAgainMs)
+        this.#retryLater()
         return this.#enterWithoutBroker()
       }
       this.leave(client)
@@ -434,12 +434,12 @@ export class UpstreamPool implements UpstreamObserver {
     this.#tellBlocked()
     this.#failures = 0
     this.#isCrowded = false
-    const { name, node, tuning } = upstream
     this.#isAccepted = true
-    this.#tuning = tuning
-    this.#parts.onAccepted(tuning)
+    this.#tuning = upstream.tuning
+    this.#parts.onAccepted(upstream.tuning)
     const records = this.#parts.takeRecords()
     if (records.length > 0) this.backlog.recover(records)
+    const { name, node, tuning } = upstream
     logger.info('upstream connection opened', { ...this.fields, upstream: name, node, ...tuning })
   }
 

@@ -4,9 +4,15 @@ import type { Frame } from '../domain/amqp/frame.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import { type Claim, ExclusiveQueues } from '../domain/queue/exclusive-queues.js'
+import type { QueueKind } from '../domain/queue/queue-kinds.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { onChannel } from './common-frames.js'
 import { InternalChannel } from './internal-channel.js'
+import { QueueKindProbe } from './queue-kind-probe.js'
+
+/** A queue can be deleted and made again as another kind; nobody tells. */
+const KIND_MS = 60_000
+const MOST_KINDS = 10_000
 
 /** The channels of the connection, for Warren's own use. */
 export interface ChannelSource {
@@ -25,9 +31,41 @@ export class UpstreamQueues {
   /** Queues to be deleted once there is a channel to do it on. */
   readonly #owedDeletions: Claim[] = []
   #waiting: (() => void)[] = []
+  /** What is known of the kinds of queues, and since when. */
+  readonly #kinds = new Map<string, { readonly kind: QueueKind; readonly at: number }>()
+  readonly #now: () => number
 
-  constructor(channels: ChannelSource) {
+  /** `now` is in milliseconds. */
+  constructor(channels: ChannelSource, now: () => number) {
     this.#channels = channels
+    this.#now = now
+  }
+
+  /** Of what kind a queue is; undefined when the broker hasn't been asked, or not lately. */
+  kindOf(queue: string): QueueKind | undefined {
+    const known = this.#kinds.get(queue)
+    return known !== undefined && this.#now() - known.at < KIND_MS ? known.kind : undefined
+  }
+
+  /** The queue may be of another kind from now on. */
+  forgetKind(queue: string): void {
+    this.#kinds.delete(queue)
+  }
+
+  /** Asks the broker for the kind of a queue: afterwards {@link kindOf} knows it. Without room for the question nothing is known against the queue. */
+  askForKind(queue: string, onAnswer: () => void): void {
+    const learn = (kind: QueueKind): void => {
+      if (this.#kinds.size >= MOST_KINDS) this.#kinds.delete(this.#kinds.keys().next().value!)
+      this.#kinds.set(queue, { kind, at: this.#now() })
+      onAnswer()
+    }
+    const probe = new QueueKindProbe((kind, isOpen) => {
+      if (isOpen) this.#channels.release(binding!)
+      learn(kind)
+    })
+    const binding = this.#channels.bind(probe)
+    if (binding === undefined) return learn('other')
+    for (const frame of QueueKindProbe.question(binding.upstreamChannel, queue)) this.#channels.send(frame)
   }
 
   /** Calls `onDecided` once after the next answer to an announced declaration. */

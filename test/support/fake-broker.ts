@@ -44,6 +44,8 @@ export class FakeBroker {
   refusesVirtualHost: (vhost: string) => Refusal | false = () => false
   /** Never takes this step. */
   silentBefore: Step | undefined
+  /** The kinds of queues that aren't classic ones. */
+  readonly kinds: Record<string, 'quorum' | 'stream'> = {}
   /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
   confirms = true
   /** Keeps back Channel.Close-Ok and Channel.Flow-Ok until {@link BrokerConnection.answerCloses}. */
@@ -80,6 +82,8 @@ export class FakeBroker {
 
 /** `refused`: the broker sent Channel.Close and waits for Close-Ok. */
 type ChannelState = 'open' | 'refused'
+
+const KIND_PROBE = 'warren-asks-for-the-kind'
 
 /** One connection, from the broker's side. */
 export class BrokerConnection {
@@ -272,6 +276,14 @@ export class BrokerConnection {
     this.method(channel, name, { deliveryTag, multiple })
   }
 
+  /** Warren's question for the kind of a queue: a consumer with an argument that only streams understand. */
+  private onKindProbe(channel: number, { queue }: Args<'basic.consume'>): void {
+    const kind = this.broker.kinds[queue] ?? 'classic'
+    const text = `PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '${queue}' in vhost '/' of queue type rabbit_${kind}_queue`
+    if (kind === 'stream') this.method(channel, 'basic.consume-ok', { consumerTag: KIND_PROBE })
+    else this.closeChannel(channel, { code: 406, text }, 'basic.consume')
+  }
+
   private onConfirming(channel: number, name: MethodName): void {
     if (name === 'channel.open' || name === 'channel.close') this.confirming.delete(channel)
     if (name === 'confirm.select' && !this.confirming.has(channel)) this.confirming.set(channel, 0)
@@ -281,7 +293,7 @@ export class BrokerConnection {
     if (this.broker.confirms && this.channels.get(channel) === 'open') this.confirm(channel, published + 1)
   }
 
-  private onChannelMethod({ channel, name }: Received): void {
+  private onChannelMethod({ channel, name, args }: Received): void {
     if (this.isOver) return
     this.onConfirming(channel, name)
     const state = this.channels.get(channel)
@@ -298,6 +310,8 @@ export class BrokerConnection {
     }
     if (state === undefined || this.heldCloses.includes(channel))
       return this.violate(504, `expected 'channel.open' on channel ${channel}, got ${name}`)
+    if (name === 'basic.consume' && (args as Args<'basic.consume'>).consumerTag === KIND_PROBE)
+      return this.onKindProbe(channel, args as Args<'basic.consume'>)
     if (name === 'channel.close') this.onChannelClose(channel)
     // RabbitMQ ignores a channel that it has closed until Close-Ok.
     if (name === 'channel.flow' && state === 'open') this.onBarrier(channel)

@@ -392,7 +392,6 @@ const EXCHANGE_TYPES: Row[] = ['rude-type', '', 'DIRECT', 'x-delayed-message', '
     `an exchange of type '${type.slice(0, 20)}'`,
     [503, 406],
     (c) => c.method(1, 'exchange.declare', { exchange: 'rude', type }),
-    { pending: 'types that the broker does not know reach it on the shared connection' },
   ],
 )
 
@@ -404,7 +403,6 @@ const STREAMS_AND_QUORUMS: Row[] = [
       await c.declareQueue(1, 'rude-stream', { durable: true, arguments: { 'x-queue-type': 'stream' } })
       c.method(1, 'basic.get', { queue: 'rude-stream' })
     },
-    { pending: 'cannot be foreseen: the shared connection is lost' },
   ],
   [
     'Queue.Purge of a stream',
@@ -413,7 +411,39 @@ const STREAMS_AND_QUORUMS: Row[] = [
       await c.declareQueue(1, 'rude-stream', { durable: true, arguments: { 'x-queue-type': 'stream' } })
       c.method(1, 'queue.purge', { queue: 'rude-stream' })
     },
-    { pending: 'cannot be foreseen: the shared connection is lost' },
+  ],
+  [
+    'a consumer of a stream without acknowledgements',
+    540,
+    async (c) => {
+      await c.declareQueue(1, 'rude-stream', { durable: true, arguments: { 'x-queue-type': 'stream' } })
+      c.method(1, 'basic.qos', { prefetchCount: 1 })
+      await c.expectMethod('basic.qos-ok')
+      c.method(1, 'basic.consume', { queue: 'rude-stream', noAck: true })
+    },
+  ],
+  ...(['basic.nack', 'basic.reject'] as const).map((name): Row => [
+    `${name} of a delivery from a stream`,
+    540,
+    async (c) => {
+      await c.declareQueue(1, 'rude-stream', { durable: true, arguments: { 'x-queue-type': 'stream' } })
+      c.publish(1, { routingKey: 'rude-stream', body: 'x' })
+      c.method(1, 'basic.qos', { prefetchCount: 1 })
+      await c.expectMethod('basic.qos-ok')
+      await c.consume(1, 'rude-stream', { arguments: { 'x-stream-offset': 'first' } })
+      await c.expectContent('basic.deliver')
+      c.method(1, name, { deliveryTag: 1, requeue: true })
+    },
+  ]),
+  [
+    'a consumer of a quorum queue on a channel with a prefetch for all consumers together',
+    540,
+    async (c) => {
+      await c.declareQueue(1, 'rude-quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } })
+      c.method(1, 'basic.qos', { prefetchCount: 1, global: true })
+      await c.expectMethod('basic.qos-ok')
+      c.method(1, 'basic.consume', { queue: 'rude-quorum' })
+    },
   ],
   ...(['ifUnused', 'ifEmpty'] as const).map((flag): Row => [
     `Queue.Delete ${flag} of a quorum queue`,
@@ -422,7 +452,6 @@ const STREAMS_AND_QUORUMS: Row[] = [
       await c.declareQueue(1, 'rude-quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } })
       c.method(1, 'queue.delete', { queue: 'rude-quorum', [flag]: true })
     },
-    { pending: 'cannot be foreseen: the shared connection is lost' },
   ]),
 ]
 
@@ -462,12 +491,7 @@ const CRASHES: Row[] = [
         arguments: { 'x-queue-type': 'stream', 'x-max-age': 'rude' },
       }),
   ],
-].map(([name, act]) => [
-  name as string,
-  541,
-  act as ErrorRow['act'],
-  { pending: 'RabbitMQ 3.10 crashes over it, and the shared connection is lost' },
-])
+].map(([name, act]) => [name as string, 541, act as ErrorRow['act']])
 
 const SOFT: Row[] = [
   [
@@ -743,7 +767,6 @@ const HARMLESS: [string, ErrorRow['act'], Partial<ErrorRow>?][] = [
     },
     {
       differs: 'RabbitMQ 3.10 crashes over it, if its queue is not faster',
-      pending: 'the channel crashes at the broker, and the shared connection is lost',
     },
   ],
   [
@@ -755,7 +778,6 @@ const HARMLESS: [string, ErrorRow['act'], Partial<ErrorRow>?][] = [
       await c.expectMethod('basic.cancel-ok')
       await c.expectMethod('basic.consume-ok')
     },
-    { pending: 'a tag is free only when Cancel-Ok has come' },
   ],
   [
     'a consumer tag used again after its queue was deleted',
