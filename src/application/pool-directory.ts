@@ -100,9 +100,21 @@ export class PoolDirectory {
   async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
     for (const pool of this.#pools) {
       if (!pool.credentials.equals(credentials)) continue
-      const tuning = pool.openUpstream?.tuning ?? pool.tuningWhileAway
-      if (tuning !== undefined) return tuning
+      if (pool.openUpstream !== undefined) return pool.openUpstream.tuning
+      if (pool.tuningWhileAway === undefined) continue
+      // Nobody waits for the broker, but clients that come are a reason to look for it.
+      this.#login(credentials, mechanism).catch(() => undefined)
+      return pool.tuningWhileAway
     }
+    try {
+      return (await this.#login(credentials, mechanism)).tuning
+    } catch (error) {
+      return this.#tuningWithoutBroker(credentials, error)
+    }
+  }
+
+  /** A login for a client, which a pool will take; clients that come meanwhile share it. */
+  #login(credentials: Credentials, mechanism: Mechanism): Promise<UpstreamConnection> {
     let spare = this.#findSpare(
       (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
     )
@@ -114,11 +126,7 @@ export class PoolDirectory {
       spare = { credentials, mechanism, upstream, poolId, timer: undefined }
       this.#keepSpare(spare)
     }
-    try {
-      return (await spare.upstream).tuning
-    } catch (error) {
-      return this.#tuningWithoutBroker(credentials, error)
-    }
+    return spare.upstream
   }
 
   /** With a publish buffer whom the broker has accepted before may come in although it's away. */

@@ -73,6 +73,22 @@ describe('The publish buffer', () => {
       expect((await brokerReturns()).published()).to.deep.equal(['in the dark'])
     })
 
+    it('ends within 5 s of the return of the broker while clients come', async () => {
+      await publisher()
+      await brokerGoes()
+      // The pool has just tried, and will not by itself for another 29 s.
+      await world.advance(62_000)
+      world.brokerUp()
+      const { length } = world.dialer.dials
+      for (let count = 0; count < 10; count++) {
+        const client = await world.connectWithChannels(1)
+        client.publish(1, `${count}`)
+        await world.advance(500)
+      }
+      expect(world.upstream.published()).to.deep.equal(Array.from({ length: 10 }, (_, at) => `${at}`))
+      expect(world.dialer.dials.length - length).to.equal(1)
+    })
+
     it('lets such a client in also when its pool was closed as idle long before', async () => {
       ;(await publisher()).close()
       await world.advance(120_000)
