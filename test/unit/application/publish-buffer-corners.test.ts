@@ -432,6 +432,17 @@ describe('The publish buffer, where things cross,', () => {
     })
   })
 
+  it('after an outage in which nobody published, nothing is drained', async () => {
+    const client = await publisher('before')
+    await brokerGoes()
+    const upstream = await brokerReturns()
+    expect(upstream.log.methods.filter(({ channel }) => channel > 0)).to.deep.equal([])
+    expect(world.lines('publish buffer draining')).to.deep.equal([])
+    client.publish(1, 'after')
+    await settle()
+    expect(upstream.published()).to.deep.equal(['after'])
+  })
+
   it('a pool whose last client leaves when the broker goes is closed as idle later, as any other', async () => {
     await start({ publishGuarantee: 'confirmed' })
     const client = await publisher('one')
