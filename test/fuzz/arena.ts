@@ -5,7 +5,7 @@ import { method } from '../support/wire-format.js'
 import { LightClient } from './light-client.js'
 import { MARK, moveIn, type Neighbour } from './neighbours.js'
 import { Prng } from './prng.js'
-import type { ClientStep, Round, Step, StreetStep } from './round.js'
+import type { ClientStep, Round, StreetStep } from './round.js'
 import { StrictBroker } from './strict-broker.js'
 
 /** Something that must never happen has happened. */
@@ -112,8 +112,8 @@ export class Arena {
 
   // ---- steps -----------------------------------------------------------------------------------------------------
 
-  private doClient(step: ClientStep & Step): void {
-    const number = step.client!
+  private doClient(step: ClientStep & { readonly client: number }): void {
+    const number = step.client
     if (step.do === 'connect') this.rude[number] = this.connect(step.isPolite)
     const client = this.rude[number]
     if (client === undefined) return

@@ -199,6 +199,7 @@ const ROUGH: readonly Mutation[] = [
   },
   function wrongLength(frames, at, prng) {
     const changed = Buffer.from(frames[at])
+    if (changed.length < HEADER_SIZE) return
     changed.writeUInt32BE(prng.oneOf([0, 1, 4, 4088, 131_064, 131_073, 0x7fffffff, 0xffffffff]), 3)
     frames[at] = changed
   },

@@ -64,8 +64,9 @@ abstract class Resident implements Neighbour {
     return client
   }
 
-  protected onEnd(_client: LightClient): void {
-    this.street.complain(`${this.name}: the connection was ended`)
+  /** Warren has ended the connection of `client`. */
+  protected onEnd(client: LightClient): void {
+    if (client === this.client) this.street.complain(`${this.name}: the connection was ended`)
   }
 
   protected abstract onMethod(heard: Heard): void
@@ -272,7 +273,7 @@ class Visiting extends Resident {
   }
 
   protected override onEnd(client: LightClient): void {
-    if (client === this.client) super.onEnd(client)
+    super.onEnd(client)
     client.peer.end()
   }
 

@@ -10,7 +10,7 @@ const USAGE = `npm run fuzz -- [options]
   --seconds S    how long (default: 60)
   --frames N     end as soon as Warren has read so many frames of rude clients
   --seed N       the first world; the following ones have the following numbers (default: by chance)
-  --rounds N     rounds in each world before it ends and the next begins (default: 100)
+  --rounds N     rounds in each world before it ends and the next begins (default: 2000)
   --worlds N     how many worlds at most
   --round N      play this one round of the world alone, and if it fails look for the steps that matter`
 
@@ -47,7 +47,7 @@ function parseOptions(args: string[]): Options | undefined {
       seconds: { type: 'string', default: '60' },
       frames: { type: 'string' },
       seed: { type: 'string' },
-      rounds: { type: 'string', default: '100' },
+      rounds: { type: 'string', default: '2000' },
       worlds: { type: 'string' },
       round: { type: 'string' },
       help: { type: 'boolean' },
@@ -63,7 +63,7 @@ function parseOptions(args: string[]): Options | undefined {
     seconds: number('seconds', values.seconds, 60),
     frames: number('frames', values.frames, Infinity),
     seed: number('seed', values.seed, Math.floor(Math.random() * 2 ** 31)),
-    rounds: number('rounds', values.rounds, 100),
+    rounds: number('rounds', values.rounds, 2000),
     worlds: number('worlds', values.worlds, Infinity),
     round: values.round === undefined ? undefined : number('round', values.round, 0),
   }
