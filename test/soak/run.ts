@@ -137,8 +137,10 @@ async function levelOf(warren: WarrenProcess, broker: RabbitMqBroker): Promise<L
 /** When nobody is left, and Warren has closed what nobody uses. */
 async function levelAtRest(warren: WarrenProcess, broker: RabbitMqBroker): Promise<Level> {
   await eventually(async () => {
-    const { connections } = await levelOf(warren, broker)
-    if (connections > 0) throw new Error(`${connections} upstream connections are left`)
+    const left = (await broker.connections()).map(
+      ({ user, state, channels }) => `${user} (${state}, ${channels} channels)`,
+    )
+    if (left.length > 0) throw new Error(`upstream connections are left: ${left.join(', ')}`)
   }, REST_LIMIT_MS).catch((error: Error) => complaints.push(error.message))
   await delay(2000)
   readLog(warren)
