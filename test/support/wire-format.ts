@@ -50,6 +50,8 @@ const METHODS = {
   'channel.flow-ok': '20 21 active:bit',
   'channel.close': '20 40 code:short text:shortstr classId:short methodId:short',
   'channel.close-ok': '20 41',
+  'access.request': '30 10 realm:shortstr exclusive:bit passive:bit active:bit write:bit read:bit',
+  'access.request-ok': '30 11 ticket:short',
   'exchange.declare':
     '40 10 ticket:short exchange:shortstr type:shortstr passive:bit durable:bit autoDelete:bit internal:bit nowait:bit arguments:table',
   'exchange.declare-ok': '40 11',
@@ -151,7 +153,8 @@ export interface ContentHeader {
   readonly properties: Properties
 }
 
-interface Layout {
+/** How the arguments of a method lie on the wire. */
+export interface Layout {
   readonly classId: number
   readonly methodId: number
   readonly fields: readonly (readonly [name: string, type: keyof FieldTypes])[]
@@ -164,15 +167,25 @@ for (const [name, line] of Object.entries(METHODS) as [MethodName, string][]) {
   layouts.set(name, { classId: Number(classId), methodId: Number(methodId), fields: fieldsOf(fields) })
   namesById.set(`${classId},${methodId}`, name)
 }
-const propertyFields = fieldsOf(PROPERTIES.split(' '))
+/** The properties of the basic class, from the flags' highest bit down. */
+export const propertyFields = fieldsOf(PROPERTIES.split(' '))
 
-function fieldsOf(fields: string[]): Layout['fields'] {
+function fieldsOf(fields: readonly string[]): Layout['fields'] {
   return fields.map((field) => field.split(':') as [string, keyof FieldTypes])
 }
 
 /** `basic.deliver (60,60)`; the ids alone for an unknown method. */
 export function describeMethod(classId: number, methodId: number): string {
   return `${namesById.get(`${classId},${methodId}`) ?? 'unknown method'} (${classId},${methodId})`
+}
+
+/** The name of the method with these ids; undefined for one that AMQP doesn't have. */
+export function nameOf(classId: number, methodId: number): MethodName | undefined {
+  return namesById.get(`${classId},${methodId}`)
+}
+
+export function layoutOf(name: MethodName): Layout {
+  return layouts.get(name)!
 }
 
 export function idsOf(name: MethodName): readonly [classId: number, methodId: number] {

@@ -99,6 +99,16 @@ describe("A client's frame_max", () => {
       expect(bodyFrames).to.deep.equal([body!.length])
   })
 
+  it("splits bodies on the client's own channel, whatever its number at the broker is", async () => {
+    await connect(131_072)
+    const client = await connect(4096)
+    const body = pattern(10_000)
+    world.upstream.deliver(2, { body })
+    await settle()
+    expect(lastDelivery(client).body.equals(body)).to.equal(true)
+    expect(client.log.frames.slice(3).filter(({ channel }) => channel !== 1)).to.deep.equal([])
+  })
+
   it("the same as the broker's leaves frames as they are", async () => {
     const client = await connect(131_072)
     const body = pattern(131_064)

@@ -25,6 +25,7 @@ describe('Frame', () => {
     frame.rewriteChannel(0xabcd)
     expect(frame.channel).to.equal(0xabcd)
     expect(hex(chunk)).to.equal(hex(concat([bodyFrame(1, 'a'), bodyFrame(0xabcd, 'b'), bodyFrame(3, 'c')])))
+    expect(frame.channel).to.equal(0xabcd)
   })
 
   it('writes another channel number into the first of several slices', () => {
