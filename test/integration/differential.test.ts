@@ -9,10 +9,11 @@ import fc from 'fast-check'
 import { sharedBroker } from '../support/shared-broker.js'
 import { Arena, PASSWORD, USERS } from './differential/arena.js'
 import { burst, closeAll, connectAll, runBurst } from './differential/bursts.js'
-import { cast, closeCast, openCast, sessionOf } from './differential/commands.js'
+import { closeCast, openCast } from './differential/commands/connections.js'
 import type { Style } from './differential/lanes.js'
 import { Ledger } from './differential/ledger.js'
 import { Difference, type Lockstep } from './differential/lockstep.js'
+import { cast, sessionOf } from './differential/sessions.js'
 
 const { env } = process
 const RUNS = Number(env['WARREN_DIFFERENTIAL_RUNS'] ?? 80)

@@ -17,6 +17,7 @@ const IS_CONTROL = process.env['WARREN_DIFFERENTIAL_CONTROL'] !== undefined
 
 let runs = 0
 
+/** Opened once; each session enters and leaves it. */
 export class Arena {
   readonly #broker: RabbitMqBroker
   #warren: WarrenProcess | undefined

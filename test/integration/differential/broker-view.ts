@@ -9,6 +9,7 @@ export interface VhostState {
   readonly lines: readonly string[]
 }
 
+/** The node at one moment. */
 export interface BrokerView {
   /** Whether nothing was going on in the whole node when the rest was read. */
   readonly isAtRest: boolean

@@ -22,6 +22,7 @@ interface Move {
   bytes(channel: number, own: string): Buffer
 }
 
+/** One channel's share of a burst. */
 export interface Part {
   readonly client: number
   readonly channel: number
@@ -217,6 +218,7 @@ const part: fc.Arbitrary<Part> = fc
     })),
   )
 
+/** Draws bursts of up to six channels. */
 export const burst: fc.Arbitrary<Burst> = fc.record(
   {
     parts: fc.uniqueArray(part, {
@@ -244,6 +246,7 @@ export async function connectAll(lockstep: Lockstep): Promise<void> {
     })
 }
 
+/** Everybody leaves politely. */
 export async function closeAll(lockstep: Lockstep): Promise<void> {
   for (let client = 0; client < CLIENTS; client++) {
     await lockstep.request(client, 0, 'connection.close', () => ({ code: 200, text: 'bye' }), [

@@ -1,6 +1,7 @@
 /** The order of events that RabbitMQ promises on a channel, and how two worlds are compared by it. */
 import type { Event, Place } from './side.js'
 
+/** What came, by place. */
 export type Transcript = ReadonlyMap<Place, readonly Event[]>
 
 /** `stepwise`: one command at a time, so all there is has its order. `pipelined`: some of it is a matter of chance. */
@@ -58,6 +59,7 @@ function sortCancels(lines: string[]): string[] {
   return sorted
 }
 
+/** One event in one line. */
 export function describe({ name, args, content }: Event): string {
   const fields = JSON.stringify(args, (_, value: unknown) =>
     Buffer.isBuffer(value) ? value.toString() : value,
@@ -66,6 +68,7 @@ export function describe({ name, args, content }: Event): string {
   return `${name} ${fields} ${JSON.stringify(content.properties)} "${content.body}"`
 }
 
+/** How far two transcripts agree. */
 export type Comparison = 'equal' | 'behind' | 'different'
 
 /** Whether `warren` has received what `direct` has; `behind` if it may still come to that. */

@@ -10,8 +10,10 @@ export interface Cast {
   }[]
 }
 
+/** What a channel is used for, by Warren's judgement. */
 export type Role = 'publisher' | 'consumer'
 
+/** A consumer of a channel. */
 export interface Consumer {
   readonly queue: string
   readonly noAck: boolean
@@ -41,6 +43,7 @@ export class ChannelState {
   group = 0
 }
 
+/** A client that is connected. */
 export interface ClientState {
   readonly channels: Map<number, ChannelState>
 }
@@ -50,6 +53,7 @@ interface ExclusiveQueue {
   readonly group: number
 }
 
+/** One session's knowledge of itself. */
 export class Ledger {
   readonly clients = new Map<number, ClientState>()
   /** Aliases of queues that the server has named. */

@@ -15,6 +15,7 @@ export class Difference extends Error {}
 /** Whether one side shows that a step was processed; it's also told how many connections the broker has from it. */
 export type Evidence = (side: Side, connections: number) => boolean
 
+/** One session in both worlds. */
 export class Lockstep {
   readonly sides: readonly [Side, Side]
   /** The steps so far, for people. */
