@@ -205,6 +205,25 @@ export class RabbitMqBroker {
     return this.request('term', expression)
   }
 
+  /** Evaluates an Erlang expression whose value RabbitMQ's JSON encoder takes. */
+  async query<T>(expression: string): Promise<T> {
+    return JSON.parse(await this.request('json', expression)) as T
+  }
+
+  /** Compiles an Erlang module in the broker, where it stays until the node is restarted. */
+  async loadModule(name: string, source: string): Promise<void> {
+    const file = join(this.directory, `${name}.erl`)
+    writeFileSync(file, source)
+    await this.eval(
+      `{ok, M, Beam} = compile:file("${file}", [binary]), {module, M} = code:load_binary(M, "${file}", Beam)`,
+    )
+  }
+
+  /** Removes a vhost with all that is in it; connections to it are closed. */
+  async deleteVhost(name: string): Promise<void> {
+    await this.eval(`rabbit_vhost:delete(${binary(name)}, <<"test">>)`)
+  }
+
   /** The connections as they are at this moment, from their protocol header on; what isn't known yet is '' or 0. */
   async connections(): Promise<BrokerConnection[]> {
     type Row = BrokerConnection & {
@@ -301,6 +320,14 @@ export class RabbitMqBroker {
     const add = `rabbit_auth_backend_internal:add_user(${binary(user)}, ${binary(password)}, <<"test">>)`
     await this.eval(`ok = ${add}`)
     for (const vhost of options.vhosts ?? []) await this.allow(user, vhost)
+  }
+
+  /** Lets a user configure, write and read what a regular expression matches in a vhost, by default everything. */
+  async allow(user: string, vhost: string, what = '.*'): Promise<void> {
+    const permissions = Array(3).fill(binary(what)).join(', ')
+    await this.eval(
+      `rabbit_auth_backend_internal:set_permissions(${binary(user)}, ${binary(vhost)}, ${permissions}, <<"test">>)`,
+    )
   }
 
   /** As `rabbitmqctl stop_app`: clients are closed, the port is shut, the Erlang VM stays. */
@@ -476,13 +503,6 @@ ${config}
 
   private async rows<T>(expression: string): Promise<T[]> {
     return JSON.parse(await this.request('json', `${ROWS} Rows(${expression})`)) as T[]
-  }
-
-  private async allow(user: string, vhost: string): Promise<void> {
-    const all = '<<".*">>, <<".*">>, <<".*">>'
-    await this.eval(
-      `rabbit_auth_backend_internal:set_permissions(${binary(user)}, ${binary(vhost)}, ${all}, <<"test">>)`,
-    )
   }
 
   /** All paths of RabbitMQ lead into the own directory, so that an installed node and /etc/rabbitmq play no part. */

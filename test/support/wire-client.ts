@@ -187,6 +187,23 @@ export class WireClient {
 
   // Receiving
 
+  /** The next frame of any type if all of it has come already; also after the socket was closed. */
+  takeArrived(): Frame | undefined {
+    const complete = decodeFrame(this.received)
+    if (complete !== undefined) this.received = this.received.subarray(complete.length)
+    return complete?.frame
+  }
+
+  /** Bytes that have come and were not taken. */
+  get unread(): number {
+    return this.received.length
+  }
+
+  /** Whether the server has ended the connection, or it was lost. */
+  get isEnded(): boolean {
+    return this.ended
+  }
+
   /** The next frame of any type, also a heartbeat. */
   async nextFrame(timeout = TIMEOUT, awaited = 'a frame'): Promise<Frame> {
     let complete: ReturnType<typeof decodeFrame>

@@ -1,0 +1,85 @@
+/**
+ * Random but legal sessions, run straight to the broker and through Warren: nobody may be able to tell them apart.
+ *
+ * WARREN_DIFFERENTIAL_RUNS sets how many sessions (a thousand take about six minutes), WARREN_DIFFERENTIAL_SEED and
+ * WARREN_DIFFERENTIAL_PATH repeat what fast-check has printed, and WARREN_DIFFERENTIAL_REPLAY a session's replayPath.
+ * With WARREN_DIFFERENTIAL_CONTROL both runs go straight to the broker: what differs then is left to chance by RabbitMQ itself.
+ */
+import fc from 'fast-check'
+import { sharedBroker } from '../support/shared-broker.js'
+import { Arena, PASSWORD, USERS } from './differential/arena.js'
+import { burst, closeAll, connectAll, runBurst } from './differential/bursts.js'
+import { closeCast, openCast } from './differential/commands/connections.js'
+import type { Style } from './differential/lanes.js'
+import { Ledger } from './differential/ledger.js'
+import { Difference, type Lockstep } from './differential/lockstep.js'
+import { cast, sessionOf } from './differential/sessions.js'
+
+const { env } = process
+const RUNS = Number(env['WARREN_DIFFERENTIAL_RUNS'] ?? 80)
+const SEED = Number(env['WARREN_DIFFERENTIAL_SEED'] ?? Date.now() % 2 ** 31)
+const PATH = env['WARREN_DIFFERENTIAL_PATH']
+const REPLAY = env['WARREN_DIFFERENTIAL_REPLAY']
+/** Commands that are drawn for a session; those that aren't legal when their turn comes are left out, most of them. */
+const LENGTH = 250
+/** A failure is made smaller for at most this long. */
+const SHRINKING_MS = 120_000
+const LONGEST_RUN_MS = 1000
+
+const parameters: fc.Parameters<unknown> = {
+  numRuns: RUNS,
+  seed: SEED,
+  // What was printed is small already.
+  ...(PATH !== undefined && { path: PATH, endOnFailure: true }),
+  interruptAfterTimeLimit: RUNS * LONGEST_RUN_MS + SHRINKING_MS,
+  markInterruptAsFailure: true,
+}
+
+describe('a session through Warren', function () {
+  this.timeout(RUNS * LONGEST_RUN_MS + SHRINKING_MS + 60_000)
+  let arena: Arena
+
+  before(async () => {
+    arena = await Arena.open(await sharedBroker())
+  })
+  after(() => arena.close())
+
+  /** Runs one session, and ends what it has open. */
+  async function compare(style: Style, session: (lockstep: Lockstep) => Promise<void>): Promise<void> {
+    const lockstep = await arena.enter(style)
+    let failure: unknown
+    try {
+      await session(lockstep)
+      await lockstep.compareContents({ user: USERS[0], password: PASSWORD })
+    } catch (error) {
+      failure = error
+    }
+    const log = await arena.leave(lockstep, failure !== undefined)
+    if (env['WARREN_DIFFERENTIAL_LOG'] !== undefined) console.log(lockstep.log.join('\n'), '\n')
+    if (failure instanceof Difference && log !== '') failure.message += `\nWarren's log:\n${log}`
+    if (failure !== undefined) throw failure as Error
+  }
+
+  it(`is answered as it is by RabbitMQ itself, command by command (seed ${SEED})`, async () => {
+    const session = fc.asyncProperty(cast, sessionOf(LENGTH, REPLAY), (who, commands) =>
+      compare('stepwise', async (lockstep) => {
+        const ledger = new Ledger(who)
+        await openCast(ledger, lockstep)
+        await fc.asyncModelRun(() => ({ model: ledger, real: lockstep }), commands)
+        await closeCast(ledger, lockstep)
+      }),
+    )
+    await fc.assert(session, parameters)
+  })
+
+  it(`is answered as it is by RabbitMQ itself when nobody waits for answers (seed ${SEED})`, async () => {
+    const session = fc.asyncProperty(fc.array(burst, { minLength: 1, maxLength: 5 }), (bursts) =>
+      compare('pipelined', async (lockstep) => {
+        await connectAll(lockstep)
+        for (const [nth, one] of bursts.entries()) await runBurst(lockstep, one, nth)
+        await closeAll(lockstep)
+      }),
+    )
+    await fc.assert(session, parameters)
+  })
+})

@@ -1,0 +1,340 @@
+/** Whole conversations sent without waiting for any answer, on several channels at once, their frames mixed and cut anywhere. */
+import { setImmediate as turn } from 'node:timers/promises'
+import fc from 'fast-check'
+import { frame, method, publishFrames } from '../../support/wire-client.js'
+import { decodeFrame } from '../../support/wire-format.js'
+import { PASSWORD, USERS } from './arena.js'
+import type { Lockstep } from './lockstep.js'
+import type { Side } from './side.js'
+
+/**
+ * What a channel does in one burst: `publish` leaves it free of state, `get` may do anything that RabbitMQ answers in order, errors
+ * included, `consume` is never in error and isn't closed in the burst, since it would be chance what is delivered before.
+ */
+type Kind = 'publish' | 'get' | 'consume'
+
+/** One method, as bytes on a channel whose own names begin with `own`. */
+interface Move {
+  readonly text: string
+  /** Confirms that it brings in confirm mode. */
+  readonly publishes?: true
+  readonly selects?: true
+  bytes(channel: number, own: string): Buffer
+}
+
+/** One channel's share of a burst. */
+export interface Part {
+  readonly client: number
+  readonly channel: number
+  readonly kind: Kind
+  readonly moves: readonly Move[]
+}
+
+/** What is sent at once. */
+export interface Burst {
+  readonly parts: readonly Part[]
+  /** Picks whose frame is next. */
+  readonly mix: readonly number[]
+  /** Sizes of the pieces in which the bytes are written. */
+  readonly cuts: readonly number[]
+}
+
+const CLIENTS = 3
+const CHANNELS = 3
+
+const move = (text: string, bytes: Move['bytes'], more: Partial<Move> = {}): Move =>
+  ({
+    ...more,
+    text,
+    bytes,
+    [fc.toStringMethod]: () => text,
+  }) as Move
+
+const queueOf = (own: string, nth: number): string => (nth === 2 ? '' : `${own}${nth}`)
+const which = fc.constantFrom(0, 0, 1, 2)
+const named = fc.constantFrom(0, 0, 1)
+
+const publishing: fc.Arbitrary<Move> = fc
+  .tuple(
+    named,
+    fc.constantFrom('', '', 'amq.direct', 'amq.fanout'),
+    fc.constantFrom(0, 1, 50, 5000, 140_000),
+    fc.boolean(),
+  )
+  .map(([nth, exchange, size, mandatory]) =>
+    move(
+      `publish ${size} bytes to ${exchange} ${nth}${mandatory ? ' mandatory' : ''}`,
+      (channel, own) =>
+        publishFrames(channel, {
+          ...{ exchange, mandatory },
+          routingKey: `${own}${nth}`,
+          body: Buffer.alloc(size, `${own}${nth}`),
+          frameMax: 4096,
+          properties: size % 2 === 0 ? {} : { messageId: own, headers: { size } },
+        }),
+      { publishes: true },
+    ),
+  )
+
+const declaring = fc
+  .tuple(
+    which,
+    fc.constantFrom({}, { autoDelete: true }, { exclusive: true }, { passive: true }),
+    fc.boolean(),
+  )
+  .map(([nth, flags, nowait]) =>
+    move(`declare ${nth} ${JSON.stringify(flags)}${nowait ? ' nowait' : ''}`, (channel, own) =>
+      // The name of a new queue has to be heard.
+      method(channel, 'queue.declare', { queue: queueOf(own, nth), ...flags, nowait: nowait && nth !== 2 }),
+    ),
+  )
+
+const binding = fc.tuple(which, fc.boolean(), fc.boolean()).map(([nth, isUnbind, nowait]) =>
+  move(`${isUnbind ? 'un' : ''}bind ${nth}${nowait ? ' nowait' : ''}`, (channel, own) => {
+    const args = { queue: queueOf(own, nth), exchange: 'amq.direct', routingKey: `${own}0` }
+    return isUnbind
+      ? method(channel, 'queue.unbind', args)
+      : method(channel, 'queue.bind', { ...args, nowait })
+  }),
+)
+
+const removing = fc
+  .tuple(which, fc.boolean(), fc.boolean())
+  .map(([nth, isPurge, nowait]) =>
+    move(`${isPurge ? 'purge' : 'delete'} ${nth}${nowait ? ' nowait' : ''}`, (channel, own) =>
+      method(channel, isPurge ? 'queue.purge' : 'queue.delete', { queue: queueOf(own, nth), nowait }),
+    ),
+  )
+
+const getting = fc
+  .tuple(which, fc.boolean())
+  .map(([nth, noAck]) =>
+    move(`get ${nth}${noAck ? ' without ack' : ''}`, (channel, own) =>
+      method(channel, 'basic.get', { queue: queueOf(own, nth), noAck }),
+    ),
+  )
+
+const acknowledging = fc
+  .tuple(
+    fc.constantFrom('basic.ack', 'basic.nack', 'basic.reject'),
+    fc.integer({ min: 1, max: 4 }),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([name, deliveryTag, multiple, requeue]) =>
+    move(`${name} ${deliveryTag}${multiple ? ' multiple' : ''}${requeue ? ' requeue' : ''}`, (channel) =>
+      method(channel, name as 'basic.nack', { deliveryTag, multiple, requeue }),
+    ),
+  )
+
+const select = (nowait: boolean): Move =>
+  move(
+    `confirm.select${nowait ? ' nowait' : ''}`,
+    (channel) => method(channel, 'confirm.select', { nowait }),
+    {
+      selects: true,
+    },
+  )
+
+const settingUp: fc.Arbitrary<Move> = fc.constantFrom(
+  ...[1, 3].map((prefetchCount) =>
+    move(`qos ${prefetchCount}`, (channel) => method(channel, 'basic.qos', { prefetchCount })),
+  ),
+  select(false),
+  select(true),
+)
+
+const recovering = fc.constant(
+  move('recover', (channel) => method(channel, 'basic.recover', { requeue: true })),
+)
+
+const consuming = fc
+  .tuple(fc.constantFrom('x', 'y', 'z'), fc.boolean(), fc.boolean())
+  .map(([tag, noAck, nowait]) =>
+    move(`consume 0 as ${tag}${noAck ? ' without ack' : ''}${nowait ? ' nowait' : ''}`, (channel, own) =>
+      method(channel, 'basic.consume', { queue: `${own}0`, consumerTag: tag, noAck, nowait }),
+    ),
+  )
+
+/** Nobody's: cancelling a consumer before its Consume-Ok makes RabbitMQ 3.10 end the connection with 541. */
+const cancelling = fc.constant(
+  move('cancel nobody', (channel) => method(channel, 'basic.cancel', { consumerTag: 'nobody' })),
+)
+
+const declareFirst = move('declare 0', (channel, own) =>
+  method(channel, 'queue.declare', { queue: `${own}0` }),
+)
+
+function movesOf(kind: Kind): fc.Arbitrary<Move[]> {
+  const list = (...some: fc.WeightedArbitrary<Move>[]): fc.Arbitrary<Move[]> =>
+    fc.array(fc.oneof(...some), { maxLength: 14, size: 'max' })
+  switch (kind) {
+    case 'publish':
+      return list({ weight: 1, arbitrary: publishing })
+    case 'get':
+      return list(
+        { weight: 6, arbitrary: publishing },
+        { weight: 6, arbitrary: declaring },
+        { weight: 2, arbitrary: binding },
+        { weight: 1, arbitrary: removing },
+        { weight: 4, arbitrary: getting },
+        { weight: 2, arbitrary: acknowledging },
+        { weight: 1, arbitrary: settingUp },
+        { weight: 1, arbitrary: recovering },
+      )
+    case 'consume':
+      return list(
+        { weight: 6, arbitrary: publishing },
+        { weight: 1, arbitrary: settingUp },
+        { weight: 3, arbitrary: consuming },
+        { weight: 1, arbitrary: cancelling },
+      ).map((moves) => [declareFirst, ...withoutTagsAgain(moves)])
+  }
+}
+
+/** A tag may be used once; RabbitMQ ends the connection otherwise. */
+function withoutTagsAgain(moves: Move[]): Move[] {
+  const used = new Set<string>()
+  return moves.filter(({ text }) => {
+    const tag = /^consume 0 as (\w+)/.exec(text)?.[1]
+    if (tag === undefined) return true
+    if (used.has(tag)) return false
+    used.add(tag)
+    return true
+  })
+}
+
+const part: fc.Arbitrary<Part> = fc
+  .tuple(
+    fc.nat({ max: CLIENTS - 1 }),
+    fc.integer({ min: 1, max: CHANNELS }),
+    fc.constantFrom<Kind[]>('publish', 'get', 'get', 'consume'),
+  )
+  .chain(([client, channel, kind]) =>
+    movesOf(kind).map((moves) => ({
+      ...{ client, channel, kind, moves },
+      [fc.toStringMethod]: () =>
+        `${client}.${channel} ${kind}: ${moves.map(({ text }) => text).join(', ') || 'nothing'}`,
+    })),
+  )
+
+/** Draws bursts of up to six channels. */
+export const burst: fc.Arbitrary<Burst> = fc.record(
+  {
+    parts: fc.uniqueArray(part, {
+      selector: ({ client, channel }) => `${client}.${channel}`,
+      minLength: 1,
+      maxLength: 6,
+      size: 'max',
+    }),
+    mix: fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 20 }),
+    cuts: fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1000, max: 100_000 })), {
+      minLength: 1,
+      maxLength: 8,
+    }),
+  },
+  { noNullPrototype: true },
+)
+
+/** Three clients that have nothing but their connection. */
+export async function connectAll(lockstep: Lockstep): Promise<void> {
+  for (let client = 0; client < CLIENTS; client++)
+    await lockstep.connect(client, {
+      user: USERS[0],
+      password: PASSWORD,
+      frameMax: client === 0 ? 4096 : 131_072,
+    })
+}
+
+/** Everybody leaves politely. */
+export async function closeAll(lockstep: Lockstep): Promise<void> {
+  for (let client = 0; client < CLIENTS; client++) {
+    await lockstep.request(client, 0, 'connection.close', () => ({ code: 200, text: 'bye' }), [
+      'connection.close-ok',
+    ])
+    for (const side of lockstep.sides) side.forget(client)
+  }
+}
+
+/** Sends one burst in both worlds and compares, channel by channel, what comes of it; then closes what it has left open. */
+export async function runBurst(lockstep: Lockstep, { parts, mix, cuts }: Burst, nth: number): Promise<void> {
+  const text = parts.map((one) => `    ${fc.stringify(one)}`).join('\n')
+  const streams = new Map<number, Buffer>()
+  for (let client = 0; client < CLIENTS; client++) {
+    const own = parts.filter((one) => one.client === client)
+    if (own.length > 0)
+      streams.set(
+        client,
+        mixed(
+          own.map((one) => framesOf(one, nth)),
+          mix,
+        ),
+      )
+  }
+  await lockstep.step(
+    `burst ${nth}, mixed by ${mix.join()}, cut by ${cuts.join()}:\n${text}`,
+    async (side) => {
+      await Promise.all(
+        [...streams].map(async ([client, bytes]) => {
+          for (const piece of pieces(bytes, cuts)) {
+            side.wire(client).send(piece)
+            await turn()
+          }
+        }),
+      )
+    },
+    (side) => parts.every((one) => isAnswered(side, one)),
+  )
+  for (const { client, channel, kind } of parts)
+    if (kind === 'consume')
+      await lockstep.request(client, channel, 'channel.close', () => ({ code: 200, text: 'done' }), [
+        'channel.close-ok',
+      ])
+}
+
+/** Whether the last answer has come; Close-Ok comes also after an error. */
+function isAnswered(side: Side, { client, channel, kind }: Part): boolean {
+  const last = kind === 'consume' ? 'channel.flow-ok' : 'channel.close-ok'
+  const events = side.fresh.get(`${client}.${channel}`) ?? []
+  return events.some(({ name }) => name === last)
+}
+
+function framesOf({ client, channel, kind, moves }: Part, nth: number): Buffer[] {
+  const own = `b${nth}.${client}.${channel}.`
+  const end =
+    kind === 'consume'
+      ? method(channel, 'channel.flow', { active: true })
+      : method(channel, 'channel.close', { code: 200, text: 'bye' })
+  const bytes = [method(channel, 'channel.open'), ...moves.map((one) => one.bytes(channel, own)), end]
+  return splitFrames(Buffer.concat(bytes))
+}
+
+function splitFrames(bytes: Buffer): Buffer[] {
+  const frames: Buffer[] = []
+  for (let rest = bytes; rest.length > 0;) {
+    const { frame: first, length } = decodeFrame(rest)!
+    frames.push(frame(first.type, first.channel, first.payload))
+    rest = rest.subarray(length)
+  }
+  return frames
+}
+
+/** Frames of several channels in one stream, those of each channel in their order. */
+function mixed(channels: Buffer[][], mix: readonly number[]): Buffer {
+  const result: Buffer[] = []
+  const waiting = channels.map((frames) => [...frames])
+  for (let at = 0; waiting.some(({ length }) => length > 0); at++) {
+    const busy = waiting.filter(({ length }) => length > 0)
+    result.push(busy[mix[at % mix.length] % busy.length].shift()!)
+  }
+  return Buffer.concat(result)
+}
+
+function* pieces(bytes: Buffer, cuts: readonly number[]): Generator<Buffer> {
+  // Not too many: what is cut into small pieces at its beginning goes in large ones later.
+  for (let at = 0, n = 0; at < bytes.length; n++) {
+    const size = n < 60 ? cuts[n % cuts.length] : 200_000
+    yield bytes.subarray(at, at + size)
+    at += size
+  }
+}
