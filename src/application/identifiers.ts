@@ -10,6 +10,7 @@ export const identifiers = {
   BrokerProfile: Symbol('BrokerProfile'),
   Heartbeats: Symbol('Heartbeats'),
   UpstreamConnector: Symbol('UpstreamConnector'),
+  Limits: Symbol('Limits'),
   Admission: Symbol('Admission'),
   SecretHash: Symbol('SecretHash'),
   AcceptedLogins: Symbol('AcceptedLogins'),

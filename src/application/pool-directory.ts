@@ -4,6 +4,7 @@ import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { AcceptedLogins } from './accepted-logins.js'
 import type { Tuning } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
@@ -12,7 +13,7 @@ import type { Settings } from './settings.js'
 import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
-import { UpstreamRefused, UpstreamUnreachable } from './upstream-errors.js'
+import { UpstreamRefused, isBrokerAway } from './upstream-errors.js'
 import { type PoolClient, UpstreamPool } from './upstream-pool.js'
 
 /** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
@@ -39,6 +40,7 @@ export class PoolDirectory {
   readonly #quarantine: Quarantine
   readonly #trials: Trials
   readonly #accepted: AcceptedLogins
+  readonly #limits: Limits
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -54,6 +56,7 @@ export class PoolDirectory {
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Trials) trials: Trials,
     @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
+    @inject(identifiers.Limits) limits: Limits,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -63,6 +66,7 @@ export class PoolDirectory {
     this.#quarantine = quarantine
     this.#trials = trials
     this.#accepted = accepted
+    this.#limits = limits
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -109,7 +113,7 @@ export class PoolDirectory {
   /** With a publish buffer whom the broker has accepted before may come in although it's away. */
   #tuningWithoutBroker(credentials: Credentials, error: unknown): Tuning {
     if (error instanceof UpstreamRefused) this.#accepted.forget(credentials)
-    const isAway = error instanceof UpstreamUnreachable && this.#settings.pool.publishBufferSize > 0
+    const isAway = isBrokerAway(error) && this.#settings.pool.publishBufferSize > 0
     const tuning = isAway ? this.#accepted.tuningFor(credentials) : undefined
     if (tuning === undefined) throw error
     return tuning
@@ -150,7 +154,8 @@ export class PoolDirectory {
       },
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
-      login: () => this.#takeLogin(credentials, mechanism, id),
+      limits: this.#limits,
+      login: (held) => this.#takeLogin(credentials, mechanism, id, held),
       onEmpty: (empty) => this.#pools.delete(empty),
     })
     this.#pools.add(pool)
@@ -189,12 +194,17 @@ export class PoolDirectory {
   }
 
   /** A login that waits for a pool, or else a new one. */
-  #takeLogin(credentials: Credentials, mechanism: Mechanism, poolId: string): Promise<UpstreamConnection> {
+  #takeLogin(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    poolId: string,
+    held: UpstreamPlace | undefined,
+  ): Promise<UpstreamConnection> {
     const spare = this.#findSpare((login) => login.credentials.equals(credentials))
-    if (spare === undefined) return this.#connector.login(credentials, mechanism, poolId)
+    if (spare === undefined) return this.#connector.login(credentials, mechanism, poolId, held)
     this.#forgetSpare(spare)
     return spare.upstream.then((upstream) =>
-      upstream.isTuned ? upstream : this.#connector.login(credentials, mechanism, poolId),
+      upstream.isTuned ? upstream : this.#connector.login(credentials, mechanism, poolId, held),
     )
   }
 

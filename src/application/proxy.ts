@@ -5,6 +5,7 @@ import type { BrokerProfile } from './broker-profile.js'
 import { ClientSession } from './client-session.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
+import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
@@ -43,8 +44,11 @@ export class Proxy {
   readonly #quarantine: Quarantine
   readonly #admission: Admission
   readonly #unfinished: UnfinishedBytes
+  readonly #limits: Limits
   readonly #sessions = new Set<ClientSession>()
   #accepted = 0
+  /** The limit was reached, and nobody has left since: the log has said so. */
+  #isFull = false
   #cutOff = 0
   #whenEmpty: (() => void) | undefined
 
@@ -60,6 +64,7 @@ export class Proxy {
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Admission) admission: Admission,
     @inject(identifiers.UnfinishedBytes) unfinished: UnfinishedBytes,
+    @inject(identifiers.Limits) limits: Limits,
   ) {
     this.#listener = listener
     this.#clock = clock
@@ -72,6 +77,7 @@ export class Proxy {
     this.#quarantine = quarantine
     this.#admission = admission
     this.#unfinished = unfinished
+    this.#limits = limits
   }
 
   /** Starts accepting; resolves with the address in use. Rejects when the address can't be had. A broker that isn't there is no reason not to start. */
@@ -79,7 +85,12 @@ export class Proxy {
     await this.#meetBroker()
     this.#directory.start()
     const { address, port } = this.#settings.listen
-    const bound = await this.#listener.listen(address, port, (stream) => this.#accept(stream))
+    const bound = await this.#listener.listen(
+      address,
+      port,
+      (stream) => this.#accept(stream),
+      () => this.#mayEnter(),
+    )
     this.#logger.info('listening', { ...bound, upstream: this.#upstreamName })
     return bound
   }
@@ -114,11 +125,30 @@ export class Proxy {
     return { closedClients, cutOff, buffered }
   }
 
+  /** Over the client limit nothing is made for a connection, not even a line in the log for each. */
+  #mayEnter(): boolean {
+    const { clients } = this.#limits
+    if (clients.enter()) return true
+    if (!this.#isFull) {
+      this.#isFull = true
+      this.#logger.warn('connection limit reached: further clients are closed at once', {
+        limit: clients.limit,
+      })
+    }
+    return false
+  }
+
+  #leave(): void {
+    this.#isFull = false
+    this.#limits.clients.leave()
+  }
+
   #accept(stream: ByteStream): void {
     const pass = this.#admission.arrive(hostOf(stream.remoteAddress))
     if (typeof pass === 'string') {
       this.#logger.warn('client not admitted', { remote: stream.remoteAddress, reason: pass })
       stream.destroy()
+      this.#leave()
       return
     }
     const session = new ClientSession({
@@ -141,6 +171,7 @@ export class Proxy {
 
   #forget(session: ClientSession): void {
     this.#sessions.delete(session)
+    this.#leave()
     if (session.wasCutOff) this.#cutOff++
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }

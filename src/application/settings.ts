@@ -11,6 +11,9 @@ export interface Settings {
     readonly heartbeat: number
   }
   readonly pool: {
+    /** Most clients, and most upstream connections of all pools together; 0 is no limit. */
+    readonly maxClientConnections: number
+    readonly maxUpstreamConnections: number
     /** Most channels on one upstream connection; the broker's channel_max caps it too. */
     readonly maxChannels: number
     /** Whether publishers and consumers get upstream connections of their own, so that an alarm at the broker stops only the former. */

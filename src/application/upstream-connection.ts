@@ -12,6 +12,7 @@ import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { HEARTBEAT_FRAME } from './common-frames.js'
 import type { Beating, Heartbeats } from './heartbeats.js'
+import type { UpstreamPlace } from './limits.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
@@ -86,6 +87,9 @@ export class UpstreamConnection
   #blockedReason: string | undefined
   /** What its channels are used for; its pool says so when the first has told. */
   role: ChannelRole | undefined = undefined
+
+  /** Its place under the upstream limit, given back when it's over. */
+  place: UpstreamPlace | undefined = undefined
 
   #congested = false
   readonly #drainWaiters = new Set<DrainWaiter>()
@@ -435,6 +439,7 @@ export class UpstreamConnection
   /** Lets go of everything; the stream is its caller's business. */
   #shut(phase: 'closed'): void {
     this.#phase = phase
+    this.place?.release()
     this.#handshakeTimer?.cancel()
     this.#reader.end()
     this.#parts.heartbeats.remove(this)

@@ -4,6 +4,7 @@ import type { Credentials, Mechanism } from '../domain/credentials.js'
 import type { BrokerProfile } from './broker-profile.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { ByteStream } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import type { Dialer } from './ports/dialer.js'
@@ -11,7 +12,7 @@ import type { Logger } from './ports/logger.js'
 import type { Product } from './product.js'
 import type { Settings } from './settings.js'
 import { UpstreamConnection } from './upstream-connection.js'
-import { UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import { UpstreamLimitReached, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 
 /** What Warren can do as a client of the broker. Each of Warren's own clients is then sent only what it announced itself. */
 const CAPABILITIES = [
@@ -33,6 +34,7 @@ export class UpstreamConnector {
   readonly #product: Product
   readonly #heartbeats: Heartbeats
   readonly #profile: BrokerProfile
+  readonly #limits: Limits
   #dialled = 0
 
   constructor(
@@ -43,6 +45,7 @@ export class UpstreamConnector {
     @inject(identifiers.Product) product: Product,
     @inject(identifiers.Heartbeats) heartbeats: Heartbeats,
     @inject(identifiers.BrokerProfile) profile: BrokerProfile,
+    @inject(identifiers.Limits) limits: Limits,
   ) {
     this.#dialer = dialer
     this.#clock = clock
@@ -51,14 +54,27 @@ export class UpstreamConnector {
     this.#product = product
     this.#heartbeats = heartbeats
     this.#profile = profile
+    this.#limits = limits
   }
 
   /**
    * Connects and logs in; resolves when the broker has accepted the credentials and waits for a virtual host.
-   * `poolId` is what operators see beside the connection. Rejects with UpstreamRefused or UpstreamUnreachable.
+   * `poolId` is what operators see beside the connection. Rejects with UpstreamRefused or UpstreamUnreachable. `held` is the place of
+   * a connection that was lost, under the upstream limit; without it a place has to be had first.
    */
-  async login(credentials: Credentials, mechanism: Mechanism, poolId: string): Promise<UpstreamConnection> {
-    const upstream = await this.#connect()
+  async login(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    poolId: string,
+    held?: UpstreamPlace,
+  ): Promise<UpstreamConnection> {
+    const place = held === undefined ? this.#limits.takeUpstream() : undefined
+    if (held === undefined && place === undefined) throw new UpstreamLimitReached()
+    const upstream = await this.#connect().catch((error: unknown) => {
+      place?.release()
+      throw error
+    })
+    upstream.place = place
     await upstream.greet({
       credentials,
       mechanism,

@@ -6,6 +6,13 @@ export class UpstreamUnreachable extends Error {
   override readonly name = 'UpstreamUnreachable'
 }
 
+/** Warren opens no further upstream connection: there are as many as pool.max_upstream_connections allows. */
+export class UpstreamLimitReached extends UpstreamUnreachable {
+  constructor() {
+    super('upstream connection limit reached')
+  }
+}
+
 /** The broker was reached and said no. */
 export class UpstreamRefused extends Error {
   override readonly name = 'UpstreamRefused'
@@ -16,6 +23,11 @@ export class UpstreamRefused extends Error {
     super(`${amqp.code} ${amqp.text}`)
     this.amqp = amqp
   }
+}
+
+/** Whether a login failed because there's no broker to log in to. */
+export function isBrokerAway(error: unknown): error is UpstreamUnreachable {
+  return error instanceof UpstreamUnreachable && !(error instanceof UpstreamLimitReached)
 }
 
 /** The reason in a thrown value, whatever it is. */

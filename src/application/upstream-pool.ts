@@ -6,6 +6,7 @@ import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
@@ -13,7 +14,13 @@ import { PublishBacklog } from './publish-backlog.js'
 import { tryAlone } from './trial-channel.js'
 import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
-import { UpstreamRefused, UpstreamUnreachable, upstreamFailure } from './upstream-errors.js'
+import {
+  UpstreamLimitReached,
+  UpstreamRefused,
+  UpstreamUnreachable,
+  isBrokerAway,
+  upstreamFailure,
+} from './upstream-errors.js'
 
 /** A client as its pool sees it. */
 export interface PoolClient {
@@ -70,8 +77,9 @@ export interface PoolParts {
   readonly isAccepted: boolean
   /** It does so now. */
   readonly onAccepted: (tuning: Tuning) => void
-  /** Logs in at the broker. */
-  readonly login: () => Promise<UpstreamConnection>
+  readonly limits: Limits
+  /** Logs in at the broker, in the place of a connection that was lost if one is held. */
+  readonly login: (held?: UpstreamPlace) => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
   readonly onEmpty: (pool: UpstreamPool) => void
 }
@@ -88,6 +96,8 @@ export class UpstreamPool implements UpstreamObserver {
   #opening: Promise<void> | undefined
   #retry: Timer | undefined
   #failures = 0
+  /** While a lost connection is to be opened again, it counts under the upstream limit. */
+  #held: UpstreamPlace | undefined
   /** The last connection was lost, and no other has been opened since. */
   #isReconnecting = false
   #isBlocked = false
@@ -169,7 +179,7 @@ export class UpstreamPool implements UpstreamObserver {
       await this.#open()
       return this.#home()
     } catch (error) {
-      const isAway = error instanceof UpstreamUnreachable && this.#mayGoWithoutBroker
+      const isAway = isBrokerAway(error) && this.#mayGoWithoutBroker
       if (isAway && !this.#isReconnecting) {
         this.#failures++
         this.#retryLater()
@@ -291,6 +301,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#closed = true
     this.#retry?.cancel()
     this.#retry = undefined
+    this.#releaseHeld()
     const upstreams = this.#upstreams.splice(0)
     await Promise.all(upstreams.map((upstream) => upstream.close()))
     this.#removeIfEmpty()
@@ -403,7 +414,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   async #openOne(): Promise<void> {
     const { policy, login, logger } = this.#parts
-    const upstream = await login()
+    const upstream = await login(this.#held)
     await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
     // The broker may have closed it, or blocked it, in one breath with Open-Ok.
     if (upstream.lostWith !== undefined) throw new UpstreamRefused(upstream.lostWith)
@@ -412,6 +423,9 @@ export class UpstreamPool implements UpstreamObserver {
       return
     }
     upstream.observer = this
+    if (upstream.place === undefined) upstream.place = this.#held
+    else this.#held?.release()
+    this.#held = undefined
     this.#upstreams.push(upstream)
     this.#tellBlocked()
     this.#failures = 0
@@ -423,10 +437,10 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * The broker refuses a further connection: a limit is reached, or the password was changed. While there's room on those that there are,
+   * There can be no further connection: a limit of Warren's or of the broker's is reached, or the password was changed. While there's room on those that there are,
    * publishers and consumers share them. Returns whether that helps.
    */
-  #crowd(failure: UpstreamRefused): boolean {
+  #crowd(failure: UpstreamRefused | UpstreamUnreachable): boolean {
     if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false
     this.#isCrowded = true
     this.#parts.logger.warn(
@@ -447,7 +461,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   #refuseWaiting(error: unknown): void {
     const failure = upstreamFailure(error)
-    if (failure instanceof UpstreamRefused && this.#crowd(failure)) return
+    const isFinal = failure instanceof UpstreamRefused || failure instanceof UpstreamLimitReached
+    if (isFinal && this.#crowd(failure)) return
     for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 
@@ -455,6 +470,7 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.#closed) return
     // An attempt that is under way for another reason counts as the first one.
     this.#isReconnecting = true
+    this.#held ??= this.#parts.limits.holdUpstream()
     if (this.#opening !== undefined || this.#retry !== undefined) return
     const delay = this.#parts.policy.backoff(this.#failures, this.#parts.random())
     this.#retry = this.#parts.clock.after(delay, () => {
@@ -475,7 +491,15 @@ export class UpstreamPool implements UpstreamObserver {
     // Clients that stayed have nowhere to go, but what they have published may still find its way.
     for (const client of [...this.#clients]) client.onUpstreamLost(failure.amqp)
     if (this.backlog.length > 0) this.#retryLater()
-    else this.#isReconnecting = false
+    else {
+      this.#isReconnecting = false
+      this.#releaseHeld()
+    }
+  }
+
+  #releaseHeld(): void {
+    this.#held?.release()
+    this.#held = undefined
   }
 
   #remove(upstream: UpstreamConnection): void {

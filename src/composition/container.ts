@@ -10,6 +10,7 @@ import { Admission } from '../application/admission.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
+import { Limits } from '../application/limits.js'
 import { PoolDirectory } from '../application/pool-directory.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { Product } from '../application/product.js'
@@ -40,6 +41,7 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
+  container.bind(identifiers.Limits).to(Limits)
   container.bind(identifiers.Admission).to(Admission)
   container.bind(identifiers.SecretHash).toConstantValue(createSaltedHash())
   container.bind(identifiers.AcceptedLogins).to(AcceptedLogins)
@@ -49,9 +51,4 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container
-}
-
-/** The proxy, with everything that it needs. */
-export function composeProxy(given: Given): Proxy {
-  return createContainer(given).get<Proxy>(identifiers.Proxy)
 }

@@ -21,6 +21,8 @@ const SETTINGS: Settings = {
   listen: { address: '0.0.0.0', port: 5673 },
   upstream: { endpoint: ENDPOINT, connectTimeout: 10, heartbeat: 0 },
   pool: {
+    maxClientConnections: 0,
+    maxUpstreamConnections: 0,
     maxChannels: 65_535,
     separateRoles: false,
     idleTimeout: 5,

@@ -10,6 +10,10 @@ export class SystemClock implements Clock {
     return performance.now()
   }
 
+  time(): number {
+    return Date.now()
+  }
+
   after(milliseconds: number, callback: () => void): Timer {
     const handle = setTimeout(callback, Math.min(milliseconds, longestDelay))
     return { cancel: () => clearTimeout(handle) }

@@ -122,6 +122,8 @@ function toSettings(values: ConfigurationValues, endpoint: Settings['upstream'][
       heartbeat: upstream.heartbeat,
     },
     pool: {
+      maxClientConnections: pool.max_client_connections,
+      maxUpstreamConnections: pool.max_upstream_connections,
       maxChannels: pool.max_channels,
       separateRoles: pool.separate_roles,
       idleTimeout: pool.idle_timeout,

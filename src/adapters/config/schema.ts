@@ -9,6 +9,8 @@ export interface ConfigurationValues {
   listen: { address: string; port: number }
   upstream: { url: string; connect_timeout: number; heartbeat: number }
   pool: {
+    max_client_connections: number
+    max_upstream_connections: number
     max_channels: number
     separate_roles: boolean
     idle_timeout: number
@@ -112,6 +114,16 @@ export const schema = {
     heartbeat: heartbeat('Heartbeat that Warren asks the broker for; 0 takes what the broker offers.'),
   },
   pool: {
+    max_client_connections: clients(
+      0,
+      'Most clients; others are closed right after they connect. Can be changed while Warren runs.',
+    ),
+    max_upstream_connections: wholeNumber(
+      0,
+      'Most upstream connections, those that are being reconnected included; clients that need another get 503. 0 is no limit.',
+      'number',
+      { minimum: 0, maximum: mostClients },
+    ),
     max_channels: wholeNumber(
       largestShort,
       "Most channels on one upstream connection; the broker's channel_max caps it too.",

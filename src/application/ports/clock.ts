@@ -8,6 +8,8 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds on a scale that never jumps; only differences have a meaning. */
   now(): number
+  /** Milliseconds since 1970, for people to read; may jump. */
+  time(): number
   /** Calls `callback` once after `milliseconds`. */
   after(milliseconds: number, callback: () => void): Timer
   /** Calls `callback` every `milliseconds` until cancelled. */

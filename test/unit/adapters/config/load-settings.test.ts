@@ -39,6 +39,8 @@ describe('loadSettings', () => {
       listen: { address: '0.0.0.0', port: 5673 },
       upstream: { endpoint: { host: '127.0.0.1', port: 5672 }, connectTimeout: 10, heartbeat: 0 },
       pool: {
+        maxClientConnections: 0,
+        maxUpstreamConnections: 0,
         maxChannels: 65535,
         separateRoles: true,
         idleTimeout: 5,
@@ -98,6 +100,8 @@ describe('loadSettings', () => {
         AMQP_POOL_PUBLISH_BUFFER_BYTES: '23',
         AMQP_POOL_RECONNECT_WAIT: '24',
         AMQP_POOL_PUBLISH_GUARANTEE: 'confirmed',
+        AMQP_POOL_MAX_CLIENT_CONNECTIONS: '25',
+        AMQP_POOL_MAX_UPSTREAM_CONNECTIONS: '26',
       },
       ...config(
         '[client]\nframe_max = 10000\nheartbeat = 11\n[shutdown]\ngrace = 12\ntimeout = 13\n[log]\nlevel = "debug"\nformat = "json"\n[listen]\naddress = "::1"\nport = 0\n[upstream]\nurl = "amqp://rabbit"',
@@ -107,6 +111,8 @@ describe('loadSettings', () => {
       listen: { address: '::1', port: 0 },
       upstream: { endpoint: { host: 'rabbit', port: 5672 }, connectTimeout: 1, heartbeat: 2 },
       pool: {
+        maxClientConnections: 25,
+        maxUpstreamConnections: 26,
         maxChannels: 3,
         separateRoles: true,
         idleTimeout: 4,

@@ -1,0 +1,99 @@
+/** The program behind main.ts: reads its configuration, runs the proxy, and ends with an exit code that a service manager understands. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { helpText } from './adapters/config/command-line.js'
+import { ConfigurationError } from './adapters/config/configuration-error.js'
+import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
+import { printConfig } from './adapters/config/print-config.js'
+import { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import { identifiers } from './application/identifiers.js'
+import type { Limits } from './application/limits.js'
+import type { Proxy } from './application/proxy.js'
+import { createContainer } from './composition/container.js'
+
+const EXIT_OK = 0
+/** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
+const EXIT_FAILURE = 1
+/** The configuration is wrong: starting again won't help (as LSB and systemd understand 2 and 78; 78 is EX_CONFIG). */
+const EXIT_CONFIGURATION = 78
+/** The address can't be had now; a service manager may try again (EX_UNAVAILABLE). */
+const EXIT_UNAVAILABLE = 69
+
+const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
+
+function load(): LoadedSettings {
+  try {
+    return loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    process.stderr.write(`warren: ${error.message}\n`)
+    process.exit(EXIT_CONFIGURATION)
+  }
+}
+
+async function run({ settings, warnings }: LoadedSettings): Promise<void> {
+  const logger = WinstonLogger.create(settings.log)
+  for (const warning of warnings) logger.warn(warning)
+  process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
+  process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
+  const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
+  const container = createContainer({ settings, logger, product })
+  const limits = container.get<Limits>(identifiers.Limits)
+  const proxy = container.get<Proxy>(identifiers.Proxy)
+  onControlSignal(process, {
+    raiseLimit: () => limits.onSignal('up'),
+    lowerLimit: () => limits.onSignal('down'),
+    reload: () => undefined,
+  })
+  onShutdownSignal(
+    process,
+    () => {
+      proxy.shutDown().then(
+        ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
+        (error: unknown) => {
+          logger.error('shutting down failed', { error })
+          process.exit(EXIT_FAILURE)
+        },
+      )
+    },
+    (signal) => {
+      logger.warn('second signal: exiting at once', { signal })
+      process.exit(EXIT_FAILURE)
+    },
+  )
+  try {
+    await proxy.start()
+  } catch (error) {
+    const { address, port } = settings.listen
+    logger.error(`cannot listen on ${address}:${port}`, {
+      reason: error instanceof Error ? error.message : String(error),
+    })
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
+const loaded = load()
+const warn = (): void =>
+  loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
+switch (loaded.action) {
+  case 'help':
+    process.stdout.write(helpText())
+    break
+  case 'version':
+    process.stdout.write(`${version}\n`)
+    break
+  case 'print-config':
+    warn()
+    process.stdout.write(printConfig(loaded))
+    break
+  case 'check':
+    warn()
+    process.stdout.write('configuration ok\n')
+    break
+  case 'run':
+    await run(loaded)
+    break
+}
