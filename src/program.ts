@@ -10,7 +10,7 @@ import { onControlSignal, onShutdownSignal } from './adapters/signals/process-si
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
 import type { Proxy } from './application/proxy.js'
-import { createContainer } from './composition/container.js'
+import { createContainer, createManagementServer } from './composition/container.js'
 
 const EXIT_OK = 0
 /** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
@@ -48,31 +48,43 @@ async function run({ settings, warnings }: LoadedSettings): Promise<void> {
     lowerLimit: () => limits.onSignal('down'),
     reload: () => undefined,
   })
+  proxy.onShutDown = (report) =>
+    void report.then(
+      ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
+      (error: unknown) => {
+        logger.error('shutting down failed', { error })
+        process.exit(EXIT_FAILURE)
+      },
+    )
   onShutdownSignal(
     process,
     () => {
-      proxy.shutDown().then(
-        ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
-        (error: unknown) => {
-          logger.error('shutting down failed', { error })
-          process.exit(EXIT_FAILURE)
-        },
-      )
+      void proxy.shutDown()
     },
     (signal) => {
       logger.warn('second signal: exiting at once', { signal })
       process.exit(EXIT_FAILURE)
     },
   )
-  try {
-    await proxy.start()
-  } catch (error) {
-    const { address, port } = settings.listen
-    logger.error(`cannot listen on ${address}:${port}`, {
-      reason: error instanceof Error ? error.message : String(error),
-    })
-    process.exit(EXIT_UNAVAILABLE)
+  const cannotListen =
+    ({ address, port }: { address: string; port: number }) =>
+    (error: unknown): never => {
+      logger.error(`cannot listen on ${address}:${port}`, {
+        reason: error instanceof Error ? error.message : String(error),
+      })
+      process.exit(EXIT_UNAVAILABLE)
+    }
+  const { management, listen } = settings
+  if (management.enabled) {
+    const server = await createManagementServer(container)
+    const bound = await server.listen(management.address, management.port).catch(cannotListen(management))
+    logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
+  await proxy.start().catch(cannotListen(listen))
+}
+
+function urlOf({ address, port }: { address: string; port: number }): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
 }
 
 const loaded = load()

@@ -7,6 +7,7 @@ import { identifiers } from './identifiers.js'
 import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
 import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
@@ -41,6 +42,7 @@ export class PoolDirectory {
   readonly #trials: Trials
   readonly #accepted: AcceptedLogins
   readonly #limits: Limits
+  readonly #metrics: Metrics
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -57,6 +59,7 @@ export class PoolDirectory {
     @inject(identifiers.Trials) trials: Trials,
     @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
     @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -67,6 +70,7 @@ export class PoolDirectory {
     this.#trials = trials
     this.#accepted = accepted
     this.#limits = limits
+    this.#metrics = metrics
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -155,6 +159,7 @@ export class PoolDirectory {
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
       limits: this.#limits,
+      metrics: this.#metrics,
       login: (held) => this.#takeLogin(credentials, mechanism, id, held),
       onEmpty: (empty) => this.#pools.delete(empty),
     })

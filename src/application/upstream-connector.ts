@@ -9,8 +9,10 @@ import type { ByteStream } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import type { Dialer } from './ports/dialer.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Settings } from './settings.js'
+import type { Traffic } from './traffic.js'
 import { UpstreamConnection } from './upstream-connection.js'
 import { UpstreamLimitReached, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 
@@ -35,6 +37,8 @@ export class UpstreamConnector {
   readonly #heartbeats: Heartbeats
   readonly #profile: BrokerProfile
   readonly #limits: Limits
+  readonly #traffic: Traffic
+  readonly #metrics: Metrics
   #dialled = 0
 
   constructor(
@@ -46,6 +50,8 @@ export class UpstreamConnector {
     @inject(identifiers.Heartbeats) heartbeats: Heartbeats,
     @inject(identifiers.BrokerProfile) profile: BrokerProfile,
     @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#dialer = dialer
     this.#clock = clock
@@ -55,6 +61,8 @@ export class UpstreamConnector {
     this.#heartbeats = heartbeats
     this.#profile = profile
     this.#limits = limits
+    this.#traffic = traffic
+    this.#metrics = metrics
   }
 
   /**
@@ -98,6 +106,7 @@ export class UpstreamConnector {
       logger: this.#logger,
       heartbeats: this.#heartbeats,
       profile: this.#profile,
+      traffic: this.#traffic,
       handshakeTimeoutMs: this.#settings.upstream.connectTimeout * 1000,
       heartbeat: this.#settings.upstream.heartbeat,
     })
@@ -105,9 +114,15 @@ export class UpstreamConnector {
 
   async #dial(): Promise<ByteStream> {
     const { endpoint, connectTimeout } = this.#settings.upstream
+    const started = this.#clock.now()
+    const measure = (isConnected: boolean): void =>
+      this.#metrics.dialled((this.#clock.now() - started) / 1000, isConnected)
     try {
-      return await this.#dialer.dial(endpoint, connectTimeout * 1000)
+      const stream = await this.#dialer.dial(endpoint, connectTimeout * 1000)
+      measure(true)
+      return stream
     } catch (error) {
+      measure(false)
       throw new UpstreamUnreachable(reasonOf(error))
     }
   }

@@ -9,6 +9,7 @@ import type { Tuning } from './broker-profile.js'
 import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
 import { PublishBacklog } from './publish-backlog.js'
 import { tryAlone } from './trial-channel.js'
@@ -21,6 +22,7 @@ import {
   isBrokerAway,
   upstreamFailure,
 } from './upstream-errors.js'
+import type { PoolState, PoolView } from './views.js'
 
 /** A client as its pool sees it. */
 export interface PoolClient {
@@ -46,6 +48,8 @@ export interface PoolClient {
   onRoom(): void
   /** No further upstream connection could be opened for a channel that waits. */
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
+  /** The client's next channel goes elsewhere: `upstream` takes no more, and is about to be closed. */
+  onRetired(upstream: UpstreamConnection): void
   /** The broker blocks (reason) or unblocks (undefined) publishing. */
   onBlocked(reason: string | undefined): void
 }
@@ -78,6 +82,7 @@ export interface PoolParts {
   /** It does so now. */
   readonly onAccepted: (tuning: Tuning) => void
   readonly limits: Limits
+  readonly metrics: Metrics
   /** Logs in at the broker, in the place of a connection that was lost if one is held. */
   readonly login: (held?: UpstreamPlace) => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
@@ -102,6 +107,7 @@ export class UpstreamPool implements UpstreamObserver {
   #isReconnecting = false
   #isBlocked = false
   #closed = false
+  #isPaused = false
   /** The broker refuses the connections that would keep publishers and consumers apart. */
   #isCrowded = false
   #isAccepted: boolean
@@ -158,7 +164,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** An upstream connection that is open, if there is one. */
   get openUpstream(): UpstreamConnection | undefined {
-    return this.#upstreams.find((upstream) => upstream.isOpen)
+    return this.#upstreams.find((upstream) => upstream.isOpen && !upstream.isRetiring)
   }
 
   /** Why the broker blocks publishers; undefined when it doesn't. */
@@ -224,12 +230,13 @@ export class UpstreamPool implements UpstreamObserver {
     owner: BindingOwner,
     role: ChannelRole | undefined,
   ): ChannelBinding | undefined {
-    const binding = upstream?.bind(owner)
+    const binding = this.#isPaused ? undefined : upstream?.bind(owner)
     if (upstream !== undefined && binding !== undefined) {
       upstream.role ??= role
       return binding
     }
     this.wait(client)
+    if (this.#isPaused) return undefined
     if (!this.#isReconnecting || !this.backlog.isEnabled)
       this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
@@ -259,10 +266,11 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * Whether a message for `upstream` has to wait: there is an alarm, and the broker would stop reading from a connection that carries
+   * Whether a message for `upstream` has to wait: the pool is paused, or there is an alarm, and the broker would stop reading from a connection that carries
    * consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
+    if (this.#isPaused) return true
     return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
@@ -285,6 +293,10 @@ export class UpstreamPool implements UpstreamObserver {
     // What the broker refused may be allowed again.
     this.#isCrowded = false
     for (const upstream of [...this.#upstreams]) {
+      if (upstream.isRetiring) {
+        this.onUpstreamRetired(upstream)
+        continue
+      }
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
         continue
@@ -307,7 +319,71 @@ export class UpstreamPool implements UpstreamObserver {
     this.#removeIfEmpty()
   }
 
+  // ---- for operators ---------------------------------------------------------------------------------------------
+
+  /** What there is to see of the pool. */
+  view(): PoolView {
+    const views = this.#upstreams.map((upstream) => upstream.view())
+    return {
+      id: this.id,
+      user: this.credentials.user,
+      vhost: this.virtualHost,
+      state: this.#state,
+      clients: this.#clients.size,
+      upstreams: views.length,
+      channels: views.reduce((sum, { channels }) => sum + channels, 0),
+      maxChannels: views.reduce((sum, { maxChannels }) => sum + maxChannels, 0),
+      bufferedMessages: this.backlog.length,
+      bufferedBytes: this.backlog.bytes,
+      isQuarantine: this.quarantine !== undefined,
+    }
+  }
+
+  get #state(): PoolState {
+    if (this.#isPaused) return 'paused'
+    if (this.#isReconnecting) return 'reconnecting'
+    return this.#upstreams.length > 0 ? 'open' : 'idle'
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /**
+   * From now on no client begins a message or gets a channel: whoever wants to isn't read from until {@link resume}. What has begun goes
+   * on, and so does everything from the broker.
+   */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Ends a pause: everything that was held goes on where it stopped. */
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.onUpstreamRoom()
+    for (const client of [...this.#clients]) client.onRoom()
+    this.#removeIfEmpty()
+  }
+
+  /** Lets the connections that there are go, each once its last channel has left; what comes now gets new ones. Returns how many. */
+  reconnect(): number {
+    const upstreams = this.#upstreams.filter(({ isRetiring }) => !isRetiring)
+    for (const upstream of upstreams) upstream.retire()
+    return upstreams.length
+  }
+
+  onUpstreamRetired(upstream: UpstreamConnection): void {
+    if (!upstream.isRetired || !this.#upstreams.includes(upstream)) return
+    for (const client of this.#clients) client.onRetired(upstream)
+    this.#remove(upstream)
+    this.#parts.logger.info('retired upstream connection closed', { ...this.fields, upstream: upstream.name })
+    void upstream.close()
+    this.#removeIfEmpty()
+  }
+
   onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
+    this.#parts.metrics.upstreamLost()
     this.#remove(upstream)
     const dependent = [...this.#clients].filter((client) => client.dependsOn(upstream))
     this.backlog.onUpstreamLost(upstream, error.code !== CONNECTION_FORCED)
@@ -407,6 +483,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   #onReconnected(): void {
     this.#isReconnecting = false
+    this.#parts.metrics.reconnectTried(true)
     this.#parts.logger.info('pool reconnected', this.fields)
     const upstream = this.openUpstream
     if (upstream !== undefined) for (const client of this.#clients) client.onBrokerBack(upstream)
@@ -481,6 +558,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   #onReconnectFailed(failure: UpstreamRefused | UpstreamUnreachable): void {
     this.#failures++
+    this.#parts.metrics.reconnectTried(false)
     this.#parts.logger.warn('reconnecting failed', {
       ...this.fields,
       attempt: this.#failures,
@@ -509,7 +587,7 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #removeIfEmpty(): void {
-    if (this.#clients.size > 0 || this.#upstreams.length > 0) return
+    if (this.#clients.size > 0 || this.#upstreams.length > 0 || (this.#isPaused && !this.#closed)) return
     if (this.#opening !== undefined || this.#retry !== undefined) return
     if (this.backlog.length > 0 && !this.#closed) return
     this.#parts.onEmpty(this)

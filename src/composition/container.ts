@@ -13,6 +13,15 @@ import { identifiers } from '../application/identifiers.js'
 import { Limits } from '../application/limits.js'
 import { PoolDirectory } from '../application/pool-directory.js'
 import type { Logger } from '../application/ports/logger.js'
+import type { LogLevels } from '../application/ports/log-levels.js'
+import type { ProcessFigures } from '../application/ports/process-figures.js'
+import { Operations } from '../application/operations.js'
+import { Overview } from '../application/overview.js'
+import { Readiness } from '../application/readiness.js'
+import { Traffic } from '../application/traffic.js'
+import { ManagementServer } from '../adapters/http/management-server.js'
+import { NodeProcessFigures } from '../adapters/metrics/node-process-figures.js'
+import { PrometheusMetrics } from '../adapters/metrics/prometheus-metrics.js'
 import type { Product } from '../application/product.js'
 import { Proxy } from '../application/proxy.js'
 import { Quarantine } from '../application/quarantine.js'
@@ -24,7 +33,7 @@ import { UpstreamConnector } from '../application/upstream-connector.js'
 /** What is decided before anything can be put together. */
 export interface Given {
   readonly settings: Settings
-  readonly logger: Logger
+  readonly logger: Logger & LogLevels
   readonly product: Product
 }
 
@@ -41,6 +50,13 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
+  container.bind(identifiers.LogLevels).toConstantValue(logger)
+  container.bind(identifiers.Metrics).to(PrometheusMetrics)
+  container.bind(identifiers.ProcessFigures).to(NodeProcessFigures)
+  container.bind(identifiers.Traffic).to(Traffic)
+  container.bind(identifiers.Overview).to(Overview)
+  container.bind(identifiers.Operations).to(Operations)
+  container.bind(identifiers.Readiness).to(Readiness)
   container.bind(identifiers.Limits).to(Limits)
   container.bind(identifiers.Admission).to(Admission)
   container.bind(identifiers.SecretHash).toConstantValue(createSaltedHash())
@@ -51,4 +67,24 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container
+}
+
+/** The management server for what is in `container`, which doesn't listen yet. */
+export function createManagementServer(container: Container): Promise<ManagementServer> {
+  const overview = container.get<Overview>(identifiers.Overview)
+  const metrics = container.get<PrometheusMetrics>(identifiers.Metrics)
+  metrics.observe(overview)
+  return ManagementServer.create(
+    {
+      overview,
+      operations: container.get<Operations>(identifiers.Operations),
+      limits: container.get<Limits>(identifiers.Limits),
+      readiness: container.get<Readiness>(identifiers.Readiness),
+      logLevels: container.get<LogLevels>(identifiers.LogLevels),
+      figures: container.get<ProcessFigures>(identifiers.ProcessFigures),
+      metrics,
+    },
+    container.get<Settings>(identifiers.Settings).management,
+    container.get<Product>(identifiers.Product),
+  )
 }

@@ -68,7 +68,10 @@ function createCommand(): Command {
     .showSuggestionAfterError(false)
     .configureOutput({ writeOut: () => {}, writeErr: () => {} })
   for (const { flag, placeholder, doc, default: value, env } of entries) {
-    command.option(`${flag} <${placeholder}>`, `${doc} (default: ${value}, env: ${env})`)
+    command.option(
+      `${flag} <${placeholder}>`,
+      `${doc} (default: ${value === '' ? 'none' : value}, env: ${env})`,
+    )
   }
   return command
 }

@@ -1,11 +1,18 @@
 /** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
 import { readFileSync } from 'node:fs'
 import type { Settings } from '../../application/settings.js'
+import { Secret } from '../../domain/secret.js'
 import { readCommandLine, type Action } from './command-line.js'
 import { ConfigurationError } from './configuration-error.js'
 import { readConfigurationFile, type NamedFile, type ReadFile } from './configuration-file.js'
 import { nearestName } from './nearest-name.js'
-import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
+import {
+  createConfiguration,
+  entries,
+  secretKeys,
+  type ConfigurationKey,
+  type ConfigurationValues,
+} from './schema.js'
 import { parseUpstreamUrl, redactUrl } from './upstream-url.js'
 
 /** Where a value comes from, in the words that messages use. */
@@ -82,6 +89,7 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
     )
   }
+  checkManagement(values, sources)
   return { settings: toSettings(values, endpoint), values, warnings, sources, action }
 }
 
@@ -102,8 +110,49 @@ function unknownVariables(env: SettingsInput['env']): string[] {
     })
 }
 
+const LARGEST_PORT = 65_535
+/** What port `auto` is, counted from listen.port. */
+const MANAGEMENT_OFFSET = 1000
+
+/** What no single key can tell. Throws {@link ConfigurationError}. */
+function checkManagement(
+  { management, listen }: ConfigurationValues,
+  sources: LoadedSettings['sources'],
+): void {
+  if (!management.enabled) return
+  const { address, token, read_token: readToken } = management
+  const refuse = (key: ConfigurationKey, value: string, reason: string): never => {
+    throw new ConfigurationError(`${key}${value} from ${sources[key]}: ${reason}`)
+  }
+  if (token === '' && readToken === '' && !isLoopback(address))
+    refuse(
+      'management.address',
+      ` = ${JSON.stringify(address)}`,
+      'an address that others can reach needs management.token or management.read_token',
+    )
+  if (token !== '' && token === readToken)
+    refuse('management.read_token', '', 'must be another than management.token')
+  if (management.port === 'auto' && listen.port + MANAGEMENT_OFFSET > LARGEST_PORT)
+    refuse(
+      'management.port',
+      ' = "auto"',
+      `listen.port + ${MANAGEMENT_OFFSET} is above ${LARGEST_PORT}: name a port`,
+    )
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d+){3}$/.test(address)
+}
+
+/** Where listen.port is chosen by the system, so is the management port. */
+function managementPort({ management, listen }: ConfigurationValues): number {
+  if (management.port !== 'auto') return management.port
+  return listen.port === 0 ? 0 : listen.port + MANAGEMENT_OFFSET
+}
+
 /** The value on one short line, without secrets. */
 function shown(key: ConfigurationKey, value: unknown): string {
+  if (secretKeys.has(key)) return '***'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (typeof value !== 'string') return Array.isArray(value) ? '(a list)' : '(not text or a number)'
   // A URL that was put under the wrong key hides its password too.
@@ -113,7 +162,7 @@ function shown(key: ConfigurationKey, value: unknown): string {
 }
 
 function toSettings(values: ConfigurationValues, endpoint: Settings['upstream']['endpoint']): Settings {
-  const { listen, upstream, pool, client, shutdown, log } = values
+  const { listen, upstream, pool, client, management, shutdown, log } = values
   return {
     listen: { address: listen.address, port: listen.port },
     upstream: {
@@ -148,6 +197,13 @@ function toSettings(values: ConfigurationValues, endpoint: Settings['upstream'][
       channelMax: client.channel_max,
       frameMax: client.frame_max,
       heartbeat: client.heartbeat,
+    },
+    management: {
+      enabled: management.enabled,
+      address: management.address,
+      port: managementPort(values),
+      token: management.token === '' ? undefined : new Secret(management.token),
+      readToken: management.read_token === '' ? undefined : new Secret(management.read_token),
     },
     shutdown: { grace: shutdown.grace, timeout: shutdown.timeout },
     log: { level: log.level, format: log.format },

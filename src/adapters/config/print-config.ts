@@ -1,5 +1,5 @@
 import type { LoadedSettings } from './load-settings.js'
-import { entries } from './schema.js'
+import { entries, secretKeys } from './schema.js'
 import { redactUrl } from './upstream-url.js'
 
 /** The effective configuration as TOML, ending with a newline: each value with its source in a comment, secrets redacted. */
@@ -13,7 +13,8 @@ export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' |
         .map(({ key }) => {
           const name = key.slice(section.length + 1)
           const value = keys[name]
-          const shown = JSON.stringify(key === 'upstream.url' ? redactUrl(String(value)) : value)
+          const hidden = secretKeys.has(key) && value !== '' ? '***' : value
+          const shown = JSON.stringify(key === 'upstream.url' ? redactUrl(String(value)) : hidden)
           return `${`${name} = ${shown}`.padEnd(40)} # ${sources[key]}`
         }),
     ],
