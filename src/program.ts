@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
+import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
 import type { Proxy } from './application/proxy.js'
+import type { Reload } from './application/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 
 const EXIT_OK = 0
@@ -34,7 +35,9 @@ function load(): LoadedSettings {
   }
 }
 
-async function run({ settings, warnings }: LoadedSettings): Promise<void> {
+async function run(loaded: LoadedSettings): Promise<void> {
+  const { settings, warnings } = loaded
+  let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
@@ -46,7 +49,17 @@ async function run({ settings, warnings }: LoadedSettings): Promise<void> {
   onControlSignal(process, {
     raiseLimit: () => limits.onSignal('up'),
     lowerLimit: () => limits.onSignal('down'),
-    reload: () => undefined,
+    reload: () => {
+      try {
+        const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
+        current = next
+      } catch (error) {
+        logger.error('configuration not reloaded', {
+          reason: error instanceof Error ? error.message : String(error),
+        })
+      }
+    },
   })
   proxy.onShutDown = (report) =>
     void report.then(

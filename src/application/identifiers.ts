@@ -18,6 +18,7 @@ export const identifiers = {
   Overview: Symbol('Overview'),
   Operations: Symbol('Operations'),
   Readiness: Symbol('Readiness'),
+  Reload: Symbol('Reload'),
   Admission: Symbol('Admission'),
   SecretHash: Symbol('SecretHash'),
   AcceptedLogins: Symbol('AcceptedLogins'),

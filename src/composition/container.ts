@@ -18,6 +18,7 @@ import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { Operations } from '../application/operations.js'
 import { Overview } from '../application/overview.js'
 import { Readiness } from '../application/readiness.js'
+import { Reload } from '../application/reload.js'
 import { Traffic } from '../application/traffic.js'
 import { ManagementServer } from '../adapters/http/management-server.js'
 import { NodeProcessFigures } from '../adapters/metrics/node-process-figures.js'
@@ -57,6 +58,7 @@ export function createContainer({ settings, logger, product }: Given): Container
   container.bind(identifiers.Overview).to(Overview)
   container.bind(identifiers.Operations).to(Operations)
   container.bind(identifiers.Readiness).to(Readiness)
+  container.bind(identifiers.Reload).to(Reload)
   container.bind(identifiers.Limits).to(Limits)
   container.bind(identifiers.Admission).to(Admission)
   container.bind(identifiers.SecretHash).toConstantValue(createSaltedHash())

@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.js'
@@ -161,6 +164,26 @@ describe('management', function () {
     })
     expect(arrived).to.equal(900)
     await reader.close()
+  })
+
+  it('reads its configuration again on SIGHUP, and says what needs a restart', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'warren-reload-'))
+    const file = join(folder, 'warren.toml')
+    writeFileSync(file, '[pool]\nmax_client_connections = 10\n')
+    await start('--config', file)
+    writeFileSync(file, '[pool]\nmax_client_connections = 20\nmax_channels = 5\n')
+    warren.signal('SIGHUP')
+    await eventually(() =>
+      expect(warren.lines('configuration reloaded')[0]).to.deep.include({
+        applied: ['pool.max_client_connections'],
+        needsRestart: ['pool.max_channels'],
+      }),
+    )
+    expect((await http('GET', '/limit')).body).to.deep.equal({ current_limit: 20, active_connections: 0 })
+    writeFileSync(file, 'rubbish')
+    warren.signal('SIGHUP')
+    await eventually(() => expect(warren.lines('configuration not reloaded')).to.have.length(1))
+    rmSync(folder, { recursive: true })
   })
 
   it('drains as SIGTERM does', async () => {

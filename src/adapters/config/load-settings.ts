@@ -93,6 +93,15 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   return { settings: toSettings(values, endpoint), values, warnings, sources, action }
 }
 
+/** The keys whose values differ. */
+export function changedKeys(before: LoadedSettings, after: LoadedSettings): ConfigurationKey[] {
+  const valueOf = ({ values }: LoadedSettings, key: string): unknown => {
+    const [section, name] = key.split('.')
+    return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
+  }
+  return entries.map(({ key }) => key).filter((key) => valueOf(before, key) !== valueOf(after, key))
+}
+
 function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
   if (flag !== undefined) return { name: flag, source: 'flag --config' }
   return env.AMQP_CONFIG ? { name: env.AMQP_CONFIG, source: 'environment AMQP_CONFIG' } : undefined
@@ -115,10 +124,7 @@ const LARGEST_PORT = 65_535
 const MANAGEMENT_OFFSET = 1000
 
 /** What no single key can tell. Throws {@link ConfigurationError}. */
-function checkManagement(
-  { management, listen }: ConfigurationValues,
-  sources: LoadedSettings['sources'],
-): void {
+function checkManagement({ management }: ConfigurationValues, sources: LoadedSettings['sources']): void {
   if (!management.enabled) return
   const { address, token, read_token: readToken } = management
   const refuse = (key: ConfigurationKey, value: string, reason: string): never => {
@@ -132,22 +138,17 @@ function checkManagement(
     )
   if (token !== '' && token === readToken)
     refuse('management.read_token', '', 'must be another than management.token')
-  if (management.port === 'auto' && listen.port + MANAGEMENT_OFFSET > LARGEST_PORT)
-    refuse(
-      'management.port',
-      ' = "auto"',
-      `listen.port + ${MANAGEMENT_OFFSET} is above ${LARGEST_PORT}: name a port`,
-    )
 }
 
 function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d+){3}$/.test(address)
 }
 
-/** Where listen.port is chosen by the system, so is the management port. */
+/** Where listen.port is chosen by the system, or leaves no room above it, the management port is chosen by the system. */
 function managementPort({ management, listen }: ConfigurationValues): number {
   if (management.port !== 'auto') return management.port
-  return listen.port === 0 ? 0 : listen.port + MANAGEMENT_OFFSET
+  const port = listen.port + MANAGEMENT_OFFSET
+  return listen.port === 0 || port > LARGEST_PORT ? 0 : port
 }
 
 /** The value on one short line, without secrets. */

@@ -224,7 +224,7 @@ export const schema = {
     enabled: truth(true, 'Whether there is a management server: status page, HTTP interface, metrics.'),
     address: host('127.0.0.1', 'Address of the management server; any but a loopback address needs a token.'),
     port: {
-      doc: 'Its port; auto is listen.port + 1000, 0 lets the system choose one.',
+      doc: 'Its port; auto is listen.port + 1000 where that is a port, 0 lets the system choose one.',
       format: 'port_or_auto',
       default: 'auto',
       allowed: 'auto or a whole number from 0 to 65535',

@@ -177,8 +177,9 @@ export class PrometheusMetrics implements Metrics {
   }
 
   /** The answer to a scrape. */
-  render(): Promise<string> {
-    return this.#registry.metrics()
+  async render(): Promise<string> {
+    // prom-client's spelling of what isn't a number is its own.
+    return (await this.#registry.metrics()).replace(/ Nan$/gm, ' NaN')
   }
 
   #counter(name: string, help: string, label?: string): Counter {
