@@ -13,7 +13,7 @@ export async function renderReference(): Promise<string> {
     code(key),
     code(flag),
     code(env),
-    code(String(value)),
+    value === '' ? 'none' : code(String(value)),
     allowed,
     doc,
   ])

@@ -64,6 +64,10 @@ Warren stays up. Point any AMQP 0-9-1 client at
 
     ${url.href}
 
+and watch it at
+
+    ${warren.statusPage}
+
 Ctrl-C ends Warren${broker.own ? ' and the RabbitMQ that was started for it' : ''}.`
 }
 

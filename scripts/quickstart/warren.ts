@@ -8,6 +8,7 @@ import { mayStart, remember } from './started.js'
 
 const ADDRESS = '127.0.0.1'
 export const USUAL_PORT = 5673
+const MANAGEMENT_OFFSET = 1000
 const START_LIMIT_MS = 20_000
 const OUTPUT_LINES_KEPT = 10
 
@@ -27,6 +28,7 @@ export class Warren {
   private constructor(
     private readonly child: ChildProcess,
     readonly port: number,
+    readonly managementPort: number,
     private readonly exited: Promise<unknown>,
   ) {}
 
@@ -35,16 +37,18 @@ export class Warren {
     await mayStart()
     const port = (await freePort(USUAL_PORT)) ?? (await freePort(0))!
     const upstream = `${broker.protocol}//${broker.host}`
+    const managementPort = (await freePort(port + MANAGEMENT_OFFSET)) ?? (await freePort(0))!
     const listen = ['--listen-address', ADDRESS, '--listen-port', String(port)]
+    const management = ['--management-port', String(managementPort)]
     const log = ['--log-format', 'json', '--log-level', 'info']
     const env = { ...process.env }
     // It may hold credentials, and clients bring their own.
     delete env.AMQP_UPSTREAM_URL
-    const child = spawn(process.execPath, ['dist/main.js', ...listen, ...log, upstream], {
+    const child = spawn(process.execPath, ['dist/main.js', ...listen, ...management, ...log, upstream], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const warren = new Warren(child, port, once(child, 'exit'))
+    const warren = new Warren(child, port, managementPort, once(child, 'exit'))
     remember({ stop: () => warren.stop(), kill: () => child.kill('SIGKILL') })
     const listening = new Promise<void>((resolve) => (warren.ready = resolve))
     for (const stream of [child.stdout, child.stderr])
@@ -56,6 +60,11 @@ export class Warren {
   /** How many connections to the broker it has opened so far, as its log tells. */
   get upstreamConnectionsOpened(): number {
     return this.opened
+  }
+
+  /** Where people can watch it. */
+  get statusPage(): string {
+    return `http://${ADDRESS}:${this.managementPort}/`
   }
 
   /** The broker's URL as Warren's clients write it. */

@@ -7,8 +7,8 @@ import type { UpstreamConnection } from './upstream-connection.js'
 export interface ClientReceiver {
   /** The largest frame that the client accepts; Infinity when it has no limit. */
   readonly frameMax: number
-  /** Whole frames that carry the client's channel numbers. */
-  receive(bytes: Uint8Array): void
+  /** So many whole frames that carry the client's channel numbers. */
+  receive(bytes: Uint8Array, frames: number): void
   /** One body frame that came in parts. */
   receiveParts(parts: readonly Uint8Array[]): void
   /** A frame larger than `frameMax`. */

@@ -72,6 +72,8 @@ export interface ClientChannelHost {
   readonly backlog: PublishBacklog
   /** Whether Warren asks for confirms on channels whose clients don't. */
   readonly asksForConfirms: boolean
+  /** A message begins. */
+  onPublish(): void
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -472,6 +474,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
         this.#refuse(unbuffered('a mandatory message', methodId))
         return true
       }
+      this.#host.onPublish()
       this.#isKeeping = true
     } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
       this.#verdict = NO_VERDICT
@@ -507,6 +510,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #beforePublish({ upstream, upstreamChannel }: ChannelBinding): void {
+    this.#host.onPublish()
     if (this.#tracking !== undefined || !this.#isStateless || !this.#host.asksForConfirms) return
     this.#tracking = new ConfirmTracking(false)
     this.#host.assembler.endOfChunk()

@@ -15,6 +15,7 @@ import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
 import type { PublishBacklog } from './publish-backlog.js'
+import type { Traffic } from './traffic.js'
 import type { TrialFailure } from './trials.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 import type { PoolClient } from './upstream-pool.js'
@@ -22,6 +23,7 @@ import type { UpstreamQueues } from './upstream-queues.js'
 
 /** The session whose channels they are. */
 export interface ClientChannelsHost extends PoolClient, DrainWaiter {
+  readonly traffic: Traffic
   refuse(error: AmqpError): void
   /** What had to wait may go on; not from inside the call. */
   resumeReading(): void
@@ -162,6 +164,12 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (this.#home === undefined) this.#setHome(upstream)
   }
 
+  /** See {@link PoolClient.onRetired}. */
+  onRetired(upstream: UpstreamConnection): void {
+    if (this.#home === upstream) this.#setHome(undefined)
+    this.#others.delete(upstream)
+  }
+
   /** See {@link PoolClient.survive}. */
   survive(upstream: UpstreamConnection): boolean {
     if (upstream.queues.claims.hasClaims(this)) return false
@@ -185,7 +193,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     // An exclusive queue can be reached only where it was declared.
     const pinned =
       upstream ?? (role === 'publisher' ? undefined : this.#upstreamWith((at) => at.claims.hasClaims(this)))
-    const place = pinned?.hasRoom === true ? pinned : pool.place(home, role)
+    const place = pinned?.hasRoomForOwners === true ? pinned : pool.place(home, role)
     // Otherwise any number of clients could each leave a chunk with a connection that takes nothing.
     if (place?.isCongested === true && this.mustWaitFor(place)) return undefined
     const binding = pool.bind(this.#host, place, channel, role)
@@ -228,6 +236,10 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   get asksForConfirms(): boolean {
     return this.#agreement.pool.asksForConfirms
+  }
+
+  onPublish(): void {
+    this.#host.traffic.publishes++
   }
 
   waitForBroker(): void {

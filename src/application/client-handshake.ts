@@ -25,7 +25,7 @@ import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { PoolClient, UpstreamPool } from './upstream-pool.js'
 import type { UpstreamConnection } from './upstream-connection.js'
-import { UpstreamRefused, upstreamFailure } from './upstream-errors.js'
+import { UpstreamLimitReached, UpstreamRefused, upstreamFailure } from './upstream-errors.js'
 
 /** Caps on what the broker offers; 0 leaves the broker's own value. */
 export interface TuningCaps {
@@ -245,6 +245,8 @@ export class ClientHandshake {
   }
 
   #refuseFor(failure: ReturnType<typeof upstreamFailure>): void {
+    if (failure instanceof UpstreamLimitReached)
+      return this.#host.refuse(connectionError(COMMAND_INVALID, failure.message))
     if (!(failure instanceof UpstreamRefused))
       return this.#host.refuse(connectionError(COMMAND_INVALID, `upstream unreachable: ${failure.message}`))
     // Until Tune a refusal is about the login: RabbitMQ tells it only to those who announced that they understand.

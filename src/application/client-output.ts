@@ -10,6 +10,7 @@ import {
 } from '../domain/amqp/reply-codes.js'
 import type { ClientReceiver } from './channel-binding.js'
 import type { ByteStream } from './ports/byte-stream.js'
+import type { Traffic } from './traffic.js'
 
 /** The session whose output it is. */
 export interface ClientOutputHost {
@@ -23,20 +24,28 @@ export class ClientOutput implements ClientReceiver {
   readonly #stream: ByteStream
   readonly #maxBufferBytes: number
   readonly #host: ClientOutputHost
+  readonly #traffic: Traffic
   #takesUpstream = true
   #bytes = 0
+  #frames = 0
   #wasWritten = false
   frameMax = Infinity
 
-  constructor(stream: ByteStream, maxBufferBytes: number, host: ClientOutputHost) {
+  constructor(stream: ByteStream, maxBufferBytes: number, host: ClientOutputHost, traffic: Traffic) {
     this.#stream = stream
     this.#maxBufferBytes = maxBufferBytes
     this.#host = host
+    this.#traffic = traffic
   }
 
   /** Bytes sent so far. */
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** Frames sent so far. */
+  get frames(): number {
+    return this.#frames
   }
 
   /** Whether anything was sent since the last call. */
@@ -52,18 +61,21 @@ export class ClientOutput implements ClientReceiver {
   }
 
   /** Sends a frame of Warren's own. */
-  send(bytes: Uint8Array): void {
+  send(bytes: Uint8Array, frames = 1): void {
+    this.#frames += frames
+    this.#traffic.framesOut += frames
+    this.#traffic.bytesOut += bytes.length
     this.#wasWritten = true
     this.#bytes += bytes.length
     if (!this.#stream.write(bytes)) this.#checkBacklog()
   }
 
-  receive(bytes: Uint8Array): void {
-    if (this.#takesUpstream) this.send(bytes)
+  receive(bytes: Uint8Array, frames: number): void {
+    if (this.#takesUpstream) this.send(bytes, frames)
   }
 
   receiveParts(parts: readonly Uint8Array[]): void {
-    for (const part of parts) this.receive(part)
+    for (let at = 0; at < parts.length; at++) this.receive(parts[at], at === 0 ? 1 : 0)
   }
 
   /** Bodies can be cut; a client whose frame_max is too small for another frame can't be served. */

@@ -16,8 +16,10 @@ import * as method from '../domain/amqp/methods.js'
 import { describeProtocol } from '../domain/amqp/other-protocols.js'
 import {
   type AmqpError,
+  ACCESS_REFUSED,
   CHANNEL_ERROR,
   COMMAND_INVALID,
+  CONNECTION_FORCED,
   INTERNAL_ERROR,
   NOT_ALLOWED,
   amqpError,
@@ -41,11 +43,14 @@ import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, type ByteStreamHandler, hostOf } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { LogFields, Logger } from './ports/logger.js'
+import type { Metrics, RefusalReason } from './ports/metrics.js'
 import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
+import type { Traffic } from './traffic.js'
 import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamPool } from './upstream-pool.js'
+import type { ClientState, ClientView } from './views.js'
 import {
   type UpstreamRefused,
   type UpstreamUnreachable,
@@ -67,6 +72,8 @@ export interface SessionParts {
   /** What the client is counted under. */
   readonly pass: AdmissionPass
   readonly unfinished: UnfinishedBytes
+  readonly traffic: Traffic
+  readonly metrics: Metrics
   /** The client is gone and holds nothing any more. Comes once. */
   readonly onEnd: (session: ClientSession) => void
 }
@@ -120,6 +127,8 @@ export class ClientSession
   #unfinishedBytes = 0
   #bytesIn = 0
   #framesIn = 0
+  /** What of them is in the traffic of all. */
+  #framesCounted = 0
 
   constructor(parts: SessionParts) {
     this.id = parts.id
@@ -127,8 +136,12 @@ export class ClientSession
     this.#stream = parts.stream
     this.#acceptedAt = parts.clock.now()
     this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
-    this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this)
+    this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
+  }
+
+  get traffic(): Traffic {
+    return this.#parts.traffic
   }
 
   get address(): string {
@@ -141,7 +154,7 @@ export class ClientSession
     const limit = settings.client.handshakeTimeout * 1000
     const warning = Math.max(limit - ANSWER_BEFORE_LIMIT_MS, limit / 2)
     this.#timer = clock.after(warning, () => {
-      this.#timer = clock.after(limit - warning, () => this.#giveUp(`no handshake within ${limit / 1000} s`))
+      this.#timer = clock.after(limit - warning, () => this.#onTooSlow(limit))
       if (this.#handshake.waitsForBroker)
         this.refuse(
           connectionError(
@@ -151,6 +164,11 @@ export class ClientSession
         )
     })
     this.#stream.setHandler(this)
+  }
+
+  #onTooSlow(limit: number): void {
+    this.#parts.metrics.clientRefused('timeout')
+    this.#giveUp(`no handshake within ${limit / 1000} s`)
   }
 
   /** Whether the socket had to be closed because the client didn't answer. */
@@ -163,6 +181,7 @@ export class ClientSession
   onData(chunk: Uint8Array): void {
     this.#wasRead = true
     this.#bytesIn += chunk.length
+    this.#parts.traffic.bytesIn += chunk.length
     try {
       if (this.#phase === 'header') this.#onGreeting(chunk)
       else this.#read(chunk)
@@ -180,10 +199,10 @@ export class ClientSession
   }
 
   onFrame(frame: Frame): boolean {
-    this.#framesIn++
-    if (frame.channel !== 0 && this.#phase === 'open' && frame.type !== FRAME_HEARTBEAT)
-      return this.#channels!.onFrame(frame)
-    return this.#onRareFrame(frame)
+    const isForChannel = frame.channel !== 0 && this.#phase === 'open' && frame.type !== FRAME_HEARTBEAT
+    const isTaken = isForChannel ? this.#channels!.onFrame(frame) : this.#onRareFrame(frame)
+    if (isTaken) this.#framesIn++
+    return isTaken
   }
 
   onFrameFault(fault: FrameFault): void {
@@ -198,6 +217,8 @@ export class ClientSession
 
   /** What is whole leaves; a client who can't be served for now isn't read from. */
   #afterReading(): void {
+    this.#parts.traffic.framesIn += this.#framesIn - this.#framesCounted
+    this.#framesCounted = this.#framesIn
     if (this.#phase === 'ended') return
     const congested = this.#channels?.endOfChunk() === true
     this.#countUnfinished()
@@ -259,6 +280,7 @@ export class ClientSession
     })
     this.send(PROTOCOL_HEADER)
     this.#endReason = 'another protocol'
+    this.#parts.metrics.clientRefused('other_protocol')
     this.#phase = 'refused'
     this.#parts.pass.finishHandshake()
     this.#reader.end()
@@ -372,6 +394,7 @@ export class ClientSession
   onAgreed(agreement: Agreement): void {
     this.#timer?.cancel()
     this.#parts.pass.finishHandshake()
+    this.#parts.metrics.handshakeDone((this.#parts.clock.now() - this.#acceptedAt) / 1000)
     this.#phase = 'open'
     this.#agreement = agreement
     this.#channels = new ClientChannels(this, agreement, this.#output, {
@@ -430,6 +453,10 @@ export class ClientSession
     this.#safely(() => this.refuse(connectionError(COMMAND_INVALID, text)))
   }
 
+  onRetired(upstream: UpstreamConnection): void {
+    this.#channels?.onRetired(upstream)
+  }
+
   onBlocked(): void {
     const isIn = this.#phase === 'open' || this.#phase === 'verifying'
     if (!isIn || this.#agreement === undefined) return
@@ -464,6 +491,8 @@ export class ClientSession
   /** Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without one. Ignored when the end has begun. */
   refuse(error: AmqpError): void {
     if (this.#phase === 'refused' || this.#phase === 'ended') return
+    if (this.#agreement === undefined) this.#parts.metrics.clientRefused(refusalReasonOf(error))
+    else this.#parts.metrics.clientClosed(error.code)
     this.#endReason = `${error.code} ${error.text}`
     this.#phase = 'refused'
     this.#release()
@@ -482,6 +511,7 @@ export class ClientSession
 
   refuseSilently(reason: string): void {
     if (this.#phase === 'refused' || this.#phase === 'ended') return
+    this.#parts.metrics.clientRefused('access_refused')
     this.#endReason = reason
     this.#phase = 'refused'
     this.#release()
@@ -525,6 +555,47 @@ export class ClientSession
     this.#stream.end()
     this.#timer?.cancel()
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.#stream.destroy())
+  }
+
+  // ---- for operators ---------------------------------------------------------------------------------------------
+
+  /** What there is to see of the client. */
+  view(): ClientView {
+    const agreement = this.#agreement
+    return {
+      id: this.id,
+      remoteAddress: this.#stream.remoteAddress,
+      user: this.#user ?? null,
+      vhost: agreement?.virtualHost ?? null,
+      pool: agreement?.pool.id ?? null,
+      state: this.state,
+      channels: this.channels,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#output.bytes,
+      framesIn: this.#framesIn,
+      framesOut: this.#output.frames,
+      bufferedBytes: this.#stream.bufferedBytes,
+      ageSeconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
+    }
+  }
+
+  /** Channels that are open or closing. */
+  get channels(): number {
+    return this.#channels?.count ?? 0
+  }
+
+  get state(): ClientState {
+    if (this.#phase === 'header' || this.#phase === 'handshake') return 'handshake'
+    if (this.#phase === 'open' || this.#phase === 'verifying') return this.#isPaused ? 'waiting' : 'open'
+    return 'closing'
+  }
+
+  /** An operator ends the connection. */
+  kill(): void {
+    if (this.#phase === 'header' || this.#phase === 'handshake') return this.#giveUp('closed by an operator')
+    this.refuse(
+      amqpError(CONNECTION_FORCED, "broker forced connection closure with reason 'closed by an operator'"),
+    )
   }
 
   /** Closes the socket of a client that doesn't answer. */
@@ -578,6 +649,12 @@ export class ClientSession
       ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
     }
   }
+}
+
+function refusalReasonOf({ code }: AmqpError): RefusalReason {
+  if (code === ACCESS_REFUSED) return 'access_refused'
+  if (code === NOT_ALLOWED) return 'not_allowed'
+  return code === COMMAND_INVALID || code === CONNECTION_FORCED ? 'unavailable' : 'protocol_error'
 }
 
 /** What is wrong with a frame that isn't for an open channel of an open connection; nothing, if it's a method for channel 0. */

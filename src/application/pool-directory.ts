@@ -4,16 +4,18 @@ import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { AcceptedLogins } from './accepted-logins.js'
 import type { Tuning } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
 import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
 import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
-import { UpstreamRefused, UpstreamUnreachable } from './upstream-errors.js'
+import { UpstreamRefused, isBrokerAway } from './upstream-errors.js'
 import { type PoolClient, UpstreamPool } from './upstream-pool.js'
 
 /** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
@@ -43,6 +45,8 @@ export class PoolDirectory {
   readonly #journal: Journal | undefined
   /** What an earlier run has left in the journal. */
   #records: readonly JournalRecord[] = []
+  readonly #limits: Limits
+  readonly #metrics: Metrics
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
   readonly #spares = new Set<SpareLogin>()
@@ -59,6 +63,8 @@ export class PoolDirectory {
     @inject(identifiers.Trials) trials: Trials,
     @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
     @inject(identifiers.Journal) @optional() journal: Journal | undefined,
+    @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#connector = connector
     this.#clock = clock
@@ -70,6 +76,8 @@ export class PoolDirectory {
     this.#accepted = accepted
     this.#journal = journal
     connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
+    this.#limits = limits
+    this.#metrics = metrics
     this.#policy = new UpstreamPolicy({
       maxChannels: settings.pool.maxChannels,
       separateRoles: settings.pool.separateRoles,
@@ -132,7 +140,7 @@ export class PoolDirectory {
   /** With a publish buffer whom the broker has accepted before may come in although it's away. */
   #tuningWithoutBroker(credentials: Credentials, error: unknown): Tuning {
     if (error instanceof UpstreamRefused) this.#accepted.forget(credentials)
-    const isAway = error instanceof UpstreamUnreachable && this.#settings.pool.publishBufferSize > 0
+    const isAway = isBrokerAway(error) && this.#settings.pool.publishBufferSize > 0
     const tuning = isAway ? this.#accepted.tuningFor(credentials) : undefined
     if (tuning === undefined) throw error
     return tuning
@@ -176,7 +184,9 @@ export class PoolDirectory {
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
-      login: () => this.#takeLogin(credentials, mechanism, id),
+      limits: this.#limits,
+      metrics: this.#metrics,
+      login: (held) => this.#takeLogin(credentials, mechanism, id, held),
       onEmpty: (empty) => this.#pools.delete(empty),
     })
     this.#pools.add(pool)
@@ -224,10 +234,15 @@ export class PoolDirectory {
   }
 
   /** A login that waits for a pool, or else a new one. */
-  #takeLogin(credentials: Credentials, mechanism: Mechanism, poolId: string): Promise<UpstreamConnection> {
+  #takeLogin(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    poolId: string,
+    held: UpstreamPlace | undefined,
+  ): Promise<UpstreamConnection> {
     const spare = this.#findSpare((login) => login.credentials.equals(credentials))
     const login = (): Promise<UpstreamConnection> =>
-      this.#connector.login(credentials, mechanism, poolId, 'pool')
+      this.#connector.login(credentials, mechanism, poolId, 'pool', held)
     if (spare === undefined) return login()
     this.#forgetSpare(spare)
     return spare.upstream.then((upstream) => (upstream.isTuned ? upstream : login()))

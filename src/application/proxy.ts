@@ -5,14 +5,17 @@ import type { BrokerProfile } from './broker-profile.js'
 import { ClientSession } from './client-session.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
+import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import { nameOf } from './ports/dialer.js'
 import type { Listener } from './ports/listener.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Quarantine } from './quarantine.js'
 import type { Settings } from './settings.js'
+import type { Traffic } from './traffic.js'
 import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnector } from './upstream-connector.js'
 import { reasonOf } from './upstream-errors.js'
@@ -44,8 +47,17 @@ export class Proxy {
   readonly #quarantine: Quarantine
   readonly #admission: Admission
   readonly #unfinished: UnfinishedBytes
-  readonly #sessions = new Set<ClientSession>()
+  readonly #limits: Limits
+  readonly #traffic: Traffic
+  readonly #metrics: Metrics
+  readonly #sessions = new Map<string, ClientSession>()
+  #isAccepting = false
+  #shutdown: Promise<ShutdownReport> | undefined
+  /** Hears of a shutdown as soon as anybody asks for it, and can wait for its end. */
+  onShutDown: (report: Promise<ShutdownReport>) => void = () => undefined
   #accepted = 0
+  /** The limit was reached, and nobody has left since: the log has said so. */
+  #isFull = false
   #cutOff = 0
   #whenEmpty: (() => void) | undefined
 
@@ -61,6 +73,9 @@ export class Proxy {
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Admission) admission: Admission,
     @inject(identifiers.UnfinishedBytes) unfinished: UnfinishedBytes,
+    @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#listener = listener
     this.#clock = clock
@@ -73,6 +88,9 @@ export class Proxy {
     this.#quarantine = quarantine
     this.#admission = admission
     this.#unfinished = unfinished
+    this.#limits = limits
+    this.#traffic = traffic
+    this.#metrics = metrics
   }
 
   /** Starts accepting; resolves with the address in use. Rejects when the address can't be had. A broker that isn't there is no reason not to start. */
@@ -80,34 +98,54 @@ export class Proxy {
     await this.#meetBroker()
     this.#directory.start()
     const { address, port } = this.#settings.listen
-    const bound = await this.#listener.listen(address, port, (stream) => this.#accept(stream))
+    const bound = await this.#listener.listen(
+      address,
+      port,
+      (stream) => this.#accept(stream),
+      () => this.#mayEnter(),
+    )
+    this.#isAccepting = true
     this.#logger.info('listening', { ...bound, upstream: this.#upstreamName })
     return bound
   }
 
-  /** Clients that are connected, whatever they are doing. */
-  get clients(): number {
-    return this.#sessions.size
+  /** Clients that are connected, whatever they are doing, by their id. */
+  get clients(): ReadonlyMap<string, ClientSession> {
+    return this.#sessions
+  }
+
+  /** Whether clients are accepted. */
+  get isAccepting(): boolean {
+    return this.#isAccepting
   }
 
   /**
    * Stops accepting, lets clients finish for `shutdown.grace` seconds, sends the others Connection.Close 320, then closes the
-   * upstream connections. Takes at most `shutdown.timeout` seconds.
+   * upstream connections. Takes at most `shutdown.timeout` seconds. Asked again while that's under way, it resolves with the first.
    */
-  async shutDown(): Promise<ShutdownReport> {
+  shutDown(): Promise<ShutdownReport> {
+    if (this.#shutdown === undefined) {
+      this.#shutdown = this.#shutDown()
+      this.onShutDown(this.#shutdown)
+    }
+    return this.#shutdown
+  }
+
+  async #shutDown(): Promise<ShutdownReport> {
+    this.#isAccepting = false
     const { grace, timeout } = this.#settings.shutdown
     const end = this.#clock.now() + timeout * 1000
     await this.#listener.close()
-    for (const session of [...this.#sessions]) session.dismissIfSilent()
+    for (const session of [...this.#sessions.values()]) session.dismissIfSilent()
     this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
     await this.#clientsGone(grace * 1000)
-    for (const session of [...this.#sessions]) session.dismissUnlessIn()
+    for (const session of [...this.#sessions.values()]) session.dismissUnlessIn()
     const closedClients = this.#sessions.size
     this.#cutOff = 0
-    for (const session of [...this.#sessions])
+    for (const session of [...this.#sessions.values()])
       session.refuse(amqpError(CONNECTION_FORCED, "broker forced connection closure with reason 'shutdown'"))
     await this.#clientsGone(Math.max(0, end - this.#clock.now()))
-    for (const session of [...this.#sessions]) session.cutOff()
+    for (const session of [...this.#sessions.values()]) session.cutOff()
     const cutOff = this.#cutOff
     const { buffered } = this.#directory
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
@@ -115,13 +153,35 @@ export class Proxy {
     return { closedClients, cutOff, buffered }
   }
 
+  /** Over the client limit nothing is made for a connection, not even a line in the log for each. */
+  #mayEnter(): boolean {
+    const { clients } = this.#limits
+    if (clients.enter()) return true
+    this.#metrics.clientRefused('client_limit')
+    if (!this.#isFull) {
+      this.#isFull = true
+      this.#logger.warn('connection limit reached: further clients are closed at once', {
+        limit: clients.limit,
+      })
+    }
+    return false
+  }
+
+  #leave(): void {
+    this.#isFull = false
+    this.#limits.clients.leave()
+  }
+
   #accept(stream: ByteStream): void {
     const pass = this.#admission.arrive(hostOf(stream.remoteAddress))
     if (typeof pass === 'string') {
       this.#logger.warn('client not admitted', { remote: stream.remoteAddress, reason: pass })
+      this.#metrics.clientRefused('admission')
       stream.destroy()
+      this.#leave()
       return
     }
+    this.#traffic.accepted++
     const session = new ClientSession({
       id: `c${++this.#accepted}`,
       stream,
@@ -134,14 +194,17 @@ export class Proxy {
       quarantine: this.#quarantine,
       pass,
       unfinished: this.#unfinished,
+      traffic: this.#traffic,
+      metrics: this.#metrics,
       onEnd: (ended) => this.#forget(ended),
     })
-    this.#sessions.add(session)
+    this.#sessions.set(session.id, session)
     session.start()
   }
 
   #forget(session: ClientSession): void {
-    this.#sessions.delete(session)
+    this.#sessions.delete(session.id)
+    this.#leave()
     if (session.wasCutOff) this.#cutOff++
     if (this.#sessions.size === 0) this.#whenEmpty?.()
   }

@@ -94,6 +94,11 @@ export class PublishBacklog implements DrainWaiter {
     return this.#buffer.length
   }
 
+  /** Their bytes. */
+  get bytes(): number {
+    return this.#buffer.bytes
+  }
+
   /** There is no broker: from now on messages are kept. */
   goAway(): void {
     if (this.isEnabled) this.#state = 'away'

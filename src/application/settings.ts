@@ -1,3 +1,4 @@
+import type { Secret } from '../domain/secret.js'
 import type { Endpoint } from './ports/dialer.js'
 
 /** What an operator decides. Times are in seconds here, as in the configuration; the code turns them into milliseconds where it starts a timer. */
@@ -12,6 +13,9 @@ export interface Settings {
     readonly heartbeat: number
   }
   readonly pool: {
+    /** Most clients, and most upstream connections of all pools together; 0 is no limit. */
+    readonly maxClientConnections: number
+    readonly maxUpstreamConnections: number
     /** Most channels on one upstream connection; the broker's channel_max caps it too. */
     readonly maxChannels: number
     /** Whether publishers and consumers get upstream connections of their own, so that an alarm at the broker stops only the former. */
@@ -54,6 +58,16 @@ export interface Settings {
     readonly channelMax: number
     readonly frameMax: number
     readonly heartbeat: number
+  }
+  readonly management: {
+    readonly enabled: boolean
+    readonly address: string
+    /** 0 lets the system choose one. */
+    readonly port: number
+    /** Who has this one may change things; undefined where nobody needs one. */
+    readonly token: Secret | undefined
+    /** Who has this one may only look. */
+    readonly readToken: Secret | undefined
   }
   readonly shutdown: {
     /** How long clients may finish by themselves before they get Connection.Close. */

@@ -61,6 +61,8 @@ class TrialChannel extends InternalChannel implements UpstreamObserver {
     else this.#resolve(error)
   }
 
+  onUpstreamRetired(): void {}
+
   onUpstreamRoom(): void {}
 
   onUpstreamBlocked(): void {}

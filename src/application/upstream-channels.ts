@@ -9,6 +9,7 @@ import { REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { ChannelTable } from '../domain/channel/channel-table.js'
 import { AWAITS_HEADER, type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
 import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from './common-frames.js'
+import type { Traffic } from './traffic.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import { type ChannelSource, UpstreamQueues } from './upstream-queues.js'
 
@@ -17,6 +18,7 @@ export interface UpstreamChannelsHost {
   send(bytes: Uint8Array): void
   /** A channel was bound or became free; `hadRoom` tells whether another could have been bound before. */
   onChannelsChanged(hadRoom: boolean): void
+  readonly traffic: Traffic
 }
 
 const NOTHING = new Uint8Array(0)
@@ -41,6 +43,7 @@ export class UpstreamChannels implements ChannelSource {
   #runBytes: Uint8Array = NOTHING
   #runStart = 0
   #runEnd = 0
+  #runFrames = 0
 
   /** `capacity` is the most channels, 1 to 65535; `now` is in milliseconds. */
   constructor(upstream: UpstreamConnection, host: UpstreamChannelsHost, capacity: number, now: () => number) {
@@ -55,6 +58,21 @@ export class UpstreamChannels implements ChannelSource {
     return this.#table.bound
   }
 
+  /** Channels that are kept open for the next owner. */
+  get spare(): number {
+    return this.#table.spare
+  }
+
+  /** Channels that wait for the broker. */
+  get unsettled(): number {
+    return this.#table.unsettled
+  }
+
+  /** Most channels. */
+  get capacity(): number {
+    return this.#table.capacity
+  }
+
   /** Whether a channel is in use, or waits for the broker's answer to its end. */
   get inUse(): boolean {
     return this.#table.bound + this.#table.unsettled > 0
@@ -67,7 +85,8 @@ export class UpstreamChannels implements ChannelSource {
   /** A channel for `owner`, one that is kept open if there is one; it can be used at once. Undefined when there is no room. */
   bind(owner: BindingOwner): ChannelBinding | undefined {
     const binding = this.#table.bind((number, isOpen) => {
-      if (!isOpen) this.#host.send(channelOpenFrame(number))
+      if (isOpen) this.#host.traffic.recycledChannels++
+      else this.#host.send(channelOpenFrame(number))
       return new ChannelBinding(this.#upstream, number, owner)
     })
     if (binding === undefined) return undefined
@@ -132,10 +151,12 @@ export class UpstreamChannels implements ChannelSource {
     if (receiver === undefined) return
     const whole = this.#runStart === 0 && this.#runEnd === this.#runBytes.length
     const run = whole ? this.#runBytes : this.#runBytes.subarray(this.#runStart, this.#runEnd)
+    const frames = this.#runFrames
     this.#runReceiver = undefined
     this.#runBytes = NOTHING
+    this.#runFrames = 0
     try {
-      receiver.receive(run)
+      receiver.receive(run, frames)
     } catch (error) {
       receiver.onUnexpectedError(error)
     }
@@ -158,6 +179,7 @@ export class UpstreamChannels implements ChannelSource {
         this.#runStart = frame.start
       }
       this.#runEnd = frame.end
+      this.#runFrames++
     }
   }
 
@@ -166,7 +188,11 @@ export class UpstreamChannels implements ChannelSource {
     const { methodId } = frame
     switch (methodId) {
       case id.BASIC_DELIVER:
+        this.#host.traffic.deliveries++
+        binding.contentLeft = AWAITS_HEADER
+        return true
       case id.BASIC_RETURN:
+        this.#host.traffic.returns++
         binding.contentLeft = AWAITS_HEADER
         return true
       case id.BASIC_ACK:
@@ -191,6 +217,7 @@ export class UpstreamChannels implements ChannelSource {
   #isAnswerForClient(binding: ChannelBinding, frame: Frame): boolean {
     switch (frame.methodId) {
       case id.BASIC_GET_OK:
+        this.#host.traffic.gets++
         binding.contentLeft = AWAITS_HEADER
         return true
       case id.TX_COMMIT_OK:

@@ -12,12 +12,15 @@ import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { HEARTBEAT_FRAME } from './common-frames.js'
 import type { Beating, Heartbeats } from './heartbeats.js'
+import type { UpstreamPlace } from './limits.js'
 import type { ByteStream, ByteStreamHandler } from './ports/byte-stream.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Logger } from './ports/logger.js'
+import type { Traffic } from './traffic.js'
 import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import type { UpstreamQueues } from './upstream-queues.js'
+import type { UpstreamState, UpstreamView } from './views.js'
 import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
 
 /** What a pool wants to hear of its connections. */
@@ -28,6 +31,8 @@ export interface UpstreamObserver {
   onUpstreamRoom(upstream: UpstreamConnection): void
   /** The broker blocks (reason) or unblocks (undefined) publishing on the connection. */
   onUpstreamBlocked(upstream: UpstreamConnection, reason: string | undefined): void
+  /** A connection that takes no further channels has none left. May come more than once. */
+  onUpstreamRetired(upstream: UpstreamConnection): void
 }
 
 /** Waits for an upstream connection that doesn't take more bytes for now. */
@@ -44,6 +49,7 @@ export interface UpstreamParts {
   readonly logger: Logger
   readonly heartbeats: Heartbeats
   readonly profile: BrokerProfile
+  readonly traffic: Traffic
   /** Limit for the second half of the handshake, from Tune-Ok to Open-Ok. */
   readonly handshakeTimeoutMs: number
   /** Heartbeat to ask for in seconds; 0 takes what the broker offers. */
@@ -90,6 +96,15 @@ export class UpstreamConnection
   /** What its channels are used for; its pool says so when the first has told. */
   role: ChannelRole | undefined = undefined
 
+  /** Its place under the upstream limit, given back when it's over. */
+  place: UpstreamPlace | undefined = undefined
+
+  #bytesIn = 0
+  #bytesOut = 0
+  #framesIn = 0
+  readonly #openedAt: number
+  #isRetiring = false
+
   #congested = false
   readonly #drainWaiters = new Set<DrainWaiter>()
   #closeDone: (() => void) | undefined
@@ -99,6 +114,7 @@ export class UpstreamConnection
     this.name = parts.name
     this.#parts = parts
     this.#stream = parts.stream
+    this.#openedAt = parts.clock.now()
     this.#reader = new FrameReader(this, SANE_FRAME)
   }
 
@@ -211,7 +227,21 @@ export class UpstreamConnection
 
   /** Whether another channel can be opened. */
   get hasRoom(): boolean {
+    return this.#phase === 'open' && !this.#isRetiring && this.#channels?.hasRoom === true
+  }
+
+  /** Whether it takes no further channels, and goes once it has none. */
+  get isRetiring(): boolean {
+    return this.#isRetiring
+  }
+
+  /** Whether a client that can't go elsewhere, since its exclusive queues are here, may have another channel. */
+  get hasRoomForOwners(): boolean {
     return this.#phase === 'open' && this.#channels?.hasRoom === true
+  }
+
+  get traffic(): Traffic {
+    return this.#parts.traffic
   }
 
   /** When the last client and the last channel went, on the clock's scale; undefined while there are any. */
@@ -254,7 +284,7 @@ export class UpstreamConnection
 
   /** A channel for `owner`, see {@link UpstreamChannels.bind}. Undefined when there is no room. */
   bind(owner: BindingOwner): ChannelBinding | undefined {
-    return this.hasRoom ? this.#channels?.bind(owner) : undefined
+    return this.#phase === 'open' ? this.#channels?.bind(owner) : undefined
   }
 
   /** Asks for the end of a binding whose owner stays to hear of it, see {@link UpstreamChannels.end}. */
@@ -282,8 +312,62 @@ export class UpstreamConnection
     if (this.#phase === 'open') this.#channels?.trim()
   }
 
+  /** From now on it takes no further channels; its observer hears when it has none left. */
+  retire(): void {
+    this.#isRetiring = true
+    this.checkRetired()
+  }
+
+  /** Tells the observer if nothing keeps a retiring connection any more: no channel, no exclusive queue. */
+  checkRetired(): void {
+    if (!this.#isRetiring || this.#phase !== 'open') return
+    if (this.#channels!.inUse || !this.queues.claims.isEmpty) return
+    // Not from inside the handling of a frame.
+    queueMicrotask(() => this.#observer?.onUpstreamRetired(this))
+  }
+
+  /** Whether a retiring connection can go. */
+  get isRetired(): boolean {
+    return this.#isRetiring && this.isOpen && !this.#channels!.inUse && this.queues.claims.isEmpty
+  }
+
+  /** What there is to see of the connection in its pool. */
+  view(): Omit<UpstreamView, 'pool' | 'user' | 'vhost'> {
+    const channels = this.#channels
+    return {
+      id: this.name,
+      state: this.#state,
+      role: this.role ?? null,
+      channels: channels?.bound ?? 0,
+      spareChannels: channels?.spare ?? 0,
+      closingChannels: channels?.unsettled ?? 0,
+      maxChannels: channels?.capacity ?? 0,
+      bytesIn: this.#bytesIn,
+      bytesOut: this.#bytesOut,
+      framesIn: this.#framesIn,
+      bufferedBytes: this.#stream.bufferedBytes,
+      blockedReason: this.#blockedReason ?? null,
+      ageSeconds: Math.round(this.#parts.clock.now() - this.#openedAt) / 1000,
+    }
+  }
+
+  get #state(): UpstreamState {
+    if (this.#phase !== 'open') return 'closing'
+    if (this.#isRetiring) return 'retiring'
+    return this.#blockedReason === undefined ? 'open' : 'blocked'
+  }
+
+  /** An operator ends the connection: the broker is told goodbye behind all that was sent, the clients hear of a loss. */
+  end(error: AmqpError): void {
+    if (this.#phase !== 'open') return
+    this.send(goodbyeFrame())
+    this.#loseWith(error)
+    this.#hangUp()
+  }
+
   onChannelsChanged(hadRoom: boolean): void {
     this.#updateUse()
+    this.checkRetired()
     if (!hadRoom) this.#observer?.onUpstreamRoom(this)
   }
 
@@ -291,6 +375,8 @@ export class UpstreamConnection
   send(bytes: Uint8Array): void {
     if (this.#phase === 'closed') return
     this.#wasWritten = true
+    this.#bytesOut += bytes.length
+    this.#parts.traffic.upstreamBytesOut += bytes.length
     if (!this.#stream.write(bytes)) this.#congested = true
   }
 
@@ -318,14 +404,7 @@ export class UpstreamConnection
         timer.cancel()
         resolve()
       }
-      this.send(
-        methodFrame(method.ConnectionClose, 0, {
-          replyCode: REPLY_SUCCESS,
-          replyText: 'Goodbye',
-          classId: 0,
-          methodId: 0,
-        }),
-      )
+      this.send(goodbyeFrame())
       this.#phase = 'closing'
     })
   }
@@ -334,6 +413,8 @@ export class UpstreamConnection
 
   onData(chunk: Uint8Array): void {
     this.#wasRead = true
+    this.#bytesIn += chunk.length
+    const framesBefore = this.#framesIn
     try {
       this.#reader.push(chunk)
       this.#channels?.endOfChunk()
@@ -342,6 +423,8 @@ export class UpstreamConnection
       this.#lose(`internal error: ${reasonOf(error)}`)
       this.#stream.destroy()
     }
+    this.#parts.traffic.upstreamBytesIn += chunk.length
+    this.#parts.traffic.upstreamFramesIn += this.#framesIn - framesBefore
   }
 
   onDrain(): void {
@@ -377,6 +460,7 @@ export class UpstreamConnection
   }
 
   onFrame(frame: Frame): boolean {
+    this.#framesIn++
     if (frame.channel === 0) {
       if (frame.type === FRAME_METHOD) this.#onConnectionMethod(frame)
       return true
@@ -453,9 +537,19 @@ export class UpstreamConnection
   /** Lets go of everything; the stream is its caller's business. */
   #shut(phase: 'closed'): void {
     this.#phase = phase
+    this.place?.release()
     this.#handshakeTimer?.cancel()
     this.#reader.end()
     this.#parts.heartbeats.remove(this)
     this.onDrain()
   }
+}
+
+function goodbyeFrame(): Uint8Array {
+  return methodFrame(method.ConnectionClose, 0, {
+    replyCode: REPLY_SUCCESS,
+    replyText: 'Goodbye',
+    classId: 0,
+    methodId: 0,
+  })
 }

@@ -6,15 +6,18 @@ import { BrokerNodes } from './broker-nodes.js'
 import type { BrokerProfile } from './broker-profile.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { ByteStream } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import { type Dialer, type Endpoint, nameOf } from './ports/dialer.js'
 import type { Logger } from './ports/logger.js'
 import type { Random } from './ports/random.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Settings } from './settings.js'
+import type { Traffic } from './traffic.js'
 import { UpstreamConnection } from './upstream-connection.js'
-import { UpstreamUnreachable, reasonOf } from './upstream-errors.js'
+import { UpstreamLimitReached, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import type { Login } from './upstream-handshake.js'
 
 /** What Warren can do as a client of the broker. Each of Warren's own clients is then sent only what it announced itself. */
@@ -40,6 +43,9 @@ export class UpstreamConnector {
   readonly #random: Random
   readonly #nodes: BrokerNodes
   readonly #circuit = new BrokerCircuit()
+  readonly #limits: Limits
+  readonly #traffic: Traffic
+  readonly #metrics: Metrics
   #dialled = 0
   #onBrokerBack: () => void = () => {}
 
@@ -52,6 +58,9 @@ export class UpstreamConnector {
     @inject(identifiers.Heartbeats) heartbeats: Heartbeats,
     @inject(identifiers.BrokerProfile) profile: BrokerProfile,
     @inject(identifiers.Random) random: Random,
+    @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#dialer = dialer
     this.#clock = clock
@@ -61,6 +70,9 @@ export class UpstreamConnector {
     this.#heartbeats = heartbeats
     this.#profile = profile
     this.#random = random
+    this.#limits = limits
+    this.#traffic = traffic
+    this.#metrics = metrics
     const { endpoints, connectTimeout } = settings.upstream
     this.#nodes = new BrokerNodes({
       dialer,
@@ -84,16 +96,27 @@ export class UpstreamConnector {
 
   /**
    * Connects and logs in; resolves when the broker has accepted the credentials and waits for a virtual host.
-   * `poolId` is what operators see beside the connection. Rejects with UpstreamRefused or UpstreamUnreachable.
+   * `poolId` is what operators see beside the connection. Rejects with UpstreamRefused or UpstreamUnreachable. `held` is the place of
+   * a connection that was lost, under the upstream limit; without it a place has to be had first.
    */
-  login(
+  async login(
     credentials: Credentials,
     mechanism: Mechanism,
     poolId: string,
     asker: Asker,
+    held?: UpstreamPlace,
   ): Promise<UpstreamConnection> {
+    const place = held === undefined ? this.#limits.takeUpstream() : undefined
+    if (held === undefined && place === undefined) throw new UpstreamLimitReached()
     const clientProperties = this.#clientProperties(credentials.user, poolId)
-    return this.#connect(asker, { credentials, mechanism, clientProperties })
+    try {
+      const upstream = await this.#connect(asker, { credentials, mechanism, clientProperties })
+      upstream.place = place
+      return upstream
+    } catch (error) {
+      place?.release()
+      throw error
+    }
   }
 
   /** Connects only to see what the broker says of itself, which goes into the {@link BrokerProfile}. Rejects with UpstreamUnreachable. */
@@ -133,9 +156,14 @@ export class UpstreamConnector {
 
   async #dial(address: Endpoint, limitMs: number): Promise<UpstreamConnection> {
     let stream: ByteStream
+    const started = this.#clock.now()
+    const measure = (isConnected: boolean): void =>
+      this.#metrics.dialled((this.#clock.now() - started) / 1000, isConnected)
     try {
       stream = await this.#dialer.dial(address, limitMs)
+      measure(true)
     } catch (error) {
+      measure(false)
       throw new UpstreamUnreachable(reasonOf(error))
     }
     return new UpstreamConnection({
@@ -146,6 +174,7 @@ export class UpstreamConnector {
       logger: this.#logger,
       heartbeats: this.#heartbeats,
       profile: this.#profile,
+      traffic: this.#traffic,
       handshakeTimeoutMs: this.#settings.upstream.connectTimeout * 1000,
       heartbeat: this.#settings.upstream.heartbeat,
     })

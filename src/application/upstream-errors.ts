@@ -18,6 +18,13 @@ export class UpstreamUnreachable extends Error {
   }
 }
 
+/** Warren opens no further upstream connection: there are as many as pool.max_upstream_connections allows. */
+export class UpstreamLimitReached extends UpstreamUnreachable {
+  constructor() {
+    super('upstream connection limit reached')
+  }
+}
+
 /** The broker was reached and said no. */
 export class UpstreamRefused extends Error {
   override readonly name = 'UpstreamRefused'
@@ -32,6 +39,11 @@ export class UpstreamRefused extends Error {
   get reason(): string {
     return this.message
   }
+}
+
+/** Whether a login failed because there's no broker to log in to. */
+export function isBrokerAway(error: unknown): error is UpstreamUnreachable {
+  return error instanceof UpstreamUnreachable && !(error instanceof UpstreamLimitReached)
 }
 
 /** The reason in a thrown value, whatever it is. */

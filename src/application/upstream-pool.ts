@@ -13,15 +13,24 @@ import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
+import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
 import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
 import { PublishBacklog } from './publish-backlog.js'
 import { tryAlone } from './trial-channel.js'
 import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
-import { UpstreamRefused, UpstreamUnreachable, upstreamFailure } from './upstream-errors.js'
+import {
+  UpstreamLimitReached,
+  UpstreamRefused,
+  UpstreamUnreachable,
+  isBrokerAway,
+  upstreamFailure,
+} from './upstream-errors.js'
+import type { PoolState, PoolView } from './views.js'
 
 /** Within how long all pools come back once one has found the broker. */
 const RECONNECT_SPREAD_MS = 500
@@ -50,6 +59,8 @@ export interface PoolClient {
   onRoom(): void
   /** No further upstream connection could be opened for a channel that waits. */
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
+  /** The client's next channel goes elsewhere: `upstream` takes no more, and is about to be closed. */
+  onRetired(upstream: UpstreamConnection): void
   /** The broker blocks publishing, or doesn't any more: see {@link UpstreamPool.blockedReason}. */
   onBlocked(): void
 }
@@ -86,8 +97,10 @@ export interface PoolParts {
   readonly onAccepted: (tuning: Tuning) => void
   /** It no longer does. */
   readonly onRefused: () => void
-  /** Logs in at the broker. */
-  readonly login: () => Promise<UpstreamConnection>
+  readonly limits: Limits
+  readonly metrics: Metrics
+  /** Logs in at the broker, in the place of a connection that was lost if one is held. */
+  readonly login: (held?: UpstreamPlace) => Promise<UpstreamConnection>
   /** The pool has neither clients nor upstream connections nor a reason to get one. */
   readonly onEmpty: (pool: UpstreamPool) => void
 }
@@ -104,10 +117,13 @@ export class UpstreamPool implements UpstreamObserver {
   #opening: Promise<void> | undefined
   #retry: Timer | undefined
   #failures = 0
+  /** While a lost connection is to be opened again, it counts under the upstream limit. */
+  #held: UpstreamPlace | undefined
   /** The last connection was lost, and no other has been opened since. */
   #isReconnecting = false
   #isBlocked = false
   #closed = false
+  #isPaused = false
   /** The broker refuses the connections that would keep publishers and consumers apart. */
   #isCrowded = false
   #isAccepted: boolean
@@ -167,7 +183,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** An upstream connection that is open, if there is one. */
   get openUpstream(): UpstreamConnection | undefined {
-    return this.#upstreams.find((upstream) => upstream.isOpen)
+    return this.#upstreams.find((upstream) => upstream.isOpen && !upstream.isRetiring)
   }
 
   /** Why the broker blocks publishers; undefined when it doesn't. */
@@ -241,12 +257,13 @@ export class UpstreamPool implements UpstreamObserver {
     owner: BindingOwner,
     role: ChannelRole | undefined,
   ): ChannelBinding | undefined {
-    const binding = upstream?.bind(owner)
+    const binding = this.#isPaused ? undefined : upstream?.bind(owner)
     if (upstream !== undefined && binding !== undefined) {
       upstream.role ??= role
       return binding
     }
     this.wait(client)
+    if (this.#isPaused) return undefined
     if (!this.#isReconnecting || !this.backlog.isEnabled)
       this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
@@ -276,10 +293,11 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * Whether a message for `upstream` has to wait: there is an alarm, and the broker would stop reading from a connection that carries
+   * Whether a message for `upstream` has to wait: the pool is paused, or there is an alarm, and the broker would stop reading from a connection that carries
    * consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
+    if (this.#isPaused) return true
     return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
@@ -310,6 +328,10 @@ export class UpstreamPool implements UpstreamObserver {
     // What the broker refused may be allowed again.
     this.#isCrowded = false
     for (const upstream of [...this.#upstreams]) {
+      if (upstream.isRetiring) {
+        this.onUpstreamRetired(upstream)
+        continue
+      }
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
         continue
@@ -326,12 +348,77 @@ export class UpstreamPool implements UpstreamObserver {
     this.#closed = true
     this.#retry?.cancel()
     this.#retry = undefined
+    this.#releaseHeld()
     const upstreams = this.#upstreams.splice(0)
     await Promise.all(upstreams.map((upstream) => upstream.close()))
     this.#removeIfEmpty()
   }
 
+  // ---- for operators ---------------------------------------------------------------------------------------------
+
+  /** What there is to see of the pool. */
+  view(): PoolView {
+    const views = this.#upstreams.map((upstream) => upstream.view())
+    return {
+      id: this.id,
+      user: this.credentials.user,
+      vhost: this.virtualHost,
+      state: this.#state,
+      clients: this.#clients.size,
+      upstreams: views.length,
+      channels: views.reduce((sum, { channels }) => sum + channels, 0),
+      maxChannels: views.reduce((sum, { maxChannels }) => sum + maxChannels, 0),
+      bufferedMessages: this.backlog.length,
+      bufferedBytes: this.backlog.bytes,
+      isQuarantine: this.quarantine !== undefined,
+    }
+  }
+
+  get #state(): PoolState {
+    if (this.#isPaused) return 'paused'
+    if (this.#isReconnecting) return 'reconnecting'
+    return this.#upstreams.length > 0 ? 'open' : 'idle'
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /**
+   * From now on no client begins a message or gets a channel: whoever wants to isn't read from until {@link resume}. What has begun goes
+   * on, and so does everything from the broker.
+   */
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Ends a pause: everything that was held goes on where it stopped. */
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.onUpstreamRoom()
+    for (const client of [...this.#clients]) client.onRoom()
+    this.#removeIfEmpty()
+  }
+
+  /** Lets the connections that there are go, each once its last channel has left; what comes now gets new ones. Returns how many. */
+  reconnect(): number {
+    const upstreams = this.#upstreams.filter(({ isRetiring }) => !isRetiring)
+    for (const upstream of upstreams) upstream.retire()
+    return upstreams.length
+  }
+
+  onUpstreamRetired(upstream: UpstreamConnection): void {
+    if (!upstream.isRetired || !this.#upstreams.includes(upstream)) return
+    for (const client of this.#clients) client.onRetired(upstream)
+    this.#remove(upstream)
+    this.#parts.logger.info('retired upstream connection closed', { ...this.fields, upstream: upstream.name })
+    void upstream.close()
+    this.#removeIfEmpty()
+  }
+
   onUpstreamLost(upstream: UpstreamConnection, error: AmqpError): void {
+    this.#parts.metrics.upstreamLost()
     this.#remove(upstream)
     // Before any client leaves: a pool that means to reconnect isn't empty without them.
     if (this.openUpstream === undefined) this.#retryLater()
@@ -446,6 +533,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   #onReconnected(): void {
     this.#isReconnecting = false
+    this.#parts.metrics.reconnectTried(true)
     this.#parts.logger.info('pool reconnected', this.fields)
     const upstream = this.openUpstream
     if (upstream !== undefined) for (const client of this.#clients) client.onBrokerBack(upstream)
@@ -453,7 +541,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   async #openOne(): Promise<UpstreamConnection> {
     const { policy, login } = this.#parts
-    const upstream = await login()
+    const upstream = await login(this.#held)
     await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
     return upstream
   }
@@ -462,6 +550,9 @@ export class UpstreamPool implements UpstreamObserver {
   #takeIn(upstream: UpstreamConnection): void {
     if (upstream.lostWith !== undefined) throw new UpstreamRefused(upstream.lostWith)
     upstream.observer = this
+    if (upstream.place === undefined) upstream.place = this.#held
+    else this.#held?.release()
+    this.#held = undefined
     this.#upstreams.push(upstream)
     this.#tellBlocked()
     this.#failures = 0
@@ -476,10 +567,10 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * The broker refuses a further connection: a limit is reached, or the password was changed. While there's room on those that there are,
+   * There can be no further connection: a limit of Warren's or of the broker's is reached, or the password was changed. While there's room on those that there are,
    * publishers and consumers share them. Returns whether that helps.
    */
-  #crowd(failure: UpstreamRefused): boolean {
+  #crowd(failure: UpstreamRefused | UpstreamUnreachable): boolean {
     if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false
     this.#isCrowded = true
     this.#parts.logger.warn(
@@ -501,7 +592,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   #refuseWaiting(error: unknown): void {
     const failure = upstreamFailure(error)
-    if (failure instanceof UpstreamRefused && this.#crowd(failure)) return
+    const isFinal = failure instanceof UpstreamRefused || failure instanceof UpstreamLimitReached
+    if (isFinal && this.#crowd(failure)) return
     for (const client of this.#takeWaiting()) client.onNoRoom(failure)
   }
 
@@ -510,6 +602,7 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.#closed) return
     // An attempt that is under way for another reason counts as the first one.
     this.#isReconnecting = true
+    this.#held ??= this.#parts.limits.holdUpstream()
     if (this.#opening !== undefined || this.#retry !== undefined) return
     const delay = afterMs ?? this.#parts.policy.backoff(this.#failures, this.#parts.random())
     this.#retry = this.#parts.clock.after(delay, () => {
@@ -523,6 +616,7 @@ export class UpstreamPool implements UpstreamObserver {
     if ('askAgainMs' in failure && failure.askAgainMs !== undefined)
       return this.#retryLater(failure.askAgainMs)
     this.#failures++
+    this.#parts.metrics.reconnectTried(false)
     this.#parts.logger.warn('reconnecting failed', {
       ...this.fields,
       attempt: this.#failures,
@@ -539,6 +633,12 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.backlog.length > 0) return this.#retryLater()
     this.#isReconnecting = false
     this.backlog.giveUp()
+    this.#releaseHeld()
+  }
+
+  #releaseHeld(): void {
+    this.#held?.release()
+    this.#held = undefined
   }
 
   #remove(upstream: UpstreamConnection): void {
@@ -548,7 +648,7 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   #removeIfEmpty(): void {
-    if (this.#clients.size > 0 || this.#upstreams.length > 0) return
+    if (this.#clients.size > 0 || this.#upstreams.length > 0 || (this.#isPaused && !this.#closed)) return
     if (this.#opening !== undefined || this.#retry !== undefined) return
     if (this.backlog.length > 0 && !this.#closed) return
     this.#parts.onEmpty(this)
@@ -561,7 +661,7 @@ const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
 /** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
 function isPassing(failure: unknown): boolean {
   return (
-    failure instanceof UpstreamUnreachable ||
+    isBrokerAway(failure) ||
     (failure instanceof UpstreamRefused && PASSING.has(failure.amqp.code))
   )
 }

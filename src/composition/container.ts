@@ -10,9 +10,20 @@ import { Admission } from '../application/admission.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
+import { Limits } from '../application/limits.js'
 import { PoolDirectory } from '../application/pool-directory.js'
 import type { Journal } from '../application/ports/journal.js'
 import type { Logger } from '../application/ports/logger.js'
+import type { LogLevels } from '../application/ports/log-levels.js'
+import type { ProcessFigures } from '../application/ports/process-figures.js'
+import { Operations } from '../application/operations.js'
+import { Overview } from '../application/overview.js'
+import { Readiness } from '../application/readiness.js'
+import { Reload } from '../application/reload.js'
+import { Traffic } from '../application/traffic.js'
+import { ManagementServer } from '../adapters/http/management-server.js'
+import { NodeProcessFigures } from '../adapters/metrics/node-process-figures.js'
+import { PrometheusMetrics } from '../adapters/metrics/prometheus-metrics.js'
 import type { Product } from '../application/product.js'
 import { Proxy } from '../application/proxy.js'
 import { Quarantine } from '../application/quarantine.js'
@@ -24,7 +35,7 @@ import { UpstreamConnector } from '../application/upstream-connector.js'
 /** What is decided before anything can be put together. */
 export interface Given {
   readonly settings: Settings
-  readonly logger: Logger
+  readonly logger: Logger & LogLevels
   readonly product: Product
   /** Where messages outlive the process; undefined: nowhere. */
   readonly journal?: Journal | undefined
@@ -44,6 +55,15 @@ export function createContainer({ settings, logger, product, journal }: Given): 
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
+  container.bind(identifiers.LogLevels).toConstantValue(logger)
+  container.bind(identifiers.Metrics).to(PrometheusMetrics)
+  container.bind(identifiers.ProcessFigures).to(NodeProcessFigures)
+  container.bind(identifiers.Traffic).to(Traffic)
+  container.bind(identifiers.Overview).to(Overview)
+  container.bind(identifiers.Operations).to(Operations)
+  container.bind(identifiers.Readiness).to(Readiness)
+  container.bind(identifiers.Reload).to(Reload)
+  container.bind(identifiers.Limits).to(Limits)
   container.bind(identifiers.Admission).to(Admission)
   container.bind(identifiers.SecretHash).toConstantValue(createSaltedHash())
   container.bind(identifiers.AcceptedLogins).to(AcceptedLogins)
@@ -55,7 +75,22 @@ export function createContainer({ settings, logger, product, journal }: Given): 
   return container
 }
 
-/** The proxy, with everything that it needs. */
-export function composeProxy(given: Given): Proxy {
-  return createContainer(given).get<Proxy>(identifiers.Proxy)
+/** The management server for what is in `container`, which doesn't listen yet. */
+export function createManagementServer(container: Container): Promise<ManagementServer> {
+  const overview = container.get<Overview>(identifiers.Overview)
+  const metrics = container.get<PrometheusMetrics>(identifiers.Metrics)
+  metrics.observe(overview)
+  return ManagementServer.create(
+    {
+      overview,
+      operations: container.get<Operations>(identifiers.Operations),
+      limits: container.get<Limits>(identifiers.Limits),
+      readiness: container.get<Readiness>(identifiers.Readiness),
+      logLevels: container.get<LogLevels>(identifiers.LogLevels),
+      figures: container.get<ProcessFigures>(identifiers.ProcessFigures),
+      metrics,
+    },
+    container.get<Settings>(identifiers.Settings).management,
+    container.get<Product>(identifiers.Product),
+  )
 }

@@ -50,6 +50,13 @@ for (const [name, create] of Object.entries({ SystemClock: systemSubject, FakeCl
       expect(clock.now() - start).to.be.within(19, 1000)
     })
 
+    it('tells the date in milliseconds since 1970, which pass', async () => {
+      const start = clock.wallTime()
+      expect(new Date(start).getUTCFullYear()).to.be.at.least(2001)
+      await subject.advance(20)
+      expect(clock.wallTime() - start).to.be.within(15, 1000)
+    })
+
     it('never calls back before the call has returned', () => {
       const timer = clock.after(0, fire('after'))
       expect(fired).to.deep.equal([])

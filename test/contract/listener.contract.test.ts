@@ -187,6 +187,17 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
       expect(client.isClosed()).to.equal(false)
     })
 
+    it('closes a connection at once that is not admitted, and hands over no stream for it', async () => {
+      let free = 1
+      const { port } = await listener.listen(HOST, 0, accept, () => free-- > 0)
+      const first = await subject.connect(port)
+      const second = await subject.connect(port)
+      await subject.until(() => second.isClosed())
+      first.send('still here')
+      await subject.until(() => first.received() === 'still here')
+      expect(accepted).to.have.length(1)
+    })
+
     it('does not wait in close for the clients to go', async () => {
       const { port } = await listener.listen(HOST, 0, accept)
       await subject.connect(port)

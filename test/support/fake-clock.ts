@@ -8,7 +8,7 @@ interface PendingTimer {
 
 /** A clock that stands still until {@link advance} moves it. It starts at 0. */
 export class FakeClock implements Clock {
-  private time = 0
+  private elapsed = 0
   /** In the order in which they were started, or started again by their interval. */
   private timers: PendingTimer[] = []
 
@@ -18,28 +18,28 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.time
+    return this.elapsed
   }
 
-  /** The fake time begins on 2001-09-09. */
+  /** 2001-09-09T01:46:40Z is when it starts. */
   wallTime(): number {
-    return 1_000_000_000_000 + this.time
+    return 1_000_000_000_000 + this.elapsed
   }
 
   after(milliseconds: number, callback: () => void): Timer {
-    return this.start({ due: this.time + delay(milliseconds), interval: undefined, callback })
+    return this.start({ due: this.elapsed + delay(milliseconds), interval: undefined, callback })
   }
 
   every(milliseconds: number, callback: () => void): Timer {
     const interval = delay(milliseconds)
-    return this.start({ due: this.time + interval, interval, callback })
+    return this.start({ due: this.elapsed + interval, interval, callback })
   }
 
   /** Moves the time on by `milliseconds`, and fires what comes due on the way, each at its time and in order, with what the callbacks start. */
   advance(milliseconds: number): void {
-    const end = this.time + milliseconds
+    const end = this.elapsed + milliseconds
     for (let next = this.nextUntil(end); next !== undefined; next = this.nextUntil(end)) {
-      this.time = Math.max(this.time, next.due)
+      this.elapsed = Math.max(this.elapsed, next.due)
       this.remove(next)
       if (next.interval !== undefined) {
         next.due += next.interval
@@ -47,7 +47,7 @@ export class FakeClock implements Clock {
       }
       next.callback()
     }
-    this.time = Math.max(this.time, end)
+    this.elapsed = Math.max(this.elapsed, end)
   }
 
   private start(timer: PendingTimer): Timer {

@@ -9,6 +9,7 @@ const FIRST_CHOSEN_PORT = 49152
 export class FakeListener implements Listener {
   private port: number | undefined
   private onConnection: ((stream: ByteStream) => void) | undefined
+  private admits: () => boolean = () => true
   private connected = 0
 
   /** Listeners of one machine share `takenPorts`. */
@@ -18,6 +19,7 @@ export class FakeListener implements Listener {
     address: string,
     port: number,
     onConnection: (stream: ByteStream) => void,
+    admits: () => boolean = () => true,
   ): Promise<{ address: string; port: number }> {
     await Promise.resolve()
     const chosen = port === 0 ? this.freePort() : port
@@ -26,6 +28,7 @@ export class FakeListener implements Listener {
     this.takenPorts.add(chosen)
     this.port = chosen
     this.onConnection = onConnection
+    this.admits = admits
     return { address, port: chosen }
   }
 
@@ -45,7 +48,7 @@ export class FakeListener implements Listener {
     if (this.onConnection === undefined) throw new Error('connect ECONNREFUSED')
     const stream = new FakeByteStream(`192.0.2.1:${40_000 + ++this.connected}`)
     queueMicrotask(() => {
-      if (this.onConnection === undefined) stream.peer.reset()
+      if (this.onConnection === undefined || !this.admits()) stream.peer.reset()
       else this.onConnection(stream)
     })
     return stream.peer

@@ -1,9 +1,11 @@
 /** Warren with everything around it faked: clients, broker, time, logs. */
 import 'reflect-metadata'
 import { expect } from 'chai'
+import type { Container } from 'inversify'
 import { identifiers } from '../../src/application/identifiers.js'
 import type { Endpoint } from '../../src/application/ports/dialer.js'
 import type { Journal } from '../../src/application/ports/journal.js'
+import type { Operations } from '../../src/application/operations.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import type { Settings } from '../../src/application/settings.js'
 import { createContainer } from '../../src/composition/container.js'
@@ -13,6 +15,7 @@ import { FakeClient, type FakeLogin } from './fake-client.js'
 import { FakeClock } from './fake-clock.js'
 import { FakeDialer } from './fake-dialer.js'
 import { FakeListener } from './fake-listener.js'
+import { RecordingMetrics } from './recording-metrics.js'
 import { RecordingLogger, type RecordedLine } from './recording-logger.js'
 
 const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
@@ -22,6 +25,8 @@ const SETTINGS: Settings = {
   listen: { address: '0.0.0.0', port: 5673 },
   upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
   pool: {
+    maxClientConnections: 0,
+    maxUpstreamConnections: 0,
     maxChannels: 65_535,
     separateRoles: false,
     idleTimeout: 5,
@@ -49,6 +54,7 @@ const SETTINGS: Settings = {
     frameMax: 0,
     heartbeat: 0,
   },
+  management: { enabled: false, address: '127.0.0.1', port: 0, token: undefined, readToken: undefined },
   shutdown: { grace: 15, timeout: 30 },
   log: { level: 'debug', format: 'json' },
 }
@@ -78,7 +84,10 @@ export class World {
   readonly broker = new FakeBroker()
   readonly endpoint = ENDPOINT
   readonly settings: Settings
+  readonly container: Container
   readonly proxy: Proxy
+  readonly operations: Operations
+  readonly metrics = new RecordingMetrics()
 
   private constructor({ settings = {}, random = () => 0.5, journal }: WorldOptions) {
     const sections = Object.entries(SETTINGS).map(([name, section]) => [
@@ -92,7 +101,10 @@ export class World {
     container.rebind(identifiers.Dialer).toConstantValue(this.dialer)
     container.rebind(identifiers.Listener).toConstantValue(this.listener)
     container.rebind(identifiers.Random).toConstantValue(random)
+    container.rebind(identifiers.Metrics).toConstantValue(this.metrics)
+    this.container = container
     this.proxy = container.get<Proxy>(identifiers.Proxy)
+    this.operations = container.get<Operations>(identifiers.Operations)
     this.brokerUp()
   }
 

@@ -1,4 +1,5 @@
 import type { LogFields, Logger } from '../../src/application/ports/logger.js'
+import type { LogLevels } from '../../src/application/ports/log-levels.js'
 import type { LogLevel } from '../../src/application/settings.js'
 
 /** A line that a {@link RecordingLogger} got; `fields` has those of its parents too. */
@@ -9,7 +10,10 @@ export interface RecordedLine {
 }
 
 /** A logger that keeps its lines for a test to look at. */
-export class RecordingLogger implements Logger {
+export class RecordingLogger implements Logger, LogLevels {
+  /** It records everything, whatever this says. */
+  level: LogLevel = 'debug'
+
   /** Every line of this logger, its parents and its children, in order. */
   readonly lines: RecordedLine[]
 
@@ -23,6 +27,10 @@ export class RecordingLogger implements Logger {
   /** The messages of one level. */
   messages(level: LogLevel): string[] {
     return this.lines.filter((line) => line.level === level).map((line) => line.message)
+  }
+
+  setLevel(level: LogLevel): void {
+    this.level = level
   }
 
   child(fields: LogFields): RecordingLogger {

@@ -33,6 +33,8 @@ export async function runToExit(args: string[], env: NodeJS.ProcessEnv = {}): Pr
 export class WarrenProcess {
   readonly log: LogLine[]
   readonly port: number
+  /** Of the management server. */
+  readonly managementPort: number
   readonly #child: ChildProcess
   readonly #exit: Promise<Exit>
 
@@ -41,6 +43,7 @@ export class WarrenProcess {
     this.#exit = exit
     this.log = log
     this.port = port
+    this.managementPort = this.lines('management server listening')[0]?.['port'] as number
   }
 
   /** Starts Warren on a free port in front of `broker`, a port on 127.0.0.1 or an upstream URL; resolves when it accepts clients. */

@@ -68,7 +68,10 @@ function createCommand(): Command {
     .showSuggestionAfterError(false)
     .configureOutput({ writeOut: () => {}, writeErr: () => {} })
   for (const { flag, placeholder, doc, default: value, env } of entries) {
-    command.option(`${flag} <${placeholder}>`, `${doc} (default: ${String(value)}, env: ${env})`)
+    command.option(
+      `${flag} <${placeholder}>`,
+      `${doc} (default: ${value === '' ? 'none' : String(value)}, env: ${env})`,
+    )
   }
   return command
 }

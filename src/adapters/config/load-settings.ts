@@ -1,11 +1,18 @@
 /** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
 import { readFileSync } from 'node:fs'
 import type { Settings } from '../../application/settings.js'
+import { Secret } from '../../domain/secret.js'
 import { readCommandLine, type Action } from './command-line.js'
 import { ConfigurationError } from './configuration-error.js'
 import { readConfigurationFile, type NamedFile, type ReadFile } from './configuration-file.js'
 import { nearestName } from './nearest-name.js'
-import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
+import {
+  createConfiguration,
+  entries,
+  secretKeys,
+  type ConfigurationKey,
+  type ConfigurationValues,
+} from './schema.js'
 import { parseUpstreamUrl, redactUrl } from './upstream-url.js'
 
 /** Where a value comes from, in the words that messages use. */
@@ -82,7 +89,17 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
     )
   }
+  checkManagement(values, sources)
   return { settings: toSettings(values, endpoints), values, warnings, sources, action }
+}
+
+/** The keys whose values differ. */
+export function changedKeys(before: LoadedSettings, after: LoadedSettings): ConfigurationKey[] {
+  const valueOf = ({ values }: LoadedSettings, key: string): unknown => {
+    const [section, name] = key.split('.')
+    return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
+  }
+  return entries.map(({ key }) => key).filter((key) => valueOf(before, key) !== valueOf(after, key))
 }
 
 function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
@@ -102,8 +119,41 @@ function unknownVariables(env: SettingsInput['env']): string[] {
     })
 }
 
+const LARGEST_PORT = 65_535
+/** What port `auto` is, counted from listen.port. */
+const MANAGEMENT_OFFSET = 1000
+
+/** What no single key can tell. Throws {@link ConfigurationError}. */
+function checkManagement({ management }: ConfigurationValues, sources: LoadedSettings['sources']): void {
+  if (!management.enabled) return
+  const { address, token, read_token: readToken } = management
+  const refuse = (key: ConfigurationKey, value: string, reason: string): never => {
+    throw new ConfigurationError(`${key}${value} from ${sources[key]}: ${reason}`)
+  }
+  if (token === '' && readToken === '' && !isLoopback(address))
+    refuse(
+      'management.address',
+      ` = ${JSON.stringify(address)}`,
+      'an address that others can reach needs management.token or management.read_token',
+    )
+  if (token !== '' && token === readToken)
+    refuse('management.read_token', '', 'must be another than management.token')
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d+){3}$/.test(address)
+}
+
+/** Where listen.port is chosen by the system, or leaves no room above it, the management port is chosen by the system. */
+function managementPort({ management, listen }: ConfigurationValues): number {
+  if (management.port !== 'auto') return management.port
+  const port = listen.port + MANAGEMENT_OFFSET
+  return listen.port === 0 || port > LARGEST_PORT ? 0 : port
+}
+
 /** The value on one short line, without secrets. */
 function shown(key: ConfigurationKey, value: unknown): string {
+  if (secretKeys.has(key)) return '***'
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (Array.isArray(value)) return key === 'upstream.url' ? shownList(value) : '(a list)'
   if (typeof value !== 'string') return '(not text or a number)'
@@ -118,7 +168,7 @@ function shownList(values: readonly unknown[]): string {
 }
 
 function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']['endpoints']): Settings {
-  const { listen, upstream, pool, client, shutdown, log } = values
+  const { listen, upstream, pool, client, management, shutdown, log } = values
   return {
     listen: { address: listen.address, port: listen.port },
     upstream: {
@@ -127,6 +177,8 @@ function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']
       heartbeat: upstream.heartbeat,
     },
     pool: {
+      maxClientConnections: pool.max_client_connections,
+      maxUpstreamConnections: pool.max_upstream_connections,
       maxChannels: pool.max_channels,
       separateRoles: pool.separate_roles,
       idleTimeout: pool.idle_timeout,
@@ -153,6 +205,13 @@ function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']
       channelMax: client.channel_max,
       frameMax: client.frame_max,
       heartbeat: client.heartbeat,
+    },
+    management: {
+      enabled: management.enabled,
+      address: management.address,
+      port: managementPort(values),
+      token: management.token === '' ? undefined : new Secret(management.token),
+      readToken: management.read_token === '' ? undefined : new Secret(management.read_token),
     },
     shutdown: { grace: shutdown.grace, timeout: shutdown.timeout },
     log: { level: log.level, format: log.format },

@@ -1,5 +1,5 @@
 import type { LoadedSettings } from './load-settings.js'
-import { type ConfigurationValue, entries } from './schema.js'
+import { type ConfigurationValue, entries, secretKeys } from './schema.js'
 import { redactUrl, type UpstreamUrls } from './upstream-url.js'
 
 /** The effective configuration as TOML, ending with a newline: each value with its source in a comment, secrets redacted. */
@@ -13,7 +13,8 @@ export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' |
         .map(({ key }) => {
           const name = key.slice(section.length + 1)
           const value = keys[name]
-          const shown = key === 'upstream.url' ? redacted(value as UpstreamUrls) : value
+          const hidden = secretKeys.has(key) && value !== '' ? '***' : value
+          const shown = key === 'upstream.url' ? redacted(value as UpstreamUrls) : hidden
           return `${`${name} = ${JSON.stringify(shown)}`.padEnd(40)} # ${sources[key]}`
         }),
     ],

@@ -9,6 +9,8 @@ export interface ConfigurationValues {
   listen: { address: string; port: number }
   upstream: { url: UpstreamUrls; connect_timeout: number; heartbeat: number }
   pool: {
+    max_client_connections: number
+    max_upstream_connections: number
     max_channels: number
     separate_roles: boolean
     idle_timeout: number
@@ -36,6 +38,7 @@ export interface ConfigurationValues {
     frame_max: number
     heartbeat: number
   }
+  management: { enabled: boolean; address: string; port: number | 'auto'; token: string; read_token: string }
   shutdown: { grace: number; timeout: number }
   log: { level: LogLevel; format: LogFormat }
 }
@@ -51,7 +54,16 @@ export type ConfigurationValue = UpstreamUrls | number | boolean
 /** What the schema says about one key. */
 interface SchemaEntry<T> {
   readonly doc: string
-  readonly format: 'whole_number' | 'seconds' | 'host' | 'upstream_url' | 'choice' | 'truth' | 'path'
+  readonly format:
+    | 'whole_number'
+    | 'seconds'
+    | 'host'
+    | 'upstream_url'
+    | 'choice'
+    | 'truth'
+    | 'port_or_auto'
+    | 'token'
+    | 'path'
   readonly default: T
   /** Completes the sentence "must be …". */
   readonly allowed: string
@@ -91,6 +103,9 @@ const anyDuration: Range = { minimum: 0, maximum: longestTimer }
 /** A limit of 0 would refuse everything; timers count in milliseconds. */
 const timeLimit: Range = { minimum: 0.001, maximum: longestTimer }
 
+/** Keys whose values are shown nowhere. */
+export const secretKeys: ReadonlySet<string> = new Set(['management.token', 'management.read_token'])
+
 /** The schema for convict. */
 export const schema = {
   listen: {
@@ -117,6 +132,16 @@ export const schema = {
     heartbeat: heartbeat('Heartbeat that Warren asks the broker for; 0 takes what the broker offers.'),
   },
   pool: {
+    max_client_connections: clients(
+      0,
+      'Most clients; others are closed right after they connect. Can be changed while Warren runs.',
+    ),
+    max_upstream_connections: wholeNumber(
+      0,
+      'Most upstream connections, those that are being reconnected included; clients that need another get 503. 0 is no limit.',
+      'number',
+      { minimum: 0, maximum: mostClients },
+    ),
     max_channels: wholeNumber(
       largestShort,
       "Most channels on one upstream connection; the broker's channel_max caps it too.",
@@ -218,6 +243,21 @@ export const schema = {
     ),
     heartbeat: heartbeat("Cap on the heartbeat offered to clients; 0 leaves the broker's own."),
   },
+  management: {
+    enabled: truth(true, 'Whether there is a management server: status page, HTTP interface, metrics.'),
+    address: host('127.0.0.1', 'Address of the management server; any but a loopback address needs a token.'),
+    port: {
+      doc: 'Its port; auto is listen.port + 1000 where that is a port, 0 lets the system choose one.',
+      format: 'port_or_auto',
+      default: 'auto',
+      allowed: 'auto or a whole number from 0 to 65535',
+      placeholder: 'port',
+      range: { minimum: 0, maximum: largestShort },
+      sensitive: true,
+    },
+    token: token('Bearer token that callers need to look at things and to change them.'),
+    read_token: token('Bearer token with which callers can only look.'),
+  },
   shutdown: {
     grace: seconds(
       5,
@@ -273,6 +313,15 @@ convict.addFormats({
   },
   host: {
     validate: (value: unknown, entry) => demand(typeof value === 'string' && isHost(value), entry),
+  },
+  port_or_auto: {
+    coerce: numberIn,
+    validate: (value: unknown, entry) =>
+      demand(value === 'auto' || (Number.isInteger(value) && isInRange(value, entry)), entry),
+  },
+  token: {
+    validate: (value: unknown, entry) =>
+      demand(typeof value === 'string' && (value === '' || /^[\x21-\x7e]{8,256}$/.test(value)), entry),
   },
   choice: {
     validate: (value: unknown, entry) =>
@@ -361,6 +410,12 @@ function seconds(value: number, doc: string, range: Range): SchemaEntry<number> 
     range,
     sensitive: true,
   }
+}
+
+/** A word that nobody gets to see. */
+function token(doc: string): SchemaEntry<string> {
+  const allowed = 'empty, or 8 to 256 printable ASCII characters without spaces'
+  return { doc, format: 'token', default: '', allowed, placeholder: 'token', sensitive: true }
 }
 
 function host(value: string, doc: string): SchemaEntry<string> {

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream'
 import winston from 'winston'
 import type { LogFields, Logger } from '../../application/ports/logger.js'
+import type { LogLevels } from '../../application/ports/log-levels.js'
 import type { LogFormat, LogLevel } from '../../application/settings.js'
 import { jsonFormat } from './json-format.js'
 import { textFormat } from './text-format.js'
@@ -17,7 +18,7 @@ export interface WinstonLoggerOptions {
 }
 
 /** The log, written by winston. A stream that fails (EPIPE) loses lines, and stops nothing. */
-export class WinstonLogger implements Logger {
+export class WinstonLogger implements Logger, LogLevels {
   private constructor(
     private readonly core: winston.Logger,
     private readonly fields: LogFields,
@@ -37,6 +38,10 @@ export class WinstonLogger implements Logger {
     })
     core.on('error', () => {})
     return new WinstonLogger(core, {})
+  }
+
+  get level(): LogLevel {
+    return this.core.level as LogLevel
   }
 
   /** Logs from now on what is at least as severe as `level`, here and in everything that shares a parent with it. */

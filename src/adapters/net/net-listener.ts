@@ -16,9 +16,13 @@ export class NetListener implements Listener {
     address: string,
     port: number,
     onConnection: (stream: ByteStream) => void,
+    admits: () => boolean = () => true,
   ): Promise<{ address: string; port: number }> {
     return new Promise((resolve, reject) => {
-      const server = createServer((socket) => onConnection(new NetByteStream(socket)))
+      const server = createServer((socket) => {
+        if (admits()) onConnection(new NetByteStream(socket))
+        else socket.destroy()
+      })
       this.#server = server
       server.once('error', reject)
       server.listen({ host: address, port, backlog: BACKLOG }, () => {

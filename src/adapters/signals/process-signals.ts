@@ -1,4 +1,4 @@
-/** Tells of the signals that ask Warren to stop. */
+/** Tells of the signals that ask Warren to stop, or to change something. */
 
 /** A signal that means "stop". */
 export type ShutdownSignal = 'SIGTERM' | 'SIGINT'
@@ -30,4 +30,27 @@ export function onShutdownSignal(
   return () => {
     for (const signal of shutdownSignals) process.off(signal, listener)
   }
+}
+
+/** A signal that changes something and stops nothing. */
+export type ControlSignal = 'SIGUSR1' | 'SIGUSR2' | 'SIGHUP'
+
+/** What each of them does. */
+export interface ControlSignalHandlers {
+  /** SIGUSR1: the client limit goes up. */
+  raiseLimit(): void
+  /** SIGUSR2: the client limit goes down. */
+  lowerLimit(): void
+  /** SIGHUP: what can be changed live is read anew. */
+  reload(): void
+}
+
+/** Calls the handler at each signal. */
+export function onControlSignal(
+  process: { on(signal: ControlSignal, listener: () => void): unknown },
+  handlers: ControlSignalHandlers,
+): void {
+  process.on('SIGUSR1', () => handlers.raiseLimit())
+  process.on('SIGUSR2', () => handlers.lowerLimit())
+  process.on('SIGHUP', () => handlers.reload())
 }

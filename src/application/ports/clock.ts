@@ -8,7 +8,7 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds on a scale that never jumps; only differences have a meaning. */
   now(): number
-  /** Milliseconds since 1970, for what outlives the process; it may jump. */
+  /** Milliseconds since 1970, for what outlives the process and for people to read; it may jump. */
   wallTime(): number
   /** Calls `callback` once after `milliseconds`. */
   after(milliseconds: number, callback: () => void): Timer

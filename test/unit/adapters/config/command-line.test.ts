@@ -13,7 +13,7 @@ describe('helpText', () => {
   for (const { flag, env, default: value, doc } of entries) {
     it(`shows ${flag} with what it does, its default and its environment variable`, () => {
       expect(words).to.contain(`${flag} <`)
-      expect(words).to.contain(`${doc} (default: ${String(value)}, env: ${env})`)
+      expect(words).to.contain(`${doc} (default: ${value === '' ? 'none' : String(value)}, env: ${env})`)
     })
   }
 

@@ -1,5 +1,7 @@
+import { inspect } from 'node:util'
 import { expect } from 'chai'
 import { ConfigurationError } from '../../../../src/adapters/config/configuration-error.js'
+import { Secret } from '../../../../src/domain/secret.js'
 import { loadSettings, type LoadedSettings } from '../../../../src/adapters/config/load-settings.js'
 
 interface World {
@@ -39,6 +41,8 @@ describe('loadSettings', () => {
       listen: { address: '0.0.0.0', port: 5673 },
       upstream: { endpoints: [{ host: '127.0.0.1', port: 5672 }], connectTimeout: 10, heartbeat: 0 },
       pool: {
+        maxClientConnections: 0,
+        maxUpstreamConnections: 0,
         maxChannels: 65535,
         separateRoles: true,
         idleTimeout: 5,
@@ -65,6 +69,13 @@ describe('loadSettings', () => {
         channelMax: 0,
         frameMax: 0,
         heartbeat: 0,
+      },
+      management: {
+        enabled: true,
+        address: '127.0.0.1',
+        port: 6673,
+        token: undefined,
+        readToken: undefined,
       },
       shutdown: { grace: 5, timeout: 30 },
       log: { level: 'info', format: 'auto' },
@@ -102,6 +113,13 @@ describe('loadSettings', () => {
         AMQP_POOL_PUBLISH_BUFFER_DIR: '/kept',
         AMQP_POOL_PUBLISH_BUFFER_SYNC: 'never',
         AMQP_POOL_PUBLISH_GUARANTEE: 'confirmed',
+        AMQP_POOL_MAX_CLIENT_CONNECTIONS: '25',
+        AMQP_POOL_MAX_UPSTREAM_CONNECTIONS: '26',
+        AMQP_MANAGEMENT_TOKEN: 'change-it',
+        AMQP_MANAGEMENT_READ_TOKEN: 'look-at-it',
+        AMQP_MANAGEMENT_PORT: '27',
+        AMQP_MANAGEMENT_ADDRESS: '::1',
+        AMQP_MANAGEMENT_ENABLED: 'false',
       },
       ...config(
         '[client]\nframe_max = 10000\nheartbeat = 11\n[shutdown]\ngrace = 12\ntimeout = 13\n[log]\nlevel = "debug"\nformat = "json"\n[listen]\naddress = "::1"\nport = 0\n[upstream]\nurl = "amqp://rabbit"',
@@ -111,6 +129,8 @@ describe('loadSettings', () => {
       listen: { address: '::1', port: 0 },
       upstream: { endpoints: [{ host: 'rabbit', port: 5672 }], connectTimeout: 1, heartbeat: 2 },
       pool: {
+        maxClientConnections: 25,
+        maxUpstreamConnections: 26,
         maxChannels: 3,
         separateRoles: true,
         idleTimeout: 4,
@@ -137,6 +157,13 @@ describe('loadSettings', () => {
         channelMax: 9,
         frameMax: 10000,
         heartbeat: 11,
+      },
+      management: {
+        enabled: false,
+        address: '::1',
+        port: 27,
+        token: new Secret('change-it'),
+        readToken: new Secret('look-at-it'),
       },
       shutdown: { grace: 12, timeout: 13 },
       log: { level: 'debug', format: 'json' },
@@ -455,6 +482,37 @@ describe('loadSettings', () => {
         "upstream.url from argument: Warren doesn't use its credentials (clients bring their own), nor its virtual host (clients name their own), nor its options",
       ])
       expect(load({ argv: ['amqp://h/'] }).warnings).to.deep.equal([])
+    })
+  })
+
+  describe('the management server', () => {
+    it('is 1000 ports above the listener, and on any port where that is on any', () => {
+      expect(load({ argv: ['--listen-port=7000'] }).settings.management.port).to.equal(8000)
+      expect(load({ argv: ['--listen-port=0'] }).settings.management.port).to.equal(0)
+      expect(load({ argv: ['--listen-port=65000'] }).settings.management.port).to.equal(0)
+    })
+
+    it('needs a token on an address that others can reach', () => {
+      const address = '--management-address=0.0.0.0'
+      expect(refusal({ argv: [address] })).to.equal(
+        'management.address = "0.0.0.0" from flag --management-address: an address that others can reach needs management.token or management.read_token',
+      )
+      load({ argv: [address, '--management-token=hunter2hunter2'] })
+      load({ argv: [address, '--management-read-token=hunter2hunter2'] })
+      load({ argv: [address, '--management-enabled=false'] })
+      for (const loopback of ['127.0.0.1', '127.1.2.3', '::1', 'localhost'])
+        load({ argv: [`--management-address=${loopback}`] })
+    })
+
+    it('shows its tokens to nobody', () => {
+      expect(refusal({ argv: ['--management-token=hunter2 x'] })).to.match(
+        /^management\.token = \*\*\* from flag --management-token: must be empty, or 8 to/,
+      )
+      const token = '--management-token=hunter2hunter2'
+      expect(inspect(load({ argv: [token] }).settings, { depth: 9 })).not.to.contain('hunter2')
+      expect(refusal({ argv: [token, '--management-read-token=hunter2hunter2'] })).to.equal(
+        'management.read_token from flag --management-read-token: must be another than management.token',
+      )
     })
   })
 

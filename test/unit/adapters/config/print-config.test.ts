@@ -26,6 +26,12 @@ describe('printConfig', () => {
     expect(printConfig(loaded).match(/ = /g)).to.have.length(entries.length)
   })
 
+  it('hides tokens', () => {
+    const text = printConfig(load('--management-token=hunter2hunter2'))
+    expect(text).to.contain('token = "***"')
+    expect(text).not.to.contain('hunter2')
+  })
+
   it('hides the credentials of the upstream URL', () => {
     const text = printConfig(load('amqp://u:hunter2@rabbit:5672/v?password=hunter2'))
     expect(text).to.contain('url = "amqp://***@rabbit:5672/v?***"')

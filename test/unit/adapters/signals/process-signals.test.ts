@@ -1,6 +1,10 @@
 import { EventEmitter } from 'node:events'
 import { expect } from 'chai'
-import { onShutdownSignal, type ShutdownSignal } from '../../../../src/adapters/signals/process-signals.js'
+import {
+  onControlSignal,
+  onShutdownSignal,
+  type ShutdownSignal,
+} from '../../../../src/adapters/signals/process-signals.js'
 
 describe('onShutdownSignal', () => {
   let process: EventEmitter
@@ -65,5 +69,19 @@ describe('onShutdownSignal', () => {
     expect(globalThis.process.listenerCount('SIGTERM')).to.equal(before + 1)
     undo()
     expect(globalThis.process.listenerCount('SIGTERM')).to.equal(before)
+  })
+})
+
+describe('onControlSignal', () => {
+  it('calls each handler at its signal, as often as it comes', () => {
+    const process = new EventEmitter()
+    const calls: string[] = []
+    onControlSignal(process, {
+      raiseLimit: () => calls.push('up'),
+      lowerLimit: () => calls.push('down'),
+      reload: () => calls.push('reload'),
+    })
+    for (const signal of ['SIGUSR1', 'SIGUSR1', 'SIGUSR2', 'SIGHUP']) process.emit(signal)
+    expect(calls).to.deep.equal(['up', 'up', 'down', 'reload'])
   })
 })

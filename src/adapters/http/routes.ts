@@ -1,0 +1,384 @@
+/** The table of routes: what each is for, who may use it, and which use case it stands for. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Limits } from '../../application/limits.js'
+import type { Operations, Outcome } from '../../application/operations.js'
+import type { Overview } from '../../application/overview.js'
+import type { LogLevels } from '../../application/ports/log-levels.js'
+import type { ProcessFigures } from '../../application/ports/process-figures.js'
+import type { Readiness } from '../../application/readiness.js'
+import type { LogLevel } from '../../application/settings.js'
+import {
+  type LimitAuthor,
+  type LimitChange,
+  type LimitRefusal,
+  isRefusal,
+} from '../../domain/policy/connection-limit.js'
+import type { Role } from './access.js'
+import { HttpError } from './http-error.js'
+import { pageOf, type PageQuery } from './page.js'
+import * as schema from './schemas.js'
+import { snakeCase } from './snake-case.js'
+
+/** What the routes translate to and from HTTP. */
+export interface UseCases {
+  readonly overview: Overview
+  readonly operations: Operations
+  readonly limits: Limits
+  readonly readiness: Readiness
+  readonly logLevels: LogLevels
+  readonly figures: ProcessFigures
+  /** The metrics for Prometheus. */
+  readonly metrics: { readonly contentType: string; render(): Promise<string> }
+}
+
+/** One route. */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly url: string
+  readonly role: Role
+  readonly summary: string
+  readonly body?: schema.Schema
+  readonly query?: schema.Schema
+  readonly params?: schema.Schema
+  /** What is said of a body that isn't as it has to be. */
+  readonly invalidBody?: string
+  /** Of the answer with status 200, unless it isn't JSON. */
+  readonly answer?: schema.Schema
+  /** Returns the body of the answer. Throws {@link HttpError}. */
+  readonly handle: (request: FastifyRequest, reply: FastifyReply) => unknown
+}
+
+const SERVICE = 'warren'
+const MUST_BE_POSITIVE = 'connection limit must be positive'
+const AMOUNT_MUST_BE_POSITIVE = 'amount must be positive'
+
+/** Every route but those for the page and the OpenAPI document. */
+export function routesOf({
+  overview,
+  operations,
+  limits,
+  readiness,
+  logLevels,
+  figures,
+  metrics,
+}: UseCases): Route[] {
+  const routes: Route[] = [
+    {
+      method: 'GET',
+      url: '/health',
+      role: 'public',
+      summary: 'Whether Warren is alive.',
+      answer: schema.health,
+      handle: () => ({ status: 'healthy', service: SERVICE }),
+    },
+    {
+      method: 'GET',
+      url: '/healthz',
+      role: 'public',
+      summary: 'Whether Warren is alive, for Kubernetes and its kin.',
+      answer: schema.health,
+      handle: () => ({ status: 'healthy', service: SERVICE }),
+    },
+    {
+      method: 'GET',
+      url: '/readyz',
+      role: 'public',
+      summary: 'Whether Warren accepts clients and can reach the broker; 503 with the reasons if not.',
+      answer: schema.readiness,
+      handle: async (_, reply) => {
+        const reasons = await readiness.reasons()
+        if (reasons.length > 0) void reply.code(503)
+        return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons }
+      },
+    },
+    {
+      method: 'GET',
+      url: '/metrics',
+      role: 'read',
+      summary: 'Metrics for Prometheus.',
+      handle: async (_, reply) => {
+        void reply.type(metrics.contentType)
+        return metrics.render()
+      },
+    },
+    {
+      method: 'GET',
+      url: '/stats',
+      role: 'read',
+      summary: 'How full Warren is.',
+      answer: schema.stats,
+      handle: () => overview.stats(),
+    },
+    {
+      method: 'GET',
+      url: '/summary',
+      role: 'read',
+      summary: 'Sums over clients, upstream connections, pools, traffic and the process.',
+      answer: schema.summary,
+      handle: () => {
+        const { p50, p99 } = figures.takeEventLoopLag()
+        return {
+          ...overview.summary(),
+          process: {
+            eventLoopLagP50Seconds: p50,
+            eventLoopLagP99Seconds: p99,
+            residentBytes: figures.residentBytes,
+            cpuSeconds: figures.cpuSeconds,
+          },
+        }
+      },
+    },
+    ...limitRoutes(limits),
+    {
+      method: 'GET',
+      url: '/clients',
+      role: 'read',
+      summary: 'Clients, page by page.',
+      query: schema.pageQuery,
+      answer: schema.clients,
+      handle: ({ query }) => pageOf('clients', overview.clients(), query as PageQuery),
+    },
+    {
+      method: 'DELETE',
+      url: '/clients/:id',
+      role: 'change',
+      summary: "Ends a client's connection with Connection.Close 320.",
+      params: schema.byId,
+      answer: schema.clientKilled,
+      handle: (request) =>
+        succeed(operations.killClient(idOf(request)), ({ client }) => `Client ${client} closed`),
+    },
+    {
+      method: 'GET',
+      url: '/upstreams',
+      role: 'read',
+      summary: 'Upstream connections, page by page.',
+      query: schema.pageQuery,
+      answer: schema.upstreams,
+      handle: ({ query }) => pageOf('upstreams', overview.upstreams(), query as PageQuery),
+    },
+    {
+      method: 'DELETE',
+      url: '/upstreams/:id',
+      role: 'change',
+      summary: 'Closes an upstream connection; its clients are told with Connection.Close 320.',
+      params: schema.byId,
+      answer: schema.upstreamClosed,
+      handle: (request) =>
+        succeed(
+          operations.closeUpstream(idOf(request)),
+          ({ upstream, channels }) => `Upstream connection ${upstream} closed with ${channels} channels`,
+        ),
+    },
+    {
+      method: 'GET',
+      url: '/pools',
+      role: 'read',
+      summary: 'Pools, page by page.',
+      query: schema.pageQuery,
+      answer: schema.pools,
+      handle: ({ query }) => pageOf('pools', overview.pools(), query as PageQuery),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/pause',
+      role: 'change',
+      summary: 'Holds new messages and channels of a pool, and lets what is in flight settle.',
+      params: schema.byId,
+      answer: schema.poolPaused,
+      handle: (request) =>
+        succeed(
+          operations.pausePool(idOf(request)),
+          ({ pool, clients }) => `Pool ${pool} paused with ${clients} clients`,
+        ),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/resume',
+      role: 'change',
+      summary: 'Ends a pause.',
+      params: schema.byId,
+      answer: schema.poolPaused,
+      handle: (request) =>
+        succeed(
+          operations.resumePool(idOf(request)),
+          ({ pool, clients }) => `Pool ${pool} resumed with ${clients} clients`,
+        ),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/reconnect',
+      role: 'change',
+      summary: 'Retires the upstream connections of a pool one by one, each when its last channel has left.',
+      params: schema.byId,
+      answer: schema.poolReconnecting,
+      handle: (request) =>
+        succeed(
+          operations.reconnectPool(idOf(request)),
+          ({ pool, retiring }) => `Pool ${pool}: ${retiring} upstream connections retire`,
+        ),
+    },
+    {
+      method: 'POST',
+      url: '/drain',
+      role: 'change',
+      summary: 'Begins the shutdown: no new clients, those that are in may finish, then the process ends.',
+      answer: schema.draining,
+      handle: () =>
+        succeed(
+          { done: operations.drain() },
+          ({ clients, grace }) => `Draining: ${clients} clients have ${grace} s to finish`,
+        ),
+    },
+    {
+      method: 'GET',
+      url: '/log',
+      role: 'read',
+      summary: 'The least severe level that is logged.',
+      answer: schema.logLevel,
+      handle: () => ({ level: logLevels.level }),
+    },
+    {
+      method: 'PUT',
+      url: '/log',
+      role: 'change',
+      summary: 'Changes the level from which on things are logged.',
+      body: schema.levelBody,
+      invalidBody: 'level must be one of error, warn, info, debug',
+      answer: schema.logLevelSet,
+      handle: ({ body }) => {
+        const { level } = body as { level: LogLevel }
+        logLevels.setLevel(level)
+        return { status: 'success', level, message: `Log level is ${level}` }
+      },
+    },
+  ]
+  return routes.map((route) => ({ ...route, handle: translated(route.handle) }))
+}
+
+function limitRoutes(limits: Limits): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/limit',
+      role: 'read',
+      summary: 'The limit on clients, and how many there are; 0 is no limit.',
+      answer: schema.limit,
+      handle: () => ({ currentLimit: limits.clients.limit, activeConnections: limits.clients.active }),
+    },
+    {
+      method: 'GET',
+      url: '/limit/history',
+      role: 'read',
+      summary: 'What the limit was changed to, when, and by which way.',
+      answer: schema.limitHistory,
+      handle: () => ({
+        changes: limits.clients.history.map(({ at, ...change }) => ({
+          time: new Date(at).toISOString(),
+          ...change,
+        })),
+      }),
+    },
+    {
+      method: 'PUT',
+      url: '/limit',
+      role: 'change',
+      summary: 'Sets the limit on clients. Below the number of those that are connected it is refused.',
+      body: schema.limitBody,
+      invalidBody: MUST_BE_POSITIVE,
+      answer: schema.limitSet,
+      handle: (request) => {
+        const { limit } = request.body as { limit: number }
+        const change = changed(limits.set(limit, authorOf(request)))
+        return {
+          status: 'success',
+          newLimit: change.new,
+          message: `Connection limit updated to ${change.new}`,
+        }
+      },
+    },
+    {
+      method: 'POST',
+      url: '/limit/increase',
+      role: 'change',
+      summary: 'Raises the limit on clients.',
+      body: schema.amountBody,
+      invalidBody: AMOUNT_MUST_BE_POSITIVE,
+      answer: schema.limitIncreased,
+      handle: (request) => {
+        const { amount } = request.body as { amount: number }
+        const change = changed(limits.increase(amount, authorOf(request)))
+        return {
+          status: 'success',
+          oldLimit: change.old,
+          newLimit: change.new,
+          increaseAmount: amount,
+          message: `Connection limit increased from ${change.old} to ${change.new}`,
+        }
+      },
+    },
+    {
+      method: 'POST',
+      url: '/limit/decrease',
+      role: 'change',
+      summary: 'Lowers the limit on clients.',
+      body: schema.amountBody,
+      invalidBody: AMOUNT_MUST_BE_POSITIVE,
+      answer: schema.limitDecreased,
+      handle: (request) => {
+        const { amount } = request.body as { amount: number }
+        const change = changed(limits.decrease(amount, authorOf(request)))
+        return {
+          status: 'success',
+          oldLimit: change.old,
+          newLimit: change.new,
+          decreaseAmount: amount,
+          message: `Connection limit decreased from ${change.old} to ${change.new}`,
+        }
+      },
+    },
+    {
+      method: 'DELETE',
+      url: '/limit',
+      role: 'change',
+      summary: 'Lifts the limit on clients.',
+      answer: schema.limitLifted,
+      handle: (request) => {
+        const change = limits.lift(authorOf(request))
+        return {
+          status: 'success',
+          oldLimit: change.old,
+          newLimit: change.new,
+          message: `Connection limit of ${change.old} lifted`,
+        }
+      },
+    },
+  ]
+}
+
+/** The answer in the names that JSON has here. */
+function translated(handle: Route['handle']): Route['handle'] {
+  return async (request, reply) => {
+    const answer = await handle(request, reply)
+    return typeof answer === 'string' ? answer : snakeCase(answer)
+  }
+}
+
+function idOf({ params }: FastifyRequest): string {
+  return (params as { id: string }).id
+}
+
+/** warrenctl says that it's warrenctl. */
+function authorOf({ headers }: FastifyRequest): LimitAuthor {
+  return headers['x-warren-client'] === 'cli' ? 'cli' : 'http'
+}
+
+function changed(outcome: LimitChange | LimitRefusal): LimitChange {
+  if (isRefusal(outcome)) throw new HttpError(outcome.kind === 'invalid' ? 400 : 409, outcome.reason)
+  return outcome
+}
+
+function succeed<Done extends object>(outcome: Outcome<Done>, message: (done: Done) => string): object {
+  if ('refused' in outcome) throw new HttpError(outcome.refused === 'unknown' ? 404 : 409, outcome.reason)
+  return { status: 'success', ...outcome.done, message: message(outcome.done) }
+}

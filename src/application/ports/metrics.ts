@@ -1,0 +1,26 @@
+/** Why a client was sent away before it was in. */
+export type RefusalReason =
+  | 'client_limit'
+  | 'admission'
+  | 'other_protocol'
+  | 'timeout'
+  | 'access_refused'
+  | 'not_allowed'
+  | 'unavailable'
+  | 'protocol_error'
+
+/** Where Warren counts what happens now and then; what happens all the time is in Traffic. Calls never throw. */
+export interface Metrics {
+  /** A client was sent away before it was in. */
+  clientRefused(reason: RefusalReason): void
+  /** A client that was in was closed with this reply code. */
+  clientClosed(code: number): void
+  /** From accept to Connection.Open-Ok. */
+  handshakeDone(seconds: number): void
+  /** A connection to the broker was made, or wasn't. */
+  dialled(seconds: number, isConnected: boolean): void
+  /** An open upstream connection is gone, and nobody here had closed it. */
+  upstreamLost(): void
+  /** A pool that had lost its last connection tried again. */
+  reconnectTried(isConnected: boolean): void
+}

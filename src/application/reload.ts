@@ -1,0 +1,95 @@
+/** What of a changed configuration can be applied to the Warren that runs. */
+import { inject, injectable } from 'inversify'
+import { isRefusal } from '../domain/policy/connection-limit.js'
+import { identifiers } from './identifiers.js'
+import type { Limits } from './limits.js'
+import type { LogLevels } from './ports/log-levels.js'
+import type { Logger } from './ports/logger.js'
+import type { Settings } from './settings.js'
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** Applied where they are read, by whatever connects or ends from then on. */
+const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => void>> = {
+  'client.handshake_timeout': (from, to) =>
+    (write(to.client).handshakeTimeout = from.client.handshakeTimeout),
+  'client.max_buffer_bytes': (from, to) => (write(to.client).maxBufferBytes = from.client.maxBufferBytes),
+  'client.max_message_bytes': (from, to) => (write(to.client).maxMessageBytes = from.client.maxMessageBytes),
+  'client.max_table_depth': (from, to) => (write(to.client).maxTableDepth = from.client.maxTableDepth),
+  'client.channel_max': (from, to) => (write(to.client).channelMax = from.client.channelMax),
+  'client.frame_max': (from, to) => (write(to.client).frameMax = from.client.frameMax),
+  'client.heartbeat': (from, to) => (write(to.client).heartbeat = from.client.heartbeat),
+  'upstream.connect_timeout': (from, to) =>
+    (write(to.upstream).connectTimeout = from.upstream.connectTimeout),
+  'upstream.heartbeat': (from, to) => (write(to.upstream).heartbeat = from.upstream.heartbeat),
+  'shutdown.grace': (from, to) => (write(to.shutdown).grace = from.shutdown.grace),
+  'shutdown.timeout': (from, to) => (write(to.shutdown).timeout = from.shutdown.timeout),
+}
+
+/** What became of the changed keys. */
+export interface ReloadReport {
+  readonly applied: readonly string[]
+  readonly needsRestart: readonly string[]
+  /** Keys that could be changed, but not to this value now, with the reason. */
+  readonly refused: readonly string[]
+}
+
+/** Applies what can be applied; the rest is named. */
+@injectable()
+export class Reload {
+  readonly #settings: Settings
+  readonly #limits: Limits
+  readonly #levels: LogLevels
+  readonly #logger: Logger
+
+  constructor(
+    @inject(identifiers.Settings) settings: Settings,
+    @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.LogLevels) levels: LogLevels,
+    @inject(identifiers.Logger) logger: Logger,
+  ) {
+    this.#settings = settings
+    this.#limits = limits
+    this.#levels = levels
+    this.#logger = logger
+  }
+
+  /** `changed` names the keys in which `settings` differ from what was loaded before. */
+  apply(settings: Settings, changed: readonly string[]): ReloadReport {
+    const applied: string[] = []
+    const needsRestart: string[] = []
+    const refused: string[] = []
+    for (const key of changed) {
+      const reason = this.#applyOne(key, settings)
+      if (reason === undefined) applied.push(key)
+      else if (reason === 'restart') needsRestart.push(key)
+      else refused.push(`${key}: ${reason}`)
+    }
+    const report = { applied, needsRestart, refused }
+    this.#logger.info('configuration reloaded', report)
+    return report
+  }
+
+  /** Returns why not; `restart` if never. */
+  #applyOne(key: string, settings: Settings): string | undefined {
+    const write = READ_WHEN_USED[key]
+    if (write !== undefined) write(settings, this.#settings)
+    else if (key === 'log.level') this.#levels.setLevel(settings.log.level)
+    else if (key === 'pool.max_upstream_connections')
+      this.#limits.upstreamLimit = settings.pool.maxUpstreamConnections
+    else if (key === 'pool.max_client_connections')
+      return this.#limitClients(settings.pool.maxClientConnections)
+    else return 'restart'
+    return undefined
+  }
+
+  #limitClients(limit: number): string | undefined {
+    const outcome = limit === 0 ? this.#limits.lift('signal') : this.#limits.set(limit, 'signal')
+    return isRefusal(outcome) ? outcome.reason : undefined
+  }
+}
+
+/** The settings are one object for the whole of Warren; nobody else writes into it. */
+function write<T>(section: T): Writable<T> {
+  return section
+}

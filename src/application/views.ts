@@ -1,0 +1,65 @@
+/** What operators see of clients, upstream connections and pools at one moment. */
+
+export type ClientState = 'handshake' | 'open' | 'waiting' | 'closing'
+
+/** A client. */
+export interface ClientView {
+  readonly id: string
+  readonly remoteAddress: string
+  /** Null until the client has said. */
+  readonly user: string | null
+  readonly vhost: string | null
+  readonly pool: string | null
+  /** `waiting`: it's in, and nothing is read from it for now. */
+  readonly state: ClientState
+  readonly channels: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly framesIn: number
+  readonly framesOut: number
+  /** Bytes that wait for the client to read. */
+  readonly bufferedBytes: number
+  readonly ageSeconds: number
+}
+
+export type UpstreamState = 'open' | 'blocked' | 'retiring' | 'closing'
+
+/** A connection to the broker. */
+export interface UpstreamView {
+  readonly id: string
+  readonly pool: string
+  readonly user: string
+  readonly vhost: string
+  readonly state: UpstreamState
+  readonly role: 'publisher' | 'consumer' | null
+  /** Channels that carry a client's, that are kept open for the next one, that wait for the broker, and the most there can be. */
+  readonly channels: number
+  readonly spareChannels: number
+  readonly closingChannels: number
+  readonly maxChannels: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+  readonly framesIn: number
+  /** Bytes that wait for the broker to read. */
+  readonly bufferedBytes: number
+  /** Why the broker blocks publishing. */
+  readonly blockedReason: string | null
+  readonly ageSeconds: number
+}
+
+export type PoolState = 'open' | 'paused' | 'reconnecting' | 'idle'
+
+/** The upstream connections of one credential set. */
+export interface PoolView {
+  readonly id: string
+  readonly user: string
+  readonly vhost: string
+  readonly state: PoolState
+  readonly clients: number
+  readonly upstreams: number
+  readonly channels: number
+  readonly maxChannels: number
+  readonly bufferedMessages: number
+  readonly bufferedBytes: number
+  readonly isQuarantine: boolean
+}

@@ -1,0 +1,145 @@
+/** The program behind main.ts: reads its configuration, runs the proxy, and ends with an exit code that a service manager understands. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { helpText } from './adapters/config/command-line.js'
+import { ConfigurationError } from './adapters/config/configuration-error.js'
+import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
+import { printConfig } from './adapters/config/print-config.js'
+import { SystemClock } from './adapters/clock/system-clock.js'
+import { FileJournal } from './adapters/journal/file-journal.js'
+import { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import { identifiers } from './application/identifiers.js'
+import type { Limits } from './application/limits.js'
+import { type Journal, JournalError } from './application/ports/journal.js'
+import type { Logger } from './application/ports/logger.js'
+import type { Settings } from './application/settings.js'
+import type { Proxy } from './application/proxy.js'
+import type { Reload } from './application/reload.js'
+import { createContainer, createManagementServer } from './composition/container.js'
+
+const EXIT_OK = 0
+/** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
+const EXIT_FAILURE = 1
+/** The configuration is wrong: starting again won't help (as LSB and systemd understand 2 and 78; 78 is EX_CONFIG). */
+const EXIT_CONFIGURATION = 78
+/** The address or the journal can't be had now; a service manager may try again (EX_UNAVAILABLE). */
+const EXIT_UNAVAILABLE = 69
+
+const JOURNAL_SYNC_MS = 1000
+
+const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
+
+function load(): LoadedSettings {
+  try {
+    return loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    process.stderr.write(`warren: ${error.message}\n`)
+    process.exit(EXIT_CONFIGURATION)
+  }
+}
+
+/** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
+function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
+  const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
+  if (directory === undefined || publishBufferSize === 0) return undefined
+  const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
+  try {
+    return FileJournal.open({ directory, sync: policy }, { clock: new SystemClock(), logger })
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error
+    logger.error(error.message)
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
+async function run(loaded: LoadedSettings): Promise<void> {
+  const { settings, warnings } = loaded
+  let current = loaded
+  const logger = WinstonLogger.create(settings.log)
+  for (const warning of warnings) logger.warn(warning)
+  process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
+  process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
+  const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
+  const container = createContainer({ settings, logger, product, journal: openJournal(settings, logger) })
+  const limits = container.get<Limits>(identifiers.Limits)
+  const proxy = container.get<Proxy>(identifiers.Proxy)
+  onControlSignal(process, {
+    raiseLimit: () => limits.onSignal('up'),
+    lowerLimit: () => limits.onSignal('down'),
+    reload: () => {
+      try {
+        const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
+        current = next
+      } catch (error) {
+        logger.error('configuration not reloaded', {
+          reason: error instanceof Error ? error.message : String(error),
+        })
+      }
+    },
+  })
+  proxy.onShutDown = (report) =>
+    void report.then(
+      ({ cutOff, buffered }) => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE),
+      (error: unknown) => {
+        logger.error('shutting down failed', { error })
+        process.exit(EXIT_FAILURE)
+      },
+    )
+  onShutdownSignal(
+    process,
+    () => {
+      void proxy.shutDown()
+    },
+    (signal) => {
+      logger.warn('second signal: exiting at once', { signal })
+      process.exit(EXIT_FAILURE)
+    },
+  )
+  const cannotListen =
+    ({ address, port }: { address: string; port: number }) =>
+    (error: unknown): never => {
+      logger.error(`cannot listen on ${address}:${port}`, {
+        reason: error instanceof Error ? error.message : String(error),
+      })
+      process.exit(EXIT_UNAVAILABLE)
+    }
+  const { management, listen } = settings
+  if (management.enabled) {
+    const server = await createManagementServer(container)
+    const bound = await server.listen(management.address, management.port).catch(cannotListen(management))
+    logger.info('management server listening', { ...bound, url: urlOf(bound) })
+  }
+  await proxy.start().catch(cannotListen(listen))
+}
+
+function urlOf({ address, port }: { address: string; port: number }): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
+}
+
+const loaded = load()
+const warn = (): void =>
+  loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
+switch (loaded.action) {
+  case 'help':
+    process.stdout.write(helpText())
+    break
+  case 'version':
+    process.stdout.write(`${version}\n`)
+    break
+  case 'print-config':
+    warn()
+    process.stdout.write(printConfig(loaded))
+    break
+  case 'check':
+    warn()
+    process.stdout.write('configuration ok\n')
+    break
+  case 'run':
+    await run(loaded)
+    break
+}

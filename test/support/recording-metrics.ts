@@ -1,0 +1,45 @@
+import type { Metrics } from '../../src/application/ports/metrics.js'
+
+/** Metrics that a test can look at: how often each thing happened, by name, and by `name:label` where there is a label. */
+export class RecordingMetrics implements Metrics {
+  readonly counts = new Map<string, number>()
+  readonly durations = new Map<string, number[]>()
+
+  /** How often it happened. */
+  count(name: string): number {
+    return this.counts.get(name) ?? 0
+  }
+
+  clientRefused(reason: string): void {
+    this.add(`clientRefused:${reason}`)
+  }
+
+  clientClosed(code: number): void {
+    this.add(`clientClosed:${code}`)
+  }
+
+  handshakeDone(seconds: number): void {
+    this.time('handshakeDone', seconds)
+  }
+
+  dialled(seconds: number, isConnected: boolean): void {
+    this.time(`dialled:${isConnected ? 'connected' : 'failed'}`, seconds)
+  }
+
+  upstreamLost(): void {
+    this.add('upstreamLost')
+  }
+
+  reconnectTried(isConnected: boolean): void {
+    this.add(`reconnectTried:${isConnected ? 'connected' : 'failed'}`)
+  }
+
+  private add(name: string): void {
+    this.counts.set(name, this.count(name) + 1)
+  }
+
+  private time(name: string, seconds: number): void {
+    this.add(name)
+    this.durations.set(name, [...(this.durations.get(name) ?? []), seconds])
+  }
+}

@@ -1,0 +1,113 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect } from 'chai'
+import { run } from '../../../../src/adapters/cli/run.js'
+
+describe('warrenctl', () => {
+  let server: Server
+  let port: number
+  let asked: { method: string; url: string; authorization: string | undefined }[]
+  let answer: { status: number; body: string }
+
+  before(async () => {
+    server = createServer((request, response) => {
+      const { method = '', url = '', headers } = request
+      asked.push({ method, url, authorization: headers.authorization })
+      response.writeHead(answer.status, { 'content-type': 'application/json' }).end(answer.body)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    port = (server.address() as AddressInfo).port
+  })
+  after(() => server.close())
+  beforeEach(() => {
+    asked = []
+    answer = { status: 200, body: '{}' }
+  })
+
+  async function ctl(
+    words: string[],
+    env: Record<string, string> = {},
+  ): Promise<{ code: number; out: string; err: string }> {
+    let out = ''
+    let err = ''
+    const code = await run({
+      argv: words,
+      env,
+      write: (text) => (out += text),
+      complain: (text) => (err += text),
+      isTerminal: false,
+    })
+    return { code, out, err }
+  }
+
+  it('takes the port of the clients after "manager", as that of the management server is 1000 above', async () => {
+    answer.body = '{"status":"success","message":"Connection limit updated to 2000"}'
+    const { code, out } = await ctl(['manager', String(port - 1000), 'limit', '2000'])
+    expect({ code, out }).to.deep.equal({ code: 0, out: 'Connection limit updated to 2000\n' })
+    expect(asked).to.deep.equal([{ method: 'PUT', url: '/limit', authorization: undefined }])
+  })
+
+  it('takes server and token from flags, or else from the environment', async () => {
+    const url = `http://127.0.0.1:${port}/`
+    answer.body = '{"level":"info"}'
+    await ctl(['log-level', '--url', url, '--token', 'one'])
+    await ctl(['log-level'], { WARREN_URL: url, WARREN_TOKEN: 'two' })
+    await ctl(['log-level', '--port', String(port)], { WARREN_URL: 'http://127.0.0.1:1', WARREN_TOKEN: '' })
+    expect(asked.map(({ authorization }) => authorization)).to.deep.equal([
+      'Bearer one',
+      'Bearer two',
+      undefined,
+    ])
+  })
+
+  it('says what the server says when it refuses, and ends with 1', async () => {
+    answer = {
+      status: 409,
+      body: '{"error":"cannot set limit to 1 when 2 connections are active","status":"failed"}',
+    }
+    expect(await ctl(['--port', String(port), 'limit', '1'])).to.deep.equal({
+      code: 1,
+      out: '',
+      err: 'Error: cannot set limit to 1 when 2 connections are active\n',
+    })
+  })
+
+  it('ends with 69 where something else answers, and with 2 when it is called wrongly', async () => {
+    answer.body = '<html>'
+    expect(await ctl(['--port', String(port), 'stats'])).to.deep.include({
+      code: 69,
+      err: `Error: http://127.0.0.1:${port} does not answer like Warren's management server\n`,
+    })
+    expect((await ctl(['limit'])).code).to.equal(2)
+    expect((await ctl(['manager', 'status'])).code).to.equal(2)
+    expect((await ctl(['--help'])).code).to.equal(0)
+  })
+
+  it('ends with 3 when Warren is not ready', async () => {
+    answer.body = '{"status":"not ready","service":"warren","reasons":["broker unreachable: no"]}'
+    const { code, out } = await ctl(['--port', String(port), 'health'])
+    expect(code).to.equal(3)
+    expect(out).to.contain('Ready: no: broker unreachable: no\n')
+  })
+
+  it('shows tables, in which no name can move the cursor', async () => {
+    const row = {
+      id: 'p1',
+      user: 'a\u001b[2Jb',
+      vhost: '/',
+      state: 'open',
+      clients: 3,
+      upstreams: 1,
+      channels: 12,
+    }
+    answer.body = JSON.stringify({ total: 7, offset: 0, pools: [{ ...row, buffered_messages: 0 }] })
+    expect((await ctl(['--port', String(port), 'pools'])).out).to.equal(
+      [
+        'ID  USER    VHOST  STATE  CLIENTS  UPSTREAMS  CHANNELS  BUFFERED',
+        'p1  a\ufffd[2Jb  /      open         3          1        12         0',
+        '1 of 7 pools\n',
+      ].join('\n'),
+    )
+    expect((await ctl(['--port', String(port), '--json', 'pools'])).out).to.equal(`${answer.body}\n`)
+  })
+})

@@ -1,0 +1,60 @@
+import { expect } from 'chai'
+import { identifiers } from '../../../src/application/identifiers.js'
+import type { Limits } from '../../../src/application/limits.js'
+import type { Reload } from '../../../src/application/reload.js'
+import { settle } from '../../support/fake-byte-stream.js'
+import { World } from '../../support/fake-world.js'
+
+describe('Reload', () => {
+  let world: World
+  let reload: Reload
+
+  beforeEach(async () => {
+    world = await World.start()
+    reload = world.container.get<Reload>(identifiers.Reload)
+  })
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  it('applies what can be changed live, and names what needs a restart', () => {
+    const { settings } = world
+    const next = {
+      ...settings,
+      log: { ...settings.log, level: 'warn' as const },
+      pool: { ...settings.pool, maxClientConnections: 7, maxUpstreamConnections: 3 },
+    }
+    const changed = [
+      'listen.port',
+      'pool.max_client_connections',
+      'pool.max_upstream_connections',
+      'log.level',
+    ]
+    expect(reload.apply(next, changed)).to.deep.equal({
+      applied: changed.slice(1),
+      needsRestart: ['listen.port'],
+      refused: [],
+    })
+    const limits = world.container.get<Limits>(identifiers.Limits)
+    expect([limits.clients.limit, limits.upstreamLimit]).to.deep.equal([7, 3])
+    expect(world.logger.level).to.equal('warn')
+    expect(world.lines('configuration reloaded')).to.have.length(1)
+  })
+
+  it('gives clients that come afterwards the new values', async () => {
+    const next = { ...world.settings, client: { ...world.settings.client, channelMax: 9 } }
+    reload.apply(next, ['client.channel_max'])
+    const client = await world.connect()
+    expect(client.offered!.channelMax).to.equal(9)
+  })
+
+  it('refuses a client limit below those who are in, and says so', async () => {
+    await world.connect()
+    world.dial()
+    await settle()
+    const next = { ...world.settings, pool: { ...world.settings.pool, maxClientConnections: 1 } }
+    expect(reload.apply(next, ['pool.max_client_connections']).refused).to.deep.equal([
+      'pool.max_client_connections: cannot set limit to 1 when 2 connections are active',
+    ])
+  })
+})
