@@ -38,7 +38,7 @@ export class Operations {
 
   /** Ends a client's connection with Connection.Close 320. What it hadn't acknowledged is requeued. */
   killClient(id: string): Outcome<{ client: string; remoteAddress: string }> {
-    const client = this.#proxy.clients.get(id)
+    const client = this.#proxy.sessions.get(id)
     if (client === undefined) return unknown('client', id)
     const { remoteAddress } = client.view()
     client.kill()
@@ -97,7 +97,7 @@ export class Operations {
 
   /** Begins the shutdown: nobody new is accepted, clients may finish for a while, then the process ends. */
   drain(): { clients: number; grace: number } {
-    const { size } = this.#proxy.clients
+    const { size } = this.#proxy.sessions
     void this.#proxy.shutDown()
     return { clients: size, grace: this.#settings.shutdown.grace }
   }

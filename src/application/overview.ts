@@ -81,7 +81,7 @@ export class Overview {
 
   /** Every client, the oldest first. */
   clients(): ClientView[] {
-    return [...this.#proxy.clients.values()].map((client) => client.view())
+    return [...this.#proxy.sessions.values()].map((client) => client.view())
   }
 
   /** Every upstream connection of every pool. */
@@ -105,7 +105,7 @@ export class Overview {
   summary(): Summary {
     const clients = { handshake: 0, open: 0, waiting: 0, closing: 0 }
     let clientChannels = 0
-    for (const client of this.#proxy.clients.values()) {
+    for (const client of this.#proxy.sessions.values()) {
       clients[client.state]++
       clientChannels += client.channels
     }

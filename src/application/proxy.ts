@@ -109,8 +109,13 @@ export class Proxy {
     return bound
   }
 
-  /** Clients that are connected, whatever they are doing, by their id. */
-  get clients(): ReadonlyMap<string, ClientSession> {
+  /** Clients that are connected, whatever they are doing. */
+  get clients(): number {
+    return this.#sessions.size
+  }
+
+  /** Each of them, by its id. */
+  get sessions(): ReadonlyMap<string, ClientSession> {
     return this.#sessions
   }
 

@@ -148,7 +148,7 @@ describe('Operations', () => {
       await settle()
       client.peer.reset()
       await settle()
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.sessions.size).to.equal(0)
       world.operations.resumePool('p1')
       await world.connect()
     })
