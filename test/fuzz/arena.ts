@@ -208,7 +208,7 @@ export class Arena {
     const isMore = (what: string, number: number, expected: number): void => {
       if (number !== expected) this.complain(`${number} ${what} are left instead of ${expected}`)
     }
-    isMore('clients', world.proxy.clients.size, this.neighbours.length)
+    isMore('clients', world.proxy.clients, this.neighbours.length)
     isMore('channels at the broker', broker.openChannels.length, KEPT_CHANNELS)
     isMore('upstream connections', broker.connections.size, this.connections)
     isMore('timers', world.clock.pendingTimers, this.timers)

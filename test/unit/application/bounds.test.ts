@@ -77,7 +77,7 @@ describe('Bounds', () => {
       world = await World.start({ settings: { client: { maxPerUser: 1, maxPerVhost: 1 } } })
       await world.connect()
       await world.connect({ user: 'other', vhost: 'elsewhere' })
-      expect(world.proxy.clients.size).to.equal(2)
+      expect(world.proxy.clients).to.equal(2)
     })
   })
 

@@ -96,7 +96,7 @@ describe("The broker's addresses", () => {
         await startWith([A, B, C], breakNode)
         for (let count = 0; count < 4; count++) await connectAnother()
         expect(world.broker.open).to.have.length(4)
-        expect(world.proxy.clients.size).to.equal(4)
+        expect(world.proxy.clients).to.equal(4)
       })
     }
 

@@ -265,7 +265,7 @@ describe('Whatever clients and the broker do in whatever order', () => {
       checkMessages([...everybody])
       expect(world.broker.violations).to.deep.equal([])
       expect(world.logger.messages('error')).to.deep.equal([])
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       expect(world.broker.open).to.deep.equal([])
       await world.proxy.shutDown()
       expect(world.clock.pendingTimers).to.equal(0)

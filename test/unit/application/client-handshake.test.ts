@@ -33,7 +33,7 @@ describe('The handshake of a client', () => {
   const expectSilentEnd = (client: FakeClient, time: number): void => {
     expect(client.names()).to.deep.equal(['connection.start'])
     expect(time).to.equal(3000)
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
   }
 
   describe('The protocol header', () => {
@@ -64,7 +64,7 @@ describe('The handshake of a client', () => {
       client.send(Buffer.from('GET / HTTP/1.1'))
       await world.advance(30_000)
       expect(client.peer.isGone).to.equal(true)
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
 
     it('may come octet by octet', async () => {
@@ -702,7 +702,7 @@ describe('The handshake of a client', () => {
         client.peer[leave]()
         await settle()
       }
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       await world.advance(10_000)
       expect(world.broker.connections.map(({ peer }) => peer.sees)).not.to.include('open')
     })
@@ -726,7 +726,7 @@ describe('The handshake of a client', () => {
       await settle()
       client.peer.end()
       await settle()
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       world.broker.silentBefore = undefined
       await world.connect().catch(() => undefined)
       await world.advance(60_000)

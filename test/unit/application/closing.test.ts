@@ -548,7 +548,7 @@ describe('Closing', () => {
         await settle()
         await fromBroker(DELIVERY.subarray(CUTS[1]))
         expect(world.upstream.openChannels).to.deep.equal([])
-        expect(world.proxy.clients.size).to.equal(0)
+        expect(world.proxy.clients).to.equal(0)
       })
 
       for (const [when, message] of [
@@ -605,7 +605,7 @@ describe('Closing', () => {
           expect(world.upstream.received(channel).at(-1)).to.deep.include({ name: 'channel.close' })
         expect(world.upstream.names(0)).not.to.include('connection.close')
         expect(neighbour.ended).to.equal('open')
-        expect(world.proxy.clients.size).to.equal(1)
+        expect(world.proxy.clients).to.equal(1)
       })
     }
 
@@ -663,7 +663,7 @@ describe('Closing', () => {
       await settle()
       expect(client.names(0).at(-1)).to.equal('connection.close-ok')
       expect(client.ended).to.equal('ended')
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
 
     it('is answered only after the broker has answered the closes of all its channels', async () => {
@@ -794,7 +794,7 @@ describe('Closing', () => {
       await settle()
       client.peer.reset()
       await settle()
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       world.upstream.answerCloses()
       await settle()
       await connectBound('next')
@@ -826,7 +826,7 @@ describe('Closing', () => {
       expect(client.ended).to.equal('ended')
       await world.advance(30_000)
       expect(client.peer.isGone).to.equal(true)
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
   })
 })

@@ -294,7 +294,7 @@ describe('Consumers', () => {
       expect(asked()).to.deep.equal(['basic.consume', 'channel.close'])
       expect(world.upstream.openChannels).to.deep.equal([])
       expect(world.upstream.published()).to.deep.equal([])
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
 
     it('are gone with a client that has left, once the broker has answered', async () => {

@@ -148,6 +148,7 @@ describe('Limits', () => {
       await settle()
       expect(early.refusal?.text).to.match(/^upstream unreachable/)
       world.brokerUp()
+      await world.advance(5000)
       await world.connect()
     })
 

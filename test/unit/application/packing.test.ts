@@ -268,7 +268,7 @@ describe('Packing', () => {
       await settle()
       second.peer.reset()
       await settle()
-      expect(world.proxy.clients.size).to.equal(1)
+      expect(world.proxy.clients).to.equal(1)
       world.broker.connections.at(-1)!.finishOpen()
       await settle()
       expect(published()).to.deep.equal(['x'])

@@ -359,7 +359,7 @@ describe('Whatever becomes of the broker while clients publish', () => {
       await world.advance(100_000)
       expect(world.broker.violations).to.deep.equal([])
       expect(world.logger.lines.filter(({ level }) => level === 'error')).to.deep.equal([])
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       expect(world.broker.open).to.deep.equal([])
       expect((await world.proxy.shutDown()).buffered).to.equal(0)
       expect(world.clock.pendingTimers).to.equal(0)

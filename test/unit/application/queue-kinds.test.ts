@@ -81,7 +81,7 @@ describe('A request that some kinds of queue cannot fulfil', () => {
     await send(GET)
     client.peer.reset()
     await settle()
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
   })
 
   describe('such as taking a delivery back', () => {

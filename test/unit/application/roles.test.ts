@@ -268,7 +268,7 @@ describe('Roles', () => {
         await unblock(publishers)
         expect(consumers.published()).to.deep.equal([])
         expect(consumers.openChannels).to.deep.equal([])
-        expect(world.proxy.clients.size).to.equal(1)
+        expect(world.proxy.clients).to.equal(1)
       })
 
       it('that says goodbye gets its Close-Ok after the alarm, when its message has been processed', async () => {

@@ -113,7 +113,7 @@ describe('Shutting down', () => {
     await world.advance(30_000)
     expect(client.refusal?.code).to.equal(320)
     expect(client.ended).to.equal('destroyed')
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
     expect(report).to.deep.equal({ closedClients: 1, cutOff: 1, buffered: 0 })
   })
 
@@ -125,7 +125,7 @@ describe('Shutting down', () => {
     await world.advance(4100)
     expect(report).to.deep.equal({ closedClients: 1, cutOff: 1, buffered: 0 })
     expect(client.ended).to.equal('destroyed')
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
   })
 
   it('takes no grace when there is none', async () => {
@@ -144,7 +144,7 @@ describe('Shutting down', () => {
     await shutDown()
     await world.advance(30_000)
     expect([silent.ended, halfway.ended]).not.to.include('open')
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
     expect(report).not.to.equal(undefined)
   })
 

@@ -126,7 +126,7 @@ describe('A request that may make the broker close the connection', () => {
     await settle()
     trial().answerCloses()
     await settle()
-    expect(world.proxy.clients.size).to.equal(0)
+    expect(world.proxy.clients).to.equal(0)
     expect(shared.names(1)).to.deep.equal([])
   })
 

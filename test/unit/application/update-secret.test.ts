@@ -229,7 +229,7 @@ describe('Connection.Update-Secret', () => {
       expect([close.classId, close.methodId]).to.deep.equal([10, 70])
       expect(client.ended).to.equal('ended')
       expect(former.openChannels).to.deep.equal([])
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
 
     it('without a word, too', async () => {
@@ -289,7 +289,7 @@ describe('Connection.Update-Secret', () => {
       await updateTo('new')
       client.peer.reset()
       await settle()
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       expect(former.openChannels).to.deep.equal([])
       world.broker.connections.at(-1)!.finishOpen()
       world.broker.silentBefore = undefined
@@ -325,7 +325,7 @@ describe('Connection.Update-Secret', () => {
       await world.advance(60_000)
       await stopped
       expect(client.ended).not.to.equal('open')
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
   })
 
@@ -340,7 +340,7 @@ describe('Connection.Update-Secret', () => {
       await settle()
       expect(client.names(0)).not.to.include('connection.update-secret-ok')
       expect(client.ended).to.equal('ended')
-      expect(world.proxy.clients.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
     })
 
     it('of the former one afterwards ends the client, if it has a channel there', async () => {
