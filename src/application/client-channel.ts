@@ -1,4 +1,5 @@
 /** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
+import { fitShortString } from '../domain/amqp/byte-writer.js'
 import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
 import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
@@ -667,7 +668,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#host.output.send(
       methodFrame(method.ChannelClose, this.clientChannel, {
         replyCode: error.code,
-        replyText: error.text,
+        replyText: fitShortString(error.text),
         classId: error.methodId >>> 16,
         methodId: error.methodId & 0xffff,
       }),

@@ -34,6 +34,11 @@ export class UpstreamChannels implements ChannelSource {
    * that Close too, perhaps on behalf of the number's next owner, would be the 504 that ends the connection.
    */
   readonly #opened = new Set<number>()
+  /**
+   * Channels on which our Close has crossed with the broker's. RabbitMQ can lose its answer to ours if it gets our answer to its own
+   * first: so that waits.
+   */
+  readonly #crossed = new Set<number>()
   /** Owners who are gone, until the broker has closed their channels. */
   readonly #departed = new Map<number, BindingOwner>()
   /** The fewest spare channels since the last trim: so many weren't needed. */
@@ -73,9 +78,9 @@ export class UpstreamChannels implements ChannelSource {
     return this.#table.capacity
   }
 
-  /** Whether a channel is in use, or waits for the broker's answer to its end. */
+  /** Whether a channel is in use, or waits for the broker's answer to its end, or a queue would go with the connection. */
   get inUse(): boolean {
-    return this.#table.bound + this.#table.unsettled > 0
+    return this.#table.bound + this.#table.unsettled > 0 || !this.queues.claims.isEmpty
   }
 
   get hasRoom(): boolean {
@@ -243,8 +248,10 @@ export class UpstreamChannels implements ChannelSource {
    */
   #onBrokerClose(binding: ChannelBinding, frame: Frame): void {
     const { owner, upstreamChannel, end } = binding
-    this.#host.send(channelCloseOkFrame(upstreamChannel))
-    if (end !== 'closing') {
+    if (end === 'closing') {
+      this.#crossed.add(upstreamChannel)
+    } else {
+      this.#host.send(channelCloseOkFrame(upstreamChannel))
       this.#table.startClosing(binding)
       this.#free(upstreamChannel)
     }
@@ -255,8 +262,13 @@ export class UpstreamChannels implements ChannelSource {
     owner.onSettled()
   }
 
+  #answerCrossed(upstreamChannel: number): void {
+    if (this.#crossed.delete(upstreamChannel)) this.#host.send(channelCloseOkFrame(upstreamChannel))
+  }
+
   #onCloseOk(binding: ChannelBinding): boolean {
     if (binding.end !== 'closing') return false
+    this.#answerCrossed(binding.upstreamChannel)
     // What came before has to be with the client before it hears of the end.
     this.endOfChunk()
     this.#table.startClosing(binding)
@@ -282,15 +294,19 @@ export class UpstreamChannels implements ChannelSource {
     if (methodId === id.CHANNEL_OPEN_OK) {
       this.#opened.add(channel)
     } else if (methodId === id.CHANNEL_CLOSE_OK) {
+      this.#answerCrossed(channel)
       this.#free(channel)
     } else if (methodId === id.CHANNEL_FLOW_OK) {
       this.#keep(channel)
     } else if (methodId === id.QUEUE_DECLARE_OK) {
       this.#onLateDeclareOk(frame)
     } else if (methodId === id.CHANNEL_CLOSE && this.#opened.delete(channel)) {
-      this.#host.send(channelCloseOkFrame(channel))
-      // While our own Close is on its way its answer is due as well.
-      if (!this.#table.isClosing(channel)) this.#free(channel)
+      if (this.#table.isClosing(channel)) {
+        this.#crossed.add(channel)
+      } else {
+        this.#host.send(channelCloseOkFrame(channel))
+        this.#free(channel)
+      }
     }
   }
 

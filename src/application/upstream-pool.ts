@@ -660,10 +660,7 @@ const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
 
 /** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
 function isPassing(failure: unknown): boolean {
-  return (
-    isBrokerAway(failure) ||
-    (failure instanceof UpstreamRefused && PASSING.has(failure.amqp.code))
-  )
+  return isBrokerAway(failure) || (failure instanceof UpstreamRefused && PASSING.has(failure.amqp.code))
 }
 
 /** Whether the broker may have closed a connection over a message: it names the method, unless its channel has crashed. */

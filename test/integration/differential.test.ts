@@ -16,7 +16,7 @@ import { Difference, type Lockstep } from './differential/lockstep.js'
 import { cast, sessionOf } from './differential/sessions.js'
 
 const { env } = process
-const RUNS = Number(env['WARREN_DIFFERENTIAL_RUNS'] ?? 50)
+const RUNS = Number(env['WARREN_DIFFERENTIAL_RUNS'] ?? 25)
 const SEED = Number(env['WARREN_DIFFERENTIAL_SEED'] ?? Date.now() % 2 ** 31)
 const PATH = env['WARREN_DIFFERENTIAL_PATH']
 const REPLAY = env['WARREN_DIFFERENTIAL_REPLAY']
