@@ -206,6 +206,9 @@ export class StrictChannel {
 
   private onCloseOk(): void {
     if (!this.isRefused) throw new HardError(503, 'channel.close-ok without channel.close')
+    // RabbitMQ may then end the channel before the answer has left.
+    if (this.waiting.some(({ name }) => name === 'channel.close'))
+      this.connection.broker.violate('channel.close-ok overtakes the answer to a channel.close that crossed')
     this.workAll()
     this.connection.channels.delete(this.number)
   }
