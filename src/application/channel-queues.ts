@@ -51,6 +51,8 @@ export class ChannelQueues {
   readonly #declares: Pending[] = []
   readonly #deletes: Pending[] = []
   #currentQueue: string | undefined
+  /** Declarations whose queue the broker is to name, and hasn't yet. */
+  #unnamed = 0
   /** Another client's queue: the broker is being asked whether it's still there, or has just said so. */
   #verifying: string | undefined
   #verified: string | undefined
@@ -102,6 +104,8 @@ export class ChannelQueues {
     const isOfInterest = isDeclare || isConsume || methodId === id.QUEUE_DELETE || demand !== undefined
     if (!isOfInterest && claims.isEmpty) return undefined
     const named = ChannelQueues.namedIn(frame)
+    // An empty name means the queue whose name the broker is about to tell, unless another is declared before it has.
+    if (this.#unnamed > 0 && isDeclare === (named !== '')) return 'wait'
     const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
     switch (claims.standing(this.#host.client, queue)) {
       case 'undecided':
@@ -151,6 +155,7 @@ export class ChannelQueues {
   onEnded(): void {
     for (const { onSettled } of this.#declares.splice(0)) onSettled?.()
     this.#deletes.length = 0
+    this.#unnamed = 0
   }
 
   #judgeDemand(demand: Demand, queue: string, methodId: number): AmqpError | 'wait' | undefined {
@@ -216,6 +221,7 @@ export class ChannelQueues {
     // The answer tells whether a claim holds, and the name that the broker chose.
     bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
+      this.#unnamed++
       this.#declares.push({ isHidden, onAnswer: (answer) => this.#onNamed(answer, isExclusive) })
     } else if (isExclusive) {
       const declaration = new Uint8Array(bytes.subarray(start, end))
@@ -234,6 +240,7 @@ export class ChannelQueues {
   }
 
   #onNamed(answer: Frame, isExclusive: boolean): void {
+    this.#unnamed--
     const { queue } = readArguments(
       method.QueueDeclareOk,
       answer.bytes,

@@ -114,6 +114,32 @@ describe('Exclusive queues', () => {
       .map(({ args }) => args as Args<'channel.close'>)
       .map(({ code, text }) => ({ code, text }))
 
+  describe('that the broker names', () => {
+    const unnamed = (name: MethodName): Buffer => method(1, name, { queue: '' })
+
+    it('are told apart when one is declared and deleted in a breath: the other goes with its owner', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(owner, declare(''), method(1, 'queue.delete', { queue: '', nowait: true }))
+      await declareOk(1, 'amq.gen-2')
+      await deleteOk(1)
+      owner.peer.reset()
+      await settle()
+      expect(deletions().slice(-1)).to.deep.equal(['amq.gen-1'])
+    })
+
+    it('are current only until another is declared, in whatever order that is answered', async () => {
+      await send(owner, declare(''), declare('q'))
+      await declareOk(1, 'amq.gen-1')
+      await declareOk(1, 'q')
+      await send(owner, unnamed('queue.delete'))
+      await deleteOk(1)
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['amq.gen-1'])
+    })
+  })
+
   describe('of a client', () => {
     for (const [name, frame] of REQUESTS)
       it(`are locked for ${name} of others, as soon as the broker has said that they are still there`, async () => {
