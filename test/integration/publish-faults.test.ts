@@ -19,9 +19,9 @@ describe('publishers whose broker is cut off', function () {
 
   before(async () => {
     broker = await sharedBroker()
-    await broker.addUser('limited', 'secret', { vhosts: ['/'] })
+    await broker.addUser('faulty', 'secret', { vhosts: ['/'] })
   })
-  after(() => broker.eval('rabbit_auth_backend_internal:delete_user(<<"limited">>, <<"test">>)'))
+  after(() => broker.eval('rabbit_auth_backend_internal:delete_user(<<"faulty">>, <<"test">>)'))
 
   beforeEach(async () => {
     proxy = await FaultProxy.start(broker.port)
@@ -209,12 +209,12 @@ describe('publishers whose broker is cut off', function () {
 
   it('are told when they may no longer write', async () => {
     await start()
-    const client = await confirming({ user: 'limited', password: 'secret' })
+    const client = await confirming({ user: 'faulty', password: 'secret' })
     await cut()
     publish(client, 'forbidden')
     const none = '<<"">>, <<"">>, <<"">>'
     await broker.eval(
-      `rabbit_auth_backend_internal:set_permissions(<<"limited">>, <<"/">>, ${none}, <<"test">>)`,
+      `rabbit_auth_backend_internal:set_permissions(<<"faulty">>, <<"/">>, ${none}, <<"test">>)`,
     )
     heal()
     expect(await toldOfAll(client, 2)).to.deep.equal([2])
@@ -239,7 +239,7 @@ describe('publishers whose broker is cut off', function () {
     await cut()
     for (const [user, password] of [
       ['guest', 'wrong'],
-      ['limited', 'secret'],
+      ['faulty', 'secret'],
     ]) {
       const stranger = await WireClient.dial(warren.port)
       clients.push(stranger)
