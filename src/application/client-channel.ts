@@ -18,7 +18,7 @@ import {
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import { PendingRequests } from '../domain/channel/pending-requests.js'
-import { mayBeRisky, riskOf } from '../domain/channel/risky-requests.js'
+import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
@@ -382,7 +382,7 @@ export class ClientChannel
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
-    if (mayBeRisky(methodId)) {
+    if (methodId !== 0 && mayBeRisky(frame)) {
       const judgement = this.#judgeRisk(frame)
       if (judgement !== undefined) return this.#obey(judgement, verdict)
     }
@@ -489,9 +489,9 @@ export class ClientChannel
     if (kind === undefined) return undefined
     const failure = this.#trialFailure
     this.#trialFailure = undefined
+    if (failure !== undefined && isMostlyHarmless(kind)) return undefined
     if (failure !== undefined) return connectionError(COMMAND_INVALID, failure, frame.methodId)
-    const request = frame.bytes.subarray(frame.start, frame.end)
-    return this.#host.judgeRisk(kind, new Uint8Array(request), (reason) => {
+    return this.#host.judgeRisk(kind, trialOf(frame), (reason) => {
       this.#trialFailure = reason
       this.#host.resumeReading()
     })

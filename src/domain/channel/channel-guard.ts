@@ -28,7 +28,8 @@ import {
   connectionError,
 } from '../amqp/reply-codes.js'
 import { ConsumerTags } from './consumer-tags.js'
-import { copiesToForgedReplyTo, isForgedReplyTo, isPoisonousConsumer, isPoisonousQueue } from './poison.js'
+import { copiesToForgedReplyTo, isPoisonousConsumer, isPoisonousQueue } from './poison.js'
+import { isForgedReplyTo, replyAddressIn } from './reply-to.js'
 
 /** A method without content: it may go upstream. */
 export const VERDICT_SINGLE = 0
@@ -54,9 +55,6 @@ export type Verdict =
 /** What RabbitMQ says when a channel of it crashes: it names no method. */
 const INTERNAL = connectionError(INTERNAL_ERROR, 'INTERNAL_ERROR')
 
-const latin1 = new TextDecoder('latin1')
-/** `amq.rabbitmq.reply-to.` and something behind it. */
-const SHORTEST_REPLY_TO = 23
 
 /** The reserved ticket in front of a queue's name. */
 const RESERVED_SIZE = 2
@@ -164,8 +162,7 @@ export class ChannelGuard {
       case id.BASIC_PUBLISH:
         if ((bytes[payloadEnd - 1] & 0b10) !== 0)
           return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', methodId))
-        if (isForDefaultExchange(bytes, args) && isForgedReplyTo(routingKeyOf(bytes, args)))
-          return this.#refuse(INTERNAL)
+        if (isForgedReplyTo(replyAddressIn(bytes, args))) return this.#refuse(INTERNAL)
         this.#expects = EXPECTS_HEADER
         return VERDICT_PART
       case id.QUEUE_DECLARE:
@@ -317,17 +314,4 @@ function behindShortStrings(bytes: Uint8Array, at: number, count: number): numbe
 /** Takes a no-wait bit away. */
 function askForAnswer(bytes: Uint8Array, flagsAt: number, noWait: number): void {
   bytes[flagsAt] &= ~noWait
-}
-
-/** Basic.Publish names the exchange behind the reserved ticket, and behind it the routing key. */
-function isForDefaultExchange(bytes: Uint8Array, args: number): boolean {
-  return bytes[args + RESERVED_SIZE] === 0
-}
-
-/** The routing key of a Basic.Publish to the default exchange, or an empty one when it can't be a reply-to address. */
-function routingKeyOf(bytes: Uint8Array, args: number): string {
-  const at = args + RESERVED_SIZE + 1
-  const length = bytes[at]
-  if (length < SHORTEST_REPLY_TO || bytes[at + 1] !== 0x61 || bytes[at + 4] !== 0x2e) return ''
-  return latin1.decode(bytes.subarray(at + 1, at + 1 + length))
 }
