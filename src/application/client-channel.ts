@@ -368,7 +368,18 @@ export class ClientChannel
   }
 
   #forward(frame: Frame, verdict: Verdict): boolean {
-    const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
+    const isMethod = frame.type === FRAME_METHOD
+    if (this.#binding !== undefined && !this.#publishing.isKeeping) {
+      // Most of what comes: the content of a message whose method is on its way, the method of one that is like those before, and acks.
+      if (!isMethod) return this.#pass(frame, verdict, this.#binding)
+      if (this.#role === 'publisher' && frame.methodId === id.BASIC_PUBLISH && !this.#needsCare(frame))
+        return this.#publish(frame, verdict, this.#binding)
+      if (frame.methodId === id.BASIC_ACK) {
+        this.#pending.acknowledged()
+        return this.#pass(frame, verdict, this.#binding)
+      }
+    }
+    const methodId = isMethod ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE) {
       if (this.#publishing.owesMessages) {
         this.#hold = 'promises'
@@ -406,25 +417,41 @@ export class ClientChannel
       if (judgement !== undefined) return this.#obey(judgement, verdict)
     }
     this.#role = role
-    this.#verdict = NO_VERDICT
-    if (methodId === id.BASIC_PUBLISH) {
-      this.#host.onPublish()
-      this.#publishing.beforePublish(binding, this.#isStateless)
-    } else if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
+    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
+    if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
-    frame.rewriteChannel(binding.upstreamChannel)
-    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
-    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
-    else this.#host.assembler.single(frame, this)
+    this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'
     }
+    return true
+  }
+
+  /** Whether a publish is more than one like those before it. */
+  #needsCare(frame: Frame): boolean {
+    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
+  }
+
+  #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#host.onPublish()
+    this.#publishing.beforePublish(binding, this.#isStateless)
+    this.#pending.published()
+    return this.#pass(frame, verdict, binding)
+  }
+
+  /** The frame goes to the broker, with the message that it's part of. */
+  #pass(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#verdict = NO_VERDICT
+    frame.rewriteChannel(binding.upstreamChannel)
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
+    else this.#host.assembler.single(frame, this)
     return true
   }
 
