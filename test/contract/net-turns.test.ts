@@ -29,25 +29,25 @@ describe('NetByteStream among others', () => {
     for (let at = 0; at < sent.length; at += 4) sent.writeUInt32BE(at, at)
     const chunks: Uint8Array[] = []
     let before = -1
-    other.stream.setHandler({
-      onData: () => (before = chunks.length),
-      onDrain: () => undefined,
-      onClose: () => undefined,
-    })
+    // All that the system takes is there before anybody reads.
+    busy.peer.write(sent)
+    other.peer.write('x')
     busy.stream.setHandler({
       onData: (chunk) => {
         chunks.push(chunk)
-        // From now on both have something to read.
-        if (chunks.length === 1) other.peer.write('x')
         workFor(5)
       },
       onDrain: () => undefined,
       onClose: () => undefined,
     })
-    busy.peer.write(sent)
+    other.stream.setHandler({
+      onData: () => (before = chunks.length),
+      onDrain: () => undefined,
+      onClose: () => undefined,
+    })
     await eventually(() => expect(Buffer.concat(chunks).equals(sent)).to.equal(true), 20_000)
-    // The system would hand over 32 chunks of 64 KiB before it looks at anybody else.
-    expect(before).to.be.within(1, 12)
+    // The system hands over up to 32 chunks of 64 KiB before it looks at anybody else.
+    expect(before).to.be.at.most(1)
     for (const { stream } of [busy, other]) stream.destroy()
   })
 
