@@ -18,7 +18,7 @@ const forbid = (layer, allowed, extra = []) => ({
               regex: `^\\..*/${other}/`,
               message: `${layer} may not import ${other}: dependencies point inward.`,
             })),
-          { regex: '/(main|program|ctl)\\.js$', message: 'Nothing imports the program.' },
+          { regex: '/(main|program|ctl|index)\\.js$', message: 'Nothing imports the program.' },
           ...extra,
         ],
       },

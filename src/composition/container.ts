@@ -15,6 +15,7 @@ import { PoolDirectory } from '../application/pool-directory.js'
 import type { Journal } from '../application/ports/journal.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
+import type { Metrics } from '../application/ports/metrics.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { Operations } from '../application/operations.js'
 import { Overview } from '../application/overview.js'
@@ -78,7 +79,9 @@ export function createContainer({ settings, logger, product, journal }: Given): 
 /** The management server for what is in `container`, which doesn't listen yet. */
 export function createManagementServer(container: Container): Promise<ManagementServer> {
   const overview = container.get<Overview>(identifiers.Overview)
-  const metrics = container.get<PrometheusMetrics>(identifiers.Metrics)
+  const bound = container.get<Metrics>(identifiers.Metrics)
+  // Where something else counts, there is still the overview to see.
+  const metrics = bound instanceof PrometheusMetrics ? bound : new PrometheusMetrics()
   metrics.observe(overview)
   return ManagementServer.create(
     {
