@@ -9,6 +9,7 @@ import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import { announceReady } from './adapters/signals/service-manager.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
 import { type Journal, JournalError } from './application/ports/journal.js'
@@ -115,6 +116,9 @@ async function run(loaded: LoadedSettings): Promise<void> {
     logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
   await proxy.start().catch(cannotListen(listen))
+  await announceReady(process.env).catch((error: unknown) =>
+    logger.warn('service manager not told that Warren is ready', { error }),
+  )
 }
 
 function urlOf({ address, port }: { address: string; port: number }): string {
