@@ -5,12 +5,13 @@ import { expect } from 'chai'
 import { pathOf } from '../support/project-files.js'
 import { WarrenProcess } from '../support/warren-process.js'
 
-async function check(env: NodeJS.ProcessEnv): Promise<unknown> {
+/** The exit code of the check. */
+async function check(env: NodeJS.ProcessEnv): Promise<number | null> {
   const child = spawn(process.execPath, [pathOf('deploy/docker/healthcheck.mjs')], {
     env: { PATH: process.env.PATH, ...env },
     stdio: 'inherit',
   })
-  const [code] = await once(child, 'exit')
+  const [code] = (await once(child, 'exit')) as [number | null]
   return code
 }
 

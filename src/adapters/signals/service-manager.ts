@@ -13,7 +13,7 @@ export function announceReady(env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     execFile('systemd-notify', ['--ready'], { env, timeout: TIMEOUT_MS }, (error) => {
       if (error === null) resolve()
-      else reject(error)
+      else reject(new Error(`systemd-notify: ${error.message.trim()}`, { cause: error }))
     })
   })
 }
