@@ -1,5 +1,5 @@
 /** The flags of `warren`: reading them, and the text of `--help`. */
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, type Help } from 'commander'
 import type { GivenValue } from './given-value.js'
 import { nearestName } from './nearest-name.js'
 import { entries } from './schema.js'
@@ -112,6 +112,7 @@ function createCommand(): Command {
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({ writeOut: () => {}, writeErr: () => {} })
+    .configureHelp({ formatItem })
   for (const { entry, flag, isPath } of flags) {
     const { key, placeholder, doc, default: value, env, alias, file } = entry
     command.optionsGroup(`[${key.split('.')[0]}]`)
@@ -125,6 +126,15 @@ function createCommand(): Command {
     }
   }
   return command
+}
+
+const INDENT = 6
+const WIDEST = 110
+
+/** What a flag does below it: beside the longest flags there would be no room left on a terminal. */
+function formatItem(term: string, _termWidth: number, description: string, help: Help): string {
+  const width = Math.min(help.helpWidth ?? WIDEST, WIDEST) - INDENT
+  return `  ${term}\n${help.boxWrap(description, width).replace(/^/gm, ' '.repeat(INDENT))}`
 }
 
 const NOTES = `

@@ -75,7 +75,8 @@ function keysIn(tree: unknown, path: string): ConfigurationFile {
       if (entry !== undefined) {
         const isPath = key !== entry.key
         if (!isTable(value)) values.push({ entry, value, source, isPath })
-        else problems.push(`${key} from ${source}: must be ${isPath ? 'a path' : entry.allowed}, not a section`)
+        else
+          problems.push(`${key} from ${source}: must be ${isPath ? 'a path' : entry.allowed}, not a section`)
       } else if (isTable(value) && (Object.keys(value).length > 0 || Object.hasOwn(schema, key))) {
         collect(value, `${key}.`)
       } else {

@@ -1,7 +1,8 @@
 /** What no single key can tell: values that don't go together. */
-import { parseUpstreamUrl } from './upstream-url.js'
-import type { ConfigurationKey, ConfigurationValues } from './schema.js'
 import type { Source } from './given-value.js'
+import { shown } from './redaction.js'
+import { type ConfigurationKey, type ConfigurationValues, entries } from './schema.js'
+import { parseUpstreamUrl } from './upstream-url.js'
 
 type Sources = Readonly<Record<ConfigurationKey, Source>>
 
@@ -13,14 +14,19 @@ interface Ear {
 }
 
 /** One line for each contradiction, without secrets. The values are valid one by one. */
-export function contradictions(values: ConfigurationValues, sources: Sources, managementPort: number): string[] {
+export function contradictions(
+  values: ConfigurationValues,
+  sources: Sources,
+  managementPort: number,
+): string[] {
   const { pool, client, shutdown, management } = values
   /** Names the key that somebody has set, rather than one that was left alone. */
   const line = (keys: readonly [ConfigurationKey, ...ConfigurationKey[]], reason: string): string => {
     const key = keys.find((candidate) => sources[candidate] !== 'default') ?? keys[0]
+    const entry = entries.find((candidate) => candidate.key === key)!
     const [section, name] = key.split('.')
     const value = (values as unknown as Record<string, Record<string, unknown>>)[section][name]
-    return `${key} = ${JSON.stringify(value)} from ${sources[key]}: ${reason}`
+    return `${key} = ${shown(entry, value)} from ${sources[key]}: ${reason}`
   }
   const problems: string[] = []
   const refuse = (
@@ -31,7 +37,12 @@ export function contradictions(values: ConfigurationValues, sources: Sources, ma
     if (isWrong) problems.push(line(keys, reason))
   }
   /** `low` may be as large as `high`, and no larger. */
-  const inOrder = (low: ConfigurationKey, lowValue: number, high: ConfigurationKey, highValue: number): void =>
+  const inOrder = (
+    low: ConfigurationKey,
+    lowValue: number,
+    high: ConfigurationKey,
+    highValue: number,
+  ): void =>
     refuse(
       lowValue > highValue,
       [low, high],
@@ -43,14 +54,10 @@ export function contradictions(values: ConfigurationValues, sources: Sources, ma
   refuse(directory !== '' && size === 0, ['pool.publish_buffer_dir'], noBuffer)
   refuse(guarantee === 'confirmed' && size === 0, ['pool.publish_guarantee'], noBuffer)
   inOrder('client.frame_max', client.frame_max, 'client.max_buffer_bytes', client.max_buffer_bytes)
-  inOrder(
-    ...(['client.max_message_bytes', client.max_message_bytes] as const),
-    ...(['client.max_unfinished_bytes', client.max_unfinished_bytes] as const),
-  )
-  inOrder(
-    ...(['client.max_unfinished_bytes', client.max_unfinished_bytes] as const),
-    ...(['client.max_unfinished_bytes_total', client.max_unfinished_bytes_total] as const),
-  )
+  const { max_message_bytes: message, max_unfinished_bytes: unfinished } = client
+  const { max_unfinished_bytes_total: total } = client
+  inOrder('client.max_message_bytes', message, 'client.max_unfinished_bytes', unfinished)
+  inOrder('client.max_unfinished_bytes', unfinished, 'client.max_unfinished_bytes_total', total)
   inOrder('shutdown.grace', shutdown.grace, 'shutdown.timeout', shutdown.timeout)
 
   const { token, read_token: readToken } = management

@@ -15,12 +15,18 @@ interface Variable {
   readonly isPath: boolean
 }
 
-const variables: readonly Variable[] = entries.flatMap((entry) => [
-  ...[entry.env, entry.alias].map((name) => ({ name, entry, isPath: false })),
-  ...(entry.file === undefined
-    ? []
-    : [entry.file.env, entry.alias && `${entry.alias}_FILE`].map((name) => ({ name, entry, isPath: true }))),
-]).filter((variable): variable is Variable => variable.name !== undefined)
+const variables: readonly Variable[] = entries
+  .flatMap((entry) => [
+    ...[entry.env, entry.alias].map((name) => ({ name, entry, isPath: false })),
+    ...(entry.file === undefined
+      ? []
+      : [entry.file.env, entry.alias && `${entry.alias}_FILE`].map((name) => ({
+          name,
+          entry,
+          isPath: true,
+        }))),
+  ])
+  .filter((variable): variable is Variable => variable.name !== undefined)
 
 /** Every variable that is one of Warren's settings. */
 export const variableNames: readonly string[] = [...variables.map(({ name }) => name), FILE_VARIABLE]

@@ -55,7 +55,10 @@ function refuseDuplicates(text: string): void {
       const key = JSON.parse(token.slice(0, token.lastIndexOf('"') + 1)) as string
       const keys = open.at(-1)
       if (keys?.has(key) === true)
-        throw new JsonMistake(text.slice(0, index).split('\n').length, `key ${JSON.stringify(key)} stands twice`)
+        throw new JsonMistake(
+          text.slice(0, index).split('\n').length,
+          `key ${JSON.stringify(key)} stands twice`,
+        )
       keys?.add(key)
     }
   }

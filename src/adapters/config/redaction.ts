@@ -5,27 +5,21 @@ import { redactUrl } from './upstream-url.js'
 const HIDDEN = '***'
 const MOST_SHOWN = 100
 
-/** A file's name has a dot, and base64 has none. */
-const plainPath = /^[\w./~ -]{1,255}\.[a-z\d]{1,10}$/i
+/** A file's name has a dot, and base64 has none. Several are separated by commas. */
+const plainPaths = /^[\w./~ -]{1,255}\.[a-z\d]{1,10}(?:,[\w./~ -]{1,255}\.[a-z\d]{1,10})*$/i
 
 /** The value without what nobody gets to see; of the same type, unless all of it is hidden. */
 export function redacted(entry: ConfigurationEntry, value: unknown): unknown {
-  switch (entry.secret) {
-    case 'all':
-      return value === '' ? value : HIDDEN
-    case 'unless-path':
-      return value === '' || (typeof value === 'string' && plainPath.test(value)) ? value : HIDDEN
-    case 'credentials':
-      if (Array.isArray(value)) return value.map((item: unknown) => redacted(entry, item))
-      return typeof value === 'string' ? redactUrl(value) : value
-    default:
-      return value
-  }
+  if (entry.secret === undefined || value === '') return value
+  if (Array.isArray(value)) return value.map((item: unknown) => redacted(entry, item))
+  if (typeof value !== 'string' || entry.secret === 'all') return HIDDEN
+  if (entry.secret === 'credentials') return redactUrl(value)
+  return plainPaths.test(value) ? value : HIDDEN
 }
 
 /** A value that was given and is wrong, on one short line. */
 export function shown(entry: ConfigurationEntry, value: unknown): string {
-  if (entry.secret === 'all' || entry.secret === 'unless-path') return String(redacted(entry, value) || '""')
+  if (entry.secret === 'all' || entry.secret === 'unless-path') return HIDDEN
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
   if (Array.isArray(value)) {
     const item = (one: unknown): string => (Array.isArray(one) ? '(a list)' : shown(entry, one))

@@ -8,7 +8,7 @@ export function readSecretFile(path: string, cwd: string, readFile: ReadFile): s
   try {
     text = readFile(resolve(cwd, path))
   } catch (error) {
-    throw new Error(`can't be read: ${failureOf(error)}`)
+    throw new Error(`can't be read: ${failureOf(error)}`, { cause: error })
   }
   const secret = text.replace(/^\uFEFF/, '').replace(/[\r\n]+$/, '')
   if (secret.trim() === '') throw new Error('is empty')
