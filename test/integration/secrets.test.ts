@@ -9,12 +9,13 @@ import { inspect } from 'node:util'
 import { expect } from 'chai'
 import type { Container } from 'inversify'
 import { ConfigurationError } from '../../src/adapters/config/configuration-error.js'
-import { type LoadedSettings, loadSettings } from '../../src/adapters/config/load-settings.js'
+import { loadSettings } from '../../src/adapters/config/load-settings.js'
 import { WinstonLogger } from '../../src/adapters/logging/winston-logger.js'
 import { identifiers } from '../../src/application/identifiers.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import { createContainer, createManagementServer } from '../../src/composition/container.js'
 import { eventually } from '../support/eventually.js'
+import { liveObjects } from '../support/live-objects.js'
 import { MarkedSecrets } from '../support/marked-secrets.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
@@ -364,14 +365,11 @@ describe('secrets', function () {
   })
 
   describe('of the objects that live in a Warren', () => {
-    let loaded: LoadedSettings
     let container: Container
-    let proxy: Proxy
     let stop: () => Promise<unknown>
-    const objects: Record<string, unknown> = {}
 
     before(async () => {
-      loaded = loadSettings({
+      const { settings } = loadSettings({
         argv: ['--listen-address=127.0.0.1', '--listen-port=0', '--log-level=debug'],
         env: {
           AMQP_UPSTREAM_URL: upstreamUrl(),
@@ -380,43 +378,72 @@ describe('secrets', function () {
         },
         cwd: directory,
       })
-      const { settings } = loaded
-      const log = new PassThrough()
-      log.resume()
-      const logger = WinstonLogger.create({ level: 'debug', format: 'json', stream: log })
+      const stream = new PassThrough().resume()
+      const logger = WinstonLogger.create({ level: 'debug', format: 'json', stream })
       const product = { name: 'Warren', version: '0', platform: 'test', host: hostname() }
       container = createContainer({ settings, logger, product })
       const server = await createManagementServer(container)
-      proxy = container.get<Proxy>(identifiers.Proxy)
+      const proxy = container.get<Proxy>(identifiers.Proxy)
       const { port } = await proxy.start()
       await troubledClients(port)
       const { client } = await session(port)
-      const { client: leaving } = await session(port)
-      leaving.reset()
+      const late = await WireClient.dial(port)
+      late.sendProtocolHeader()
+      await late.receiveStart()
+      late.startOk({ user: USER, password })
       stop = async () => {
         const done = proxy.shutDown()
-        client.reset()
+        for (const one of [client, late]) one.reset()
         await server.close()
         await done
       }
-      Object.assign(objects, { loaded, settings, server, container })
-      for (const [name, identifier] of Object.entries(identifiers))
-        if (container.isBound(identifier)) objects[name] = container.get(identifier)
     })
     after(() => stop())
 
-    for (const name of ['loaded', 'settings', 'server', 'container', ...Object.keys(identifiers)])
-      it(`are not seen in ${name}`, function () {
-        if (!(name in objects)) this.skip()
-        const options = { depth: Infinity, maxArrayLength: null, maxStringLength: null } as const
-        expectNone({
-          [name]: inspect(objects[name], options),
-          [`${name}, hidden properties too`]: inspect(objects[name], {
-            ...options,
-            depth: 12,
-            showHidden: true,
-          }),
-        })
-      })
+    it('are seen in none of them, however deep one looks', async () => {
+      const found = await liveObjects(new Set([...classesOfWarren(), 'Error']))
+      for (const [name, objects] of found)
+        for (const object of objects) {
+          const options = { maxArrayLength: null, maxStringLength: null } as const
+          expectNone({
+            [name]: inspect(object, { ...options, depth: 5 }),
+            [`${name}, hidden properties included`]: inspect(object, {
+              ...options,
+              depth: 3,
+              showHidden: true,
+            }),
+          })
+        }
+      // Otherwise this looked at nothing.
+      for (const name of [
+        'Credentials',
+        'Secret',
+        'ClientSession',
+        'UpstreamConnection',
+        'UpstreamPool',
+        'Access',
+      ])
+        expect(found.get(name), name).not.to.equal(undefined)
+    })
+
+    it('are in nothing that the container gives out', () => {
+      for (const identifier of Object.values(identifiers))
+        if (container.isBound(identifier))
+          expectNone({
+            [String(identifier)]: inspect(container.get(identifier), {
+              depth: Infinity,
+              maxArrayLength: null,
+            }),
+          })
+    })
   })
 })
+
+/** The names of all classes in the program's files. */
+function classesOfWarren(): string[] {
+  const source = fileURLToPath(new URL('../../src/', import.meta.url))
+  return readdirSync(source, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts'))
+    .flatMap((name) => [...readFileSync(join(source, name), 'utf8').matchAll(/^(?:export )?class (\w+)/gm)])
+    .map(([, name]) => name)
+}
