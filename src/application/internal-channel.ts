@@ -31,6 +31,10 @@ export class InternalChannel implements BindingOwner {
   onQueueAnswer(): boolean {
     return false
   }
+  onTxSelectOk(): boolean {
+    return false
+  }
+
   onCommitOk(): void {}
   onConsumeOk(): boolean {
     return false
