@@ -4,7 +4,12 @@ import { hostname } from 'node:os'
 import { type Environment, secretVariables } from './adapters/config/environment.js'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
+import {
+  type LoadedSettings,
+  changedKeys,
+  loadSettings,
+  withChanges,
+} from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
@@ -75,6 +80,7 @@ function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
 
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
+  /** What is in effect: what a reload couldn't apply still differs from it at the next one. */
   let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
@@ -90,8 +96,9 @@ async function run(loaded: LoadedSettings): Promise<void> {
     reload: () => {
       try {
         const next = load()
-        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
-        current = next
+        const reload = container.get<Reload>(identifiers.Reload)
+        const { applied } = reload.apply(next.settings, changedKeys(current, next))
+        current = withChanges(current, next, applied)
       } catch (error) {
         logger.error('configuration not reloaded', {
           reason: error instanceof Error ? error.message : String(error),

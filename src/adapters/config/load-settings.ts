@@ -156,13 +156,32 @@ function demandNone([first, ...more]: readonly string[]): void {
 
 /** The keys whose values differ. */
 export function changedKeys(before: LoadedSettings, after: LoadedSettings): ConfigurationKey[] {
-  const valueOf = ({ values }: LoadedSettings, key: string): unknown => {
-    const [section, name] = key.split('.')
-    return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
-  }
+  // A list is equal to another with the same entries.
   return entries
     .map(({ key }) => key)
-    .filter((key) => !isDeepStrictEqual(valueOf(before, key), valueOf(after, key)))
+    .filter((key) => !isDeepStrictEqual(valueAt(before.values, key), valueAt(after.values, key)))
+}
+
+/** What `before` is once the values that `after` has for `keys` are in effect. */
+export function withChanges(
+  before: LoadedSettings,
+  after: LoadedSettings,
+  keys: readonly string[],
+): LoadedSettings {
+  const { action, sources, settings, warnings } = before
+  const values = structuredClone(before.values)
+  for (const key of keys) {
+    const [section, name] = key.split('.')
+    const target = (values as unknown as Record<string, Record<string, unknown>>)[section]
+    target[name] = valueAt(after.values, key)
+  }
+  return new LoadedSettings(action, values, sources, settings, warnings)
+}
+
+/** What `values` have for a key. */
+export function valueAt(values: ConfigurationValues, key: string): unknown {
+  const [section, name] = key.split('.')
+  return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
 }
 
 function namedFile(flag: string | undefined, env: Environment): NamedFile | undefined {

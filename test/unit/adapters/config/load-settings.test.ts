@@ -6,6 +6,7 @@ import {
   changedKeys,
   loadSettings,
   type LoadedSettings,
+  withChanges,
 } from '../../../../src/adapters/config/load-settings.js'
 
 interface World {
@@ -848,6 +849,16 @@ describe('loadSettings', () => {
         'listen.port',
         'management.token',
       ])
+    })
+  })
+
+  describe('withChanges', () => {
+    it('has the new values of some keys, so that the others still differ', () => {
+      const before = load({ argv: ['--listen-port=1', '--log-level=info'] })
+      const after = load({ argv: ['--listen-port=2', '--log-level=warn'] })
+      const between = withChanges(before, after, ['log.level'])
+      expect(changedKeys(between, after)).to.deep.equal(['listen.port'])
+      expect(changedKeys(before, between)).to.deep.equal(['log.level'])
     })
   })
 
