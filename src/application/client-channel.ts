@@ -28,6 +28,7 @@ import { mayBeRisky, riskOf } from '../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
 import { PublishedMessage } from '../domain/publish/published-message.js'
+import type { UnconfirmedMessage } from '../domain/publish/unconfirmed-messages.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
@@ -75,6 +76,8 @@ export interface ClientChannelHost {
   readonly asksForConfirms: boolean
   /** A message begins. */
   onPublish(): void
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
+  mustWaitForRoom(): boolean
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -99,7 +102,7 @@ const NO_VERDICT = -1
 
 /**
  * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
- * 504. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
+ * 504; or what was accepted has to be on the disk before the client hears that it is. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
  * is in the middle of a delivery. `confirms`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
 type Hold = 'commit' | 'move' | 'content' | 'confirms'
@@ -127,6 +130,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #isKeeping = false
   /** Messages of the channel may wait in the backlog, until that is idle. */
   #hasKept = false
+  /** A message waits because as many as may be are kept until the broker confirms them. */
+  #isHeldForRoom = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
@@ -197,10 +202,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const binding = this.#binding
     this.#binding = undefined
     if (binding === undefined) return
-    if (!this.#waitsForConfirms) binding.upstream.release(binding)
-    else if (!binding.upstream.isOpen) this.#host.backlog.rescue(this.#tracking!)
-    else if (binding.end === undefined) this.#host.backlog.adopt(binding, this.#tracking!)
-    else binding.upstream.release(binding)
+    if (this.#waitsForConfirms && !binding.upstream.isOpen) this.#host.backlog.rescue(this.#tracking!)
+    else if (this.#waitsForConfirms && binding.end === undefined)
+      this.#host.backlog.adopt(binding, this.#tracking!)
+    else {
+      this.#tracking?.forget()
+      binding.upstream.release(binding)
+    }
   }
 
   /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
@@ -241,14 +249,19 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   /** The broker has confirmed a message of this channel that waited, or refused it. */
-  onMessageSettled(sequence: number, isConfirmed: boolean): void {
-    if (this.#state !== 'open' || !this.#host.isCurrent(this)) return
+  onMessageSettled(sequence: number, isConfirmed: boolean): boolean {
+    if (this.#state !== 'open' || !this.#host.isCurrent(this)) return false
     const args = { deliveryTag: BigInt(sequence), multiple: false }
     this.#host.output.send(
       isConfirmed
         ? methodFrame(method.BasicAck, this.clientChannel, args)
         : methodFrame(method.BasicNack, this.clientChannel, { ...args, requeue: false }),
     )
+    return true
+  }
+
+  onNotKept(): void {
+    this.#host.refuse(notKept())
   }
 
   /** The client sees confirms only if it has asked for them, and in its own numbering. */
@@ -256,7 +269,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const tracking = this.#tracking
     if (tracking === undefined) return true
     const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const onRefused = isConfirmed ? undefined : (bytes: Uint8Array) => this.#host.backlog.onLost(bytes)
+    const onRefused = isConfirmed
+      ? undefined
+      : (message: UnconfirmedMessage) => this.#host.backlog.onNacked(message)
     const sequence = tracking.settle(deliveryTag, multiple, onRefused)
     if (tracking.count === 0) this.#onAllConfirmed()
     if (sequence === 0) return false
@@ -293,19 +308,23 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
     this.#pending = new PendingRequests()
     this.#isKeeping = this.#guard.isInContent
-    for (const { bytes, sequence } of this.#tracking?.takeAll() ?? []) {
+    for (const message of this.#tracking?.takeAll() ?? []) {
       this.#hasKept = true
+      const { bytes, sequence } = message
       // Who gets confirms can be told that nobody knows what became of a mandatory message; for others a queue may still take it.
       if (sequence > 0 && new PublishedMessage(bytes).isMandatory) this.onMessageSettled(sequence, false)
-      else this.#host.backlog.restore(bytes, this, sequence)
+      else this.#host.backlog.restore(message, this, sequence)
     }
     if (this.#hold !== undefined) {
       this.#hold = undefined
       this.#host.resumeReading()
     }
     if (this.#state === 'open' && !this.#isLeaving) return
-    if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    this.#host.onChannelClosed(this)
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#host.isGone) return
+      if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    })
   }
 
   // ---- what the broker says --------------------------------------------------------------------------------------
@@ -326,6 +345,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
     const hasGone = this.#isLeaving || this.#hold === 'confirms'
     if (hasGone && this.#waitsForConfirms) this.#host.backlog.rescue(this.#tracking!)
+    this.#tracking?.forget()
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
@@ -359,6 +379,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return false
     }
     this.#queues?.onEnded()
+    this.#tracking?.forget()
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -408,6 +429,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
         this.#verdict = verdict
         return false
       }
+      if (this.#hasKept && this.#host.backlog.isCommitting) return this.#waitForCommit(verdict)
       if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
     }
     // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
@@ -429,7 +451,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
-    if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
+    if (!this.#isWellPlaced(role) || this.#mustHold(methodId) || this.#mustWaitForConfirms(methodId)) {
       this.#verdict = verdict
       return false
     }
@@ -471,6 +493,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     if (methodId === id.BASIC_PUBLISH) {
       if (isDraining) return this.#waitForBroker(verdict)
+      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom()) {
+        this.#verdict = verdict
+        return false
+      }
+      this.#isHeldForRoom = false
       if (isMandatoryPublish(frame)) {
         this.#refuse(unbuffered('a mandatory message', methodId))
         return true
@@ -496,6 +524,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return true
   }
 
+  /** The goodbye to a channel says that what was published there is kept: so that comes first. */
+  #waitForCommit(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#hold = 'commit'
+    this.#host.backlog.whenCommitted(() => this.onCommitOk())
+    return false
+  }
+
   #waitForBroker(verdict: Verdict): false {
     this.#verdict = verdict
     this.#host.waitForBroker()
@@ -513,7 +549,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #beforePublish({ upstream, upstreamChannel }: ChannelBinding): void {
     this.#host.onPublish()
     if (this.#tracking !== undefined || !this.#isStateless || !this.#host.asksForConfirms) return
-    this.#tracking = new ConfirmTracking(false)
+    this.#tracking = new ConfirmTracking(false, this.#host.backlog)
     this.#host.assembler.endOfChunk()
     upstream.send(confirmSelectFrame(upstreamChannel))
   }
@@ -522,7 +558,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #onConfirmSelect(): void {
     this.#isConfirming = true
     if (!this.#host.backlog.isEnabled || !this.#isStateless) return
-    if (this.#tracking === undefined) this.#tracking = new ConfirmTracking(true)
+    if (this.#tracking === undefined) this.#tracking = new ConfirmTracking(true, this.#host.backlog)
     else this.#tracking.askForClient()
   }
 
@@ -566,6 +602,18 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Whether a message has to wait that would make the broker stop reading what consumers send. */
   #mustHold(methodId: number): boolean {
     return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
+  }
+
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
+  #mustWaitForConfirms(methodId: number): boolean {
+    if (methodId !== id.BASIC_PUBLISH || !this.#isTracked) return false
+    this.#isHeldForRoom = this.#host.mustWaitForRoom()
+    return this.#isHeldForRoom
+  }
+
+  /** Whether Warren keeps the messages of the channel until they're confirmed. */
+  get #isTracked(): boolean {
+    return this.#tracking !== undefined || (this.#isStateless && this.#host.asksForConfirms)
   }
 
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
@@ -692,6 +740,14 @@ function backlogFull(): AmqpError {
   return connectionError(
     COMMAND_INVALID,
     'publish buffer full: the broker is away, and no more messages can be kept for it',
+  )
+}
+
+/** The disk doesn't take what was accepted: nobody shall count on it. */
+function notKept(): AmqpError {
+  return connectionError(
+    COMMAND_INVALID,
+    "message not kept: the broker is away, and Warren's journal can't hold more",
   )
 }
 

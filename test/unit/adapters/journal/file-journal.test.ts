@@ -50,8 +50,13 @@ describe('FileJournal', () => {
     journals.push(journal)
     return journal
   }
-  const keep = (journal: FileJournal, text: string): number =>
+  const append = (journal: FileJournal, text: string): number =>
     journal.append(POOL, Buffer.from(text), undefined)
+  const keep = (journal: FileJournal, text: string): number => {
+    const id = append(journal, text)
+    journal.commit()
+    return id
+  }
   const kept = (journal: FileJournal): string[] =>
     journal.recover().map(({ bytes }) => Buffer.from(bytes).toString())
   const segments = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.segment'))
@@ -299,7 +304,7 @@ describe('FileJournal', () => {
   })
 
   describe('syncing', () => {
-    it('is done before append returns, when it is always', () => {
+    it('is done before commit returns, when it is always', () => {
       const journal = open({ sync: 'always' })
       keep(journal, 'one')
       for (let i = 0; i < 3; i++) {
@@ -307,6 +312,43 @@ describe('FileJournal', () => {
         keep(journal, 'another')
         expect(disk.calls).to.deep.equal(['writeSync', 'fsyncSync'])
       }
+    })
+
+    it('is done once for everything that was appended', () => {
+      const journal = open({ sync: 'always' })
+      keep(journal, 'one')
+      disk.calls.length = 0
+      for (let i = 0; i < 100; i++) append(journal, 'another')
+      expect(disk.syncs).to.equal(0)
+      journal.commit()
+      journal.commit()
+      expect(disk.syncs).to.equal(1)
+    })
+
+    it('makes all refused that was appended since the last time when it fails', () => {
+      const journal = open({ sync: 'always' })
+      keep(journal, 'one')
+      for (const text of ['two', 'three']) append(journal, text)
+      disk.failing.set('fsyncSync', 'EIO')
+      expect(() => journal.commit()).to.throw(JournalError, "can't keep messages: EIO")
+      disk.failing.clear()
+      // Only what was refused is gone.
+      journal.commit()
+      keep(journal, 'four')
+      crash(journal)
+      expect(kept(open())).to.deep.equal(['one', 'four'])
+    })
+
+    it('makes it refused also when it fails as a segment is full, between appending and commit', () => {
+      const journal = open({ sync: 'always', segmentBytes: 60 })
+      append(journal, 'one')
+      disk.failing.set('fsyncSync', 'EIO')
+      expect(() => append(journal, 'two')).to.throw(JournalError)
+      disk.failing.clear()
+      append(journal, 'three')
+      expect(() => journal.commit()).to.throw(JournalError, "can't keep messages: EIO")
+      crash(journal)
+      expect(kept(open())).to.deep.equal([])
     })
 
     it('is not done for removals: at worst a message comes back', () => {
@@ -350,7 +392,7 @@ describe('FileJournal', () => {
       const journal = open({ sync: 'always' })
       keep(journal, 'one')
       disk.failing.set('fsyncSync', 'EIO')
-      expect(() => keep(journal, 'refused')).to.throw(JournalError, "can't keep a message: EIO")
+      expect(() => keep(journal, 'refused')).to.throw(JournalError, "can't keep messages: EIO")
       disk.failing.clear()
       keep(journal, 'two')
       crash(journal)
