@@ -285,7 +285,6 @@ describe('Whatever becomes of the broker while clients publish', () => {
           [
             'message set aside: the broker refuses it',
             'message expired in the publish buffer',
-            'the broker refused a message of a client without confirms',
           ].includes(text),
         )
         .map(({ fields }) => fields['routingKey']),
