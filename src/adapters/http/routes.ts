@@ -284,8 +284,8 @@ function asideRoutes(overview: Overview, operations: Operations): Route[] {
       handle: (request) =>
         succeed(operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
           [
-            `${retried} messages are published again`,
-            ...(waiting > 0 ? [`${waiting} wait for the next login of their users`] : []),
+            retried === 1 ? '1 message is published again' : `${retried} messages are published again`,
+            ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
             ...(expired > 0 ? [`${expired} have expired and stay aside`] : []),
           ].join(', '),
         ),
@@ -298,7 +298,9 @@ function asideRoutes(overview: Overview, operations: Operations): Route[] {
       params: schema.byAsideId,
       answer: schema.asideDropped,
       handle: (request) =>
-        succeed(operations.dropAside(idOf(request)), ({ dropped }) => `${dropped} messages dropped`),
+        succeed(operations.dropAside(idOf(request)), ({ dropped }) =>
+          dropped === 1 ? '1 message dropped' : `${dropped} messages dropped`,
+        ),
     },
   ]
 }

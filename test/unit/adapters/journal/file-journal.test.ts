@@ -15,6 +15,7 @@ import { expect } from 'chai'
 import { FileJournal, type FileJournalOptions } from '../../../../src/adapters/journal/file-journal.js'
 import type { FileSystem } from '../../../../src/adapters/journal/file-system.js'
 import { JournalError, JournalFull } from '../../../../src/application/ports/journal.js'
+import { settle } from '../../../support/fake-byte-stream.js'
 import { FakeClock } from '../../../support/fake-clock.js'
 import { FaultyFileSystem } from '../../../support/faulty-file-system.js'
 import { RecordingLogger } from '../../../support/recording-logger.js'
@@ -471,6 +472,88 @@ describe('FileJournal', () => {
       while (!disk.calls.includes('unlinkSync')) journal.remove(keep(journal, 'x'.repeat(50)))
       const before = disk.calls.slice(0, disk.calls.indexOf('unlinkSync'))
       expect(before.slice(-2)).to.deep.equal(['writeSync', 'fsyncSync'])
+    })
+  })
+
+  describe('a lock whose holder cannot be seen', () => {
+    const leaveLock = (): void => {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      writeFileSync(path('lock'), JSON.stringify({ pid: 1, host: 'b3f1c0ffee12', started: '', space: '' }))
+    }
+    const openWhenFree = async (
+      meanwhile: (seconds: number) => void = () => undefined,
+    ): Promise<FileJournal | Error> => {
+      let outcome: FileJournal | Error | undefined
+      FileJournal.openWhenFree({ directory, sync: 'never' }, { clock, logger, fs: disk.fs }).then(
+        (journal) => (outcome = journal),
+        (error: unknown) => (outcome = error as Error),
+      )
+      for (let seconds = 0; seconds < 60; seconds++) {
+        await settle()
+        if (outcome !== undefined) break
+        meanwhile(seconds)
+        clock.advance(1000)
+      }
+      if (outcome instanceof FileJournal) journals.push(outcome)
+      return outcome ?? new Error('nothing happened within a minute')
+    }
+
+    it('is waited for, and taken over when it is not renewed: a container that was killed has another name when it comes back', async () => {
+      keep(open(), 'one')
+      crash(journals[0])
+      leaveLock()
+      const began = clock.now()
+      const journal = await openWhenFree()
+      expect(kept(journal as FileJournal)).to.deep.equal(['one'])
+      expect(clock.now() - began).to.be.within(15_000, 17_000)
+      expect(logger.messages('warn')).to.deep.equal([
+        'the journal may be in use: waiting whether its lock is renewed',
+      ])
+    })
+
+    it('is left to a holder who renews it', async () => {
+      leaveLock()
+      const began = clock.now()
+      const outcome = await openWhenFree((seconds) => {
+        if (seconds === 4) nodeFs.utimesSync(path('lock'), 1, 1)
+      })
+      expect(outcome).to.be.instanceOf(JournalError)
+      expect((outcome as Error).message).to.contain('in use by process 1 on b3f1c0ffee12')
+      expect(clock.now() - began).to.be.at.most(7000)
+    })
+
+    it('is not waited for when there is none', async () => {
+      expect(await openWhenFree(() => expect.fail('waited'))).to.be.instanceOf(FileJournal)
+    })
+
+    it('is renewed while the journal is open', () => {
+      open()
+      const beats = new Set<number>()
+      for (let i = 0; i < 4; i++) {
+        beats.add(statSync(path('lock')).mtimeMs)
+        clock.advance(5000)
+      }
+      expect(beats.size).to.equal(4)
+    })
+
+    it('makes who has lost it in a long pause refuse messages, and remove nothing', () => {
+      const journal = open()
+      const id = keep(journal, 'one')
+      keep(journal, 'two')
+      writeFileSync(path('lock'), JSON.stringify({ pid: 1, host: 'b3f1c0ffee12', started: '', space: '' }))
+      const size = sizeOnDisk()
+      clock.advance(20_000)
+      expect(() => keep(journal, 'three')).to.throw(
+        JournalError,
+        'another process has taken the directory over',
+      )
+      journal.remove(id)
+      journal.close()
+      expect(sizeOnDisk()).to.equal(size)
+      expect(logger.messages('error')).to.deep.equal([
+        'another process has taken the journal over: no further messages are kept',
+      ])
+      expect(readdirSync(directory)).to.include('lock')
     })
   })
 
