@@ -153,7 +153,11 @@ describe('The publish buffer with a journal', () => {
   })
 
   it('refuses what it could not make sure of, does not publish it, and keeps what was safe', async () => {
-    const clients = [await keep('one'), await world.connectWithChannels(1), await world.connectWithChannels(1)]
+    const clients = [
+      await keep('one'),
+      await world.connectWithChannels(1),
+      await world.connectWithChannels(1),
+    ]
     await world.advance(1)
     disk.isBroken = true
     for (const client of clients.slice(1)) client.publish(1, 'lost')

@@ -161,7 +161,7 @@ describe('The publish buffer, where things cross,', () => {
       world.broker.confirms = false
       const client = await world.connectWithChannels(2)
       client.publish(1, 'one')
-      client.method(2, 'basic.qos', { prefetchCount: 1 })
+      client.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await brokerGoes()
       expect(client.refusal?.code).to.equal(320)
@@ -174,7 +174,7 @@ describe('The publish buffer, where things cross,', () => {
       world.broker.confirms = false
       const client = await world.connectWithChannels(2)
       client.publish(1, 'one')
-      client.method(2, 'basic.qos', { prefetchCount: 1 })
+      client.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await publisher('elsewhere')
       expect(world.broker.open).to.have.length(2)

@@ -169,7 +169,7 @@ describe('The publish buffer', () => {
       transactor.method(1, 'tx.select')
       const both = await world.connectWithChannels(2)
       both.publish(1, 'x')
-      both.method(2, 'basic.qos', { prefetchCount: 1 })
+      both.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await brokerGoes()
       for (const client of [consumer, transactor, both]) expect(client.refusal?.code).to.equal(320)

@@ -139,7 +139,8 @@ describe('Whatever becomes of the broker while clients publish', () => {
       if (below(4) === 0) actor.client.method(channel, 'queue.declare', { queue: 'q' })
     },
     function consume(actor, { channel }) {
-      if (below(10) === 0) actor.client.method(channel, 'basic.qos', { prefetchCount: 1 })
+      if (below(4) === 0) actor.client.method(channel, 'basic.qos', { prefetchCount: 1 })
+      if (below(10) === 0) actor.client.method(channel, 'basic.consume', { queue: 'q' })
     },
     function close(actor, line) {
       if (below(2) === 0) return
@@ -282,10 +283,9 @@ describe('Whatever becomes of the broker while clients publish', () => {
     new Set(
       world.logger.lines
         .filter(({ message: text }) =>
-          [
-            'message set aside: the broker refuses it',
-            'message expired in the publish buffer',
-          ].includes(text),
+          ['message set aside: the broker refuses it', 'message expired in the publish buffer'].includes(
+            text,
+          ),
         )
         .map(({ fields }) => fields['routingKey']),
     )

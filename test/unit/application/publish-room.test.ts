@@ -88,7 +88,7 @@ describe('Messages that are kept until the broker confirms them', () => {
     expect(upstream().published()).to.deep.equal(numbers(1, 4))
     const other = await world.connectWithChannels(2)
     await publish(other, 'trusting')
-    other.method(2, 'basic.qos', { prefetchCount: 1 })
+    other.method(2, 'queue.purge', { queue: 'q' })
     await settle()
     expect(upstream().published()).to.deep.equal([...numbers(1, 4), 'trusting'])
     upstream().confirm(1, 4, true)
