@@ -45,7 +45,7 @@ export interface Summary {
   readonly upstreamChannels: { readonly bound: number; readonly spare: number; readonly closing: number }
   readonly upstreamChannelCapacity: number
   readonly pools: Readonly<Record<PoolState, number>>
-  /** Messages that wait for the broker. */
+  /** Messages that wait for the broker, or for the next login of their users. */
   readonly buffered: { readonly messages: number; readonly bytes: number }
   /** Messages that were sent and are kept until the broker has confirmed them. */
   readonly unconfirmed: { readonly messages: number; readonly bytes: number }
@@ -142,7 +142,7 @@ export class Overview {
       upstreamChannelCapacity += upstream.maxChannels
     }
     const pools = { open: 0, paused: 0, reconnecting: 0, idle: 0 }
-    const buffered = { messages: 0, bytes: 0 }
+    const buffered = { ...this.#directory.leftovers }
     const unconfirmed = { messages: 0, bytes: 0 }
     for (const pool of this.pools()) {
       pools[pool.state]++

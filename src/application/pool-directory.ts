@@ -270,6 +270,12 @@ export class PoolDirectory {
     return buffered
   }
 
+  /** Those of them that wait for the next login of their users. */
+  get leftovers(): { readonly messages: number; readonly bytes: number } {
+    const bytes = this.#leftovers.reduce((sum, message) => sum + message.bytes.length, 0)
+    return { messages: this.#leftovers.length, bytes }
+  }
+
   /** A login that waits for a pool, or else a new one. */
   #takeLogin(
     credentials: Credentials,

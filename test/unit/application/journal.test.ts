@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { identifiers } from '../../../src/application/identifiers.js'
+import type { Overview } from '../../../src/application/overview.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { FakeJournal, FakeJournalDisk } from '../../support/fake-journal.js'
@@ -183,9 +185,12 @@ describe('The publish buffer with a journal', () => {
     world.logger.lines.length = 0
   })
 
-  it('counts at shutdown what nobody has come for', async () => {
+  it('counts what nobody has come for, at shutdown too', async () => {
     await keep('one')
     await crash()
+    const { buffered } = world.container.get<Overview>(identifiers.Overview).summary()
+    expect(buffered.messages).to.equal(1)
+    expect(buffered.bytes).to.be.greaterThan(3)
     const report = world.proxy.shutDown()
     await world.advance(40_000)
     expect((await report).buffered).to.equal(1)

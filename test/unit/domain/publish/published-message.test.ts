@@ -79,7 +79,21 @@ describe('PublishedMessage', () => {
   })
 
   it('has no expiration when the broker will refuse the property', () => {
-    for (const text of ['', ' ', '-1', '4294967296', '1.5', '1e3', '0x10', '5 ', ' 5', '5s', 'NaN', 'Infinity', '٣'])
+    for (const text of [
+      '',
+      ' ',
+      '-1',
+      '4294967296',
+      '1.5',
+      '1e3',
+      '0x10',
+      '5 ',
+      ' 5',
+      '5s',
+      'NaN',
+      'Infinity',
+      '٣',
+    ])
       expect(expirationOf(text), `'${text}'`).to.equal(undefined)
   })
 })
