@@ -95,7 +95,7 @@ describe('a journal', function () {
 })
 
 describe('a journal, when Warren is killed at any moment', function () {
-  this.timeout(180_000)
+  this.timeout(400_000)
   let broker: RabbitMqBroker
   let parent: string
   let warren: WarrenProcess
@@ -132,7 +132,7 @@ describe('a journal, when Warren is killed at any moment', function () {
       await client.openChannel(1)
       client.publish(1, { routingKey: QUEUE, body: `${name}:${number}`, properties: { deliveryMode: 2 } })
       client.method(1, 'channel.close', { code: 200, text: 'bye' })
-      await client.expectMethod('channel.close-ok', 30_000)
+      await client.expectMethod('channel.close-ok', 90_000)
       client.reset()
       taken[name].push(number)
     }
@@ -147,7 +147,7 @@ describe('a journal, when Warren is killed at any moment', function () {
     const allTaken = (): number => taken.reduce((sum, { length }) => sum + length, 0)
     const more = async (count: number): Promise<void> => {
       const before = allTaken()
-      await eventually(() => expect(allTaken()).to.be.least(before + count), 30_000)
+      await eventually(() => expect(allTaken()).to.be.least(before + count), 90_000)
     }
     const restartWarren = async (): Promise<void> => {
       await warren.stop()
@@ -163,7 +163,7 @@ describe('a journal, when Warren is killed at any moment', function () {
       await broker.startApp()
       if (round === 0) continue
       const drains = 'publish buffer draining'
-      await eventually(() => expect(warren.lines(drains)).not.to.have.length(0), 40_000)
+      await eventually(() => expect(warren.lines(drains)).not.to.have.length(0), 90_000)
       await restartWarren()
     }
     await more(20)
