@@ -65,12 +65,12 @@ function loadOrExit(): LoadedSettings {
 }
 
 /** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
-function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
+async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal | undefined> {
   const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
   if (directory === undefined || publishBufferSize === 0) return undefined
   const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
   try {
-    return FileJournal.open({ directory, sync: policy }, { clock: new SystemClock(), logger })
+    return await FileJournal.openWhenFree({ directory, sync: policy }, { clock: new SystemClock(), logger })
   } catch (error) {
     if (!(error instanceof JournalError)) throw error
     logger.error(error.message)
@@ -87,7 +87,8 @@ async function run(loaded: LoadedSettings): Promise<void> {
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
-  const container = createContainer({ settings, logger, product, journal: openJournal(settings, logger) })
+  const journal = await openJournal(settings, logger)
+  const container = createContainer({ settings, logger, product, journal })
   const limits = container.get<Limits>(identifiers.Limits)
   const proxy = container.get<Proxy>(identifiers.Proxy)
   onControlSignal(process, {

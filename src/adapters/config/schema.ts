@@ -179,7 +179,7 @@ export const schema = {
     cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
     publish_buffer_size: wholeNumber(
       0,
-      'Most messages that a pool keeps while its broker is away, to publish them once it is back; 0 keeps none.',
+      'Most messages that a pool keeps for its broker: those that wait while it is away, and those that were sent and are not confirmed; 0 keeps none. As many again of each user are set aside when the broker refuses them.',
       'number',
       { minimum: 0, maximum: 2 ** 31 - 1 },
     ),
@@ -195,7 +195,7 @@ export const schema = {
       'always',
       ['always', 'interval', 'never'],
       'when',
-      'When the disk is made to hold a kept message: before it counts as kept, once a second, or when the system likes.',
+      'When the disk is made to hold kept messages: before their publishers hear that they are kept, once a second, or when the system likes.',
     ),
     reconnect_wait: seconds(
       10,
