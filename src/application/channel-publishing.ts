@@ -12,6 +12,7 @@ import {
 } from '../domain/amqp/reply-codes.js'
 import { ConfirmNumbering } from '../domain/publish/confirm-numbering.js'
 import { PublishedMessage } from '../domain/publish/published-message.js'
+import type { UnconfirmedMessage } from '../domain/publish/unconfirmed-messages.js'
 import type { ChannelBinding } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from './common-frames.js'
@@ -33,6 +34,8 @@ export interface ChannelPublishingHost {
   endOfChunk(): void
   /** Nothing is unconfirmed any more. */
   onAllConfirmed(): void
+  /** The client can't count on what it has published. */
+  onNotKept(error: AmqpError): void
 }
 
 /** `work`: something was published since the last commit or rollback. */
@@ -71,6 +74,13 @@ export class ChannelPublishing implements ConfirmOrigin {
   /** Whether whole messages are to be given to {@link take}. */
   get takesMessages(): boolean {
     return this.#isKeeping || this.#tracking !== undefined
+  }
+
+  /** Whether Warren keeps the messages of the channel until they're confirmed; `isStateless` as in {@link beforePublish}. */
+  willTrack(isStateless: boolean): boolean {
+    if (this.#tracking !== undefined) return true
+    const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
+    return isStateless && !isOfOwnMode && this.#host.asksForConfirms
   }
 
   /** Whether Warren waits for confirms of the broker. */
@@ -112,7 +122,7 @@ export class ChannelPublishing implements ConfirmOrigin {
     if (this.#tracking !== undefined) return
     if (this.#transaction !== 'none') this.#transaction = 'work'
     else if (isStateless && this.#host.asksForConfirms) {
-      this.#tracking = new ConfirmTracking(false)
+      this.#tracking = new ConfirmTracking(false, this.#host.backlog)
       this.#host.endOfChunk()
       upstream.send(confirmSelectFrame(upstreamChannel))
     }
@@ -129,7 +139,7 @@ export class ChannelPublishing implements ConfirmOrigin {
   onConfirmSelect(isStateless: boolean): void {
     if (this.#tracking !== undefined) this.#tracking.askForClient()
     else if (this.#numbering === undefined && this.#host.backlog.isEnabled && isStateless)
-      this.#tracking = new ConfirmTracking(true)
+      this.#tracking = new ConfirmTracking(true, this.#host.backlog)
     else this.#numbering ??= new ConfirmNumbering()
   }
 
@@ -162,14 +172,19 @@ export class ChannelPublishing implements ConfirmOrigin {
   }
 
   /** The broker has confirmed a message of this channel that waited, or refused it. */
-  onMessageSettled(sequence: number, isConfirmed: boolean): void {
-    if (!this.#host.isListening) return
+  onMessageSettled(sequence: number, isConfirmed: boolean): boolean {
+    if (!this.#host.isListening) return false
     const args = { deliveryTag: BigInt(sequence), multiple: false }
     this.#host.output.send(
       isConfirmed
         ? methodFrame(method.BasicAck, this.#host.clientChannel, args)
         : methodFrame(method.BasicNack, this.#host.clientChannel, { ...args, requeue: false }),
     )
+    return true
+  }
+
+  onNotKept(): void {
+    this.#host.onNotKept(notKept())
   }
 
   /** A confirm of the broker. Returns whether the client is to see it: only if it has asked, and then in its own numbering. */
@@ -177,7 +192,9 @@ export class ChannelPublishing implements ConfirmOrigin {
     const confirms = this.#tracking ?? this.#numbering
     if (confirms === undefined) return true
     const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const onRefused = isConfirmed ? undefined : (bytes: Uint8Array) => this.#host.backlog.onLost(bytes)
+    const onRefused = isConfirmed
+      ? undefined
+      : (message: UnconfirmedMessage) => this.#host.backlog.onNacked(message)
     const sequence = confirms.settle(deliveryTag, multiple, onRefused)
     if (confirms.count === 0) this.#host.onAllConfirmed()
     if (sequence === 0) return false
@@ -192,10 +209,16 @@ export class ChannelPublishing implements ConfirmOrigin {
   /** The channel gives its binding back. What Warren has promised to deliver is still waited for, or published again. */
   giveBack(binding: ChannelBinding): void {
     const { upstream } = binding
-    if (!this.owesMessages) upstream.release(binding)
-    else if (!upstream.isOpen) this.rescue()
-    else if (binding.end === undefined) this.#host.backlog.adopt(binding, this.#tracking!)
-    else upstream.release(binding)
+    if (this.owesMessages && !upstream.isOpen) return this.rescue()
+    if (this.owesMessages && binding.end === undefined)
+      return this.#host.backlog.adopt(binding, this.#tracking!)
+    this.onEnded()
+    upstream.release(binding)
+  }
+
+  /** The upstream channel is over, and what isn't confirmed with it is its client's business: it takes no room any more. */
+  onEnded(): void {
+    this.#tracking?.forget()
   }
 
   /** What the broker hasn't confirmed is published again. */
@@ -210,11 +233,12 @@ export class ChannelPublishing implements ConfirmOrigin {
   onUpstreamGone(selects: number, isInContent: boolean): void {
     for (; selects > 0; selects--) this.#host.output.send(confirmSelectOkFrame(this.#host.clientChannel))
     this.#isKeeping = isInContent
-    for (const { bytes, sequence } of this.#tracking?.takeAll() ?? []) {
+    for (const message of this.#tracking?.takeAll() ?? []) {
+      const { bytes, sequence } = message
       this.#hasKept = true
       // Who gets confirms can be told that nobody knows what became of a mandatory message; for others a queue may still take it.
       if (sequence > 0 && new PublishedMessage(bytes).isMandatory) this.onMessageSettled(sequence, false)
-      else this.#host.backlog.restore(bytes, this, sequence)
+      else this.#host.backlog.restore(message, this, sequence)
     }
   }
 }
@@ -222,6 +246,14 @@ export class ChannelPublishing implements ConfirmOrigin {
 /** Somebody would wait for an answer that can't come. */
 export function unbuffered(what: string, methodId: number): AmqpError {
   return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
+}
+
+/** The disk doesn't take what was accepted: nobody shall count on it. */
+function notKept(): AmqpError {
+  return connectionError(
+    COMMAND_INVALID,
+    "message not kept: the broker is away, and Warren's journal can't hold more",
+  )
 }
 
 function backlogFull(): AmqpError {

@@ -25,7 +25,8 @@ import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './cha
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
-import { channelCloseOkFrame, confirmSelectOkFrame } from './common-frames.js'
+import { KeptPrefetch } from './kept-prefetch.js'
+import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from './common-frames.js'
 import type { PublishBacklog } from './publish-backlog.js'
 import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
@@ -68,6 +69,8 @@ export interface ClientChannelHost {
   readonly asksForConfirms: boolean
   /** A message begins. */
   onPublish(): void
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
+  mustWaitForRoom(): boolean
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -92,11 +95,11 @@ const NO_VERDICT = -1
 
 /**
  * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
- * 504. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
+ * 504. `disk`: the client closes the channel, and what was accepted there isn't safe yet. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
  * is in the middle of a delivery. `confirms`: the channel is to move, and not all is confirmed. `promises`: the client closes the channel,
  * and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'commit' | 'move' | 'content' | 'confirms' | 'promises'
+type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
 
 export class ClientChannel
   implements AssemblyChannel<UpstreamConnection>, BindingOwner, ChannelPublishingHost
@@ -114,8 +117,12 @@ export class ClientChannel
   /** Whether the channel has no state at the broker but its current queue and what {@link ChannelPublishing} knows. */
   #isStateless = true
   readonly #publishing = new ChannelPublishing(this)
+  /** What the client wants for its consumers, until there are any. */
+  readonly #prefetch = new KeptPrefetch()
   /** The channel's prefetch is for all its consumers together. */
   #hasGlobalPrefetch = false
+  /** A message waits because as many as may be are kept until the broker confirms them. */
+  #isHeldForRoom = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
@@ -237,6 +244,10 @@ export class ClientChannel
     return this.#publishing.onConfirm(frame)
   }
 
+  onNotKept(error: AmqpError): void {
+    this.#host.refuse(error)
+  }
+
   onAllConfirmed(): void {
     if (this.#isLeaving && this.#binding !== undefined) this.#binding.upstream.endBinding(this.#binding)
     if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
@@ -267,8 +278,11 @@ export class ClientChannel
       this.#host.resumeReading()
     }
     if (this.#state === 'open' && !this.#isLeaving) return
-    if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    this.#host.onChannelClosed(this)
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#host.isGone) return
+      if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    })
   }
 
   // ---- what the broker says --------------------------------------------------------------------------------------
@@ -289,6 +303,7 @@ export class ClientChannel
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
     const hasGone = this.#isLeaving || this.#hold === 'promises'
     if (hasGone && this.#publishing.owesMessages) this.#publishing.rescue()
+    this.#publishing.onEnded()
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
@@ -322,6 +337,7 @@ export class ClientChannel
       return false
     }
     this.#queues?.onEnded()
+    this.#publishing.onEnded()
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -333,6 +349,10 @@ export class ClientChannel
     return frame.methodId === id.QUEUE_DECLARE_OK
       ? this.#queues.onDeclareOk(frame)
       : this.#queues.onDeleteOk(frame)
+  }
+
+  onQosOk(): boolean {
+    return this.#prefetch.onAnswer()
   }
 
   onTxSelectOk(): boolean {
@@ -386,8 +406,10 @@ export class ClientChannel
         this.#verdict = verdict
         return false
       }
+      if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
       if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
     }
+    if (methodId === id.BASIC_QOS && this.#mayKeepPrefetch) return this.#keepPrefetch(frame)
     // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
     if (this.#publishing.isKeeping || this.#host.backlog.state !== 'idle') {
       const isTaken = this.#forwardLater(frame, verdict, methodId)
@@ -407,7 +429,7 @@ export class ClientChannel
     }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
-    if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
+    if (!this.#isWellPlaced(role) || this.#mustHold(methodId) || this.#mustWaitForRoom(methodId)) {
       this.#verdict = verdict
       return false
     }
@@ -423,6 +445,7 @@ export class ClientChannel
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
+    if (methodId === id.BASIC_CONSUME) this.#sendPrefetch(binding)
     this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
@@ -435,7 +458,7 @@ export class ClientChannel
 
   /** Whether a publish is more than one like those before it. */
   #needsCare(frame: Frame): boolean {
-    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
+    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH) || this.#mustWaitForRoom(id.BASIC_PUBLISH)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
@@ -468,6 +491,12 @@ export class ClientChannel
     }
     if (methodId === id.BASIC_PUBLISH) {
       if (isDraining) return this.#waitForBroker(verdict)
+      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom()) {
+        this.#verdict = verdict
+        return false
+      }
+      this.#isHeldForRoom = false
       const error = this.#publishing.beforeKeeping(isMandatoryPublish(frame))
       if (error !== undefined) {
         this.#refuse(error)
@@ -492,6 +521,18 @@ export class ClientChannel
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else this.#host.assembler.last(frame, this)
     return true
+  }
+
+  /** The goodbye to a channel says that what was published there is kept: so that comes first. */
+  #waitForDisk(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#hold = 'disk'
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#hold !== 'disk') return
+      this.#hold = undefined
+      this.#host.resumeReading()
+    })
+    return false
   }
 
   #waitForBroker(verdict: Verdict): false {
@@ -540,6 +581,35 @@ export class ClientChannel
   /** Whether a message has to wait that would make the broker stop reading what consumers send. */
   #mustHold(methodId: number): boolean {
     return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
+  }
+
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
+  #mustWaitForRoom(methodId: number): boolean {
+    if (methodId !== id.BASIC_PUBLISH || !this.#publishing.willTrack(this.#isStateless)) return false
+    this.#isHeldForRoom = this.#host.mustWaitForRoom()
+    return this.#isHeldForRoom
+  }
+
+  /**
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only publishes has no state
+   * at the broker without it. Answers have to keep the order of requests.
+   */
+  get #mayKeepPrefetch(): boolean {
+    return this.#host.backlog.isEnabled && this.#isStateless && !this.#pending.includes(0)
+  }
+
+  #keepPrefetch(frame: Frame): true {
+    this.#verdict = NO_VERDICT
+    this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
+    this.#prefetch.keep(frame)
+    this.#host.output.send(basicQosOkFrame(this.clientChannel))
+    return true
+  }
+
+  #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
+    if (!this.#prefetch.isKept) return
+    this.#host.assembler.endOfChunk()
+    for (const request of this.#prefetch.take(upstreamChannel)) upstream.send(request)
   }
 
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */

@@ -21,6 +21,8 @@ export const identifiers = {
   Reload: Symbol('Reload'),
   Admission: Symbol('Admission'),
   Journal: Symbol('Journal'),
+  GroupCommit: Symbol('GroupCommit'),
+  RefusedMessages: Symbol('RefusedMessages'),
   SecretHash: Symbol('SecretHash'),
   AcceptedLogins: Symbol('AcceptedLogins'),
   Trials: Symbol('Trials'),

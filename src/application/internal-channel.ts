@@ -31,6 +31,9 @@ export class InternalChannel implements BindingOwner {
   onQueueAnswer(): boolean {
     return false
   }
+  onQosOk(): boolean {
+    return false
+  }
   onTxSelectOk(): boolean {
     return false
   }

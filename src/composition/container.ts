@@ -8,6 +8,7 @@ import { NetListener } from '../adapters/net/net-listener.js'
 import { AcceptedLogins } from '../application/accepted-logins.js'
 import { Admission } from '../application/admission.js'
 import { BrokerProfile } from '../application/broker-profile.js'
+import { GroupCommit } from '../application/group-commit.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
 import { Limits } from '../application/limits.js'
@@ -19,6 +20,7 @@ import type { Metrics } from '../application/ports/metrics.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { Operations } from '../application/operations.js'
 import { Overview } from '../application/overview.js'
+import { RefusedMessages } from '../application/refused-messages.js'
 import { Readiness } from '../application/readiness.js'
 import { Reload } from '../application/reload.js'
 import { Traffic } from '../application/traffic.js'
@@ -48,7 +50,10 @@ export function createContainer({ settings, logger, product, journal }: Given): 
   container.bind(identifiers.Settings).toConstantValue(settings)
   container.bind(identifiers.Logger).toConstantValue(logger)
   container.bind(identifiers.Product).toConstantValue(product)
-  if (journal !== undefined) container.bind(identifiers.Journal).toConstantValue(journal)
+  if (journal !== undefined) {
+    container.bind(identifiers.Journal).toConstantValue(journal)
+    container.bind(identifiers.GroupCommit).to(GroupCommit)
+  }
   container.bind(identifiers.Random).toConstantValue(Math.random)
   container.bind(identifiers.Clock).to(SystemClock)
   container.bind(identifiers.Dialer).to(NetDialer)
@@ -71,6 +76,7 @@ export function createContainer({ settings, logger, product, journal }: Given): 
   container.bind(identifiers.Trials).to(Trials)
   container.bind(identifiers.Quarantine).to(Quarantine)
   container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)
+  container.bind(identifiers.RefusedMessages).to(RefusedMessages)
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container

@@ -93,14 +93,20 @@ export function readHeaders(bytes: Uint8Array, at: number, end: number): FieldTa
   return readTable(new ByteReader(bytes, at, end))
 }
 
-/** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
-export function readExpiration(bytes: Uint8Array, at: number, end: number): string | undefined {
+/** Where the expiration property of a well-formed header in `bytes[at, end)` stands, a short string; -1 when it has none. */
+export function expirationAt(bytes: Uint8Array, at: number, end: number): number {
   const flags = readShort(bytes, at + FLAGS_AT)
-  if ((flags & EXPIRATION_FLAG) === 0) return undefined
+  if ((flags & EXPIRATION_FLAG) === 0) return -1
   at += CONTENT_HEADER_MIN_SIZE
   for (let bit = 15, i = 0; 1 << bit > EXPIRATION_FLAG; bit--, i++)
     if ((flags & (1 << bit)) !== 0) at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, Infinity)
-  return new ByteReader(bytes, at, end).shortString()
+  return at
+}
+
+/** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
+export function readExpiration(bytes: Uint8Array, at: number, end: number): string | undefined {
+  const expiration = expirationAt(bytes, at, end)
+  return expiration < 0 ? undefined : new ByteReader(bytes, expiration, end).shortString()
 }
 
 function skipProperty(
