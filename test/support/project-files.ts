@@ -2,6 +2,8 @@
 import { readFileSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
+import { type LoadedSettings, loadSettings } from '../../src/adapters/config/load-settings.js'
+import { type ReadFile, readText } from '../../src/adapters/config/read-file.js'
 
 const ROOT = new URL('../../', import.meta.url)
 
@@ -30,4 +32,11 @@ export function yamlDocuments<T = unknown>(name: string): T[] {
     if (problem !== undefined) throw new Error(`${name}: ${problem.message}`)
     return document.toJS() as T
   })
+}
+
+/** What Warren makes of one of the project's configuration files, where every secret that it names is there. */
+export function loadDeployed(name: string): LoadedSettings {
+  const readFile: ReadFile = (path) =>
+    path.startsWith('/run/secrets/') ? `secret-of-${path}` : readText(path)
+  return loadSettings({ argv: ['--config', pathOf(name)], env: {}, cwd: pathOf('.'), readFile })
 }

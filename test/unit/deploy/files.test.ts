@@ -1,8 +1,7 @@
 /** Everything that is there to be deployed can be read by what it's for, and Warren takes its configurations. */
 import { parse as parseToml } from 'smol-toml'
 import { expect } from 'chai'
-import { loadSettings } from '../../../src/adapters/config/load-settings.js'
-import { filesUnder, pathOf, textOf, yamlDocuments } from '../../support/project-files.js'
+import { filesUnder, loadDeployed, textOf, yamlDocuments } from '../../support/project-files.js'
 
 const FILES = [
   ...filesUnder('deploy'),
@@ -12,8 +11,6 @@ const FILES = [
 ]
 const endingIn = (...endings: string[]): string[] =>
   FILES.filter((name) => endings.some((ending) => name.endsWith(ending)))
-/** As Secrets and environment files give them. */
-const TOKENS = { AMQP_MANAGEMENT_TOKEN: 'a-token-for-tests', AMQP_MANAGEMENT_READ_TOKEN: 'another-for-tests' }
 
 describe('files for deploying', () => {
   it('are there', () => {
@@ -37,7 +34,6 @@ describe('files for deploying', () => {
   for (const name of endingIn('.toml'))
     it(`${name} is TOML, and a configuration that Warren takes`, () => {
       parseToml(textOf(name))
-      const argv = ['--config', pathOf(name)]
-      expect(loadSettings({ argv, env: TOKENS, cwd: pathOf('.') }).warnings).to.deep.equal([])
+      expect(loadDeployed(name).warnings).to.deep.equal([])
     })
 })

@@ -1,16 +1,15 @@
 /** The Kubernetes manifests, held against each other and against what Warren has. The schemas of Kubernetes itself are CI's business. */
 import { existsSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
+import { parse as parseToml } from 'smol-toml'
 import { expect } from 'chai'
-import { loadSettings } from '../../../src/adapters/config/load-settings.js'
-import { entries } from '../../../src/adapters/config/schema.js'
 import { type UseCases, routesOf } from '../../../src/adapters/http/routes.js'
 import { PrometheusMetrics } from '../../../src/adapters/metrics/prometheus-metrics.js'
 import { identifiers } from '../../../src/application/identifiers.js'
 import type { Overview } from '../../../src/application/overview.js'
 import type { Settings } from '../../../src/application/settings.js'
 import { World } from '../../support/fake-world.js'
-import { filesUnder, pathOf, textOf, yamlDocuments } from '../../support/project-files.js'
+import { filesUnder, loadDeployed, pathOf, textOf, yamlDocuments } from '../../support/project-files.js'
 
 interface Probe {
   readonly httpGet: { readonly path: string; readonly port: string }
@@ -22,10 +21,6 @@ interface Container {
   readonly image: string
   readonly restartPolicy?: string
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
-  readonly env: readonly {
-    readonly name: string
-    readonly valueFrom?: { readonly secretKeyRef: { readonly name: string; readonly key: string } }
-  }[]
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[]
   readonly startupProbe: Probe
   readonly livenessProbe: Probe
@@ -47,7 +42,11 @@ interface Workload {
         readonly securityContext: Readonly<Record<string, unknown>>
         readonly containers: readonly Container[]
         readonly initContainers?: readonly Container[]
-        readonly volumes: readonly { readonly name: string; readonly configMap: { readonly name: string } }[]
+        readonly volumes: readonly {
+          readonly name: string
+          readonly configMap?: { readonly name: string }
+          readonly secret?: { readonly secretName: string }
+        }[]
       }
     }
   }
@@ -62,16 +61,12 @@ interface Kustomization {
 const FOLDER = 'deploy/kubernetes'
 /** /readyz waits as long for the broker. */
 const READINESS_WAIT_SECONDS = 2
-const TOKENS = { AMQP_MANAGEMENT_TOKEN: 'a-token-for-tests', AMQP_MANAGEMENT_READ_TOKEN: 'another-for-tests' }
 const { version } = JSON.parse(textOf('package.json')) as { version: string }
 
 const read = <T>(name: string): T => yamlDocuments<T>(`${FOLDER}/${name}`)[0]
 const routes = routesOf({ limits: {} } as unknown as UseCases)
 
-function settingsOf(name: string): Settings {
-  const argv = ['--config', pathOf(`${FOLDER}/${name}`)]
-  return loadSettings({ argv, env: TOKENS, cwd: pathOf('.') }).settings
-}
+const settingsOf = (name: string): Settings => loadDeployed(`${FOLDER}/${name}`).settings
 
 describe('kustomizations', () => {
   for (const name of filesUnder(FOLDER).filter((file) => file.endsWith('/kustomization.yaml')))
@@ -105,18 +100,22 @@ for (const [folder, where] of [
     it('finds its configuration where it looks for one', () => {
       const mount = container.volumeMounts.find(({ mountPath }) => mountPath === '/etc/warren')
       const volume = volumes.find(({ name }) => name === mount?.name)
-      const generated = configMapGenerator?.find(({ name }) => name === volume?.configMap.name)
+      const generated = configMapGenerator?.find(({ name }) => name === volume?.configMap?.name)
       expect(generated?.files).to.include('config.toml')
     })
 
-    it('is given nothing that Warren does not know, from a secret that the example shows', () => {
-      expect(entries.map(({ env }) => env)).to.include.members(container.env.map(({ name }) => name))
+    it('finds its tokens where the secret of the example is mounted', () => {
       const secret = read<{ metadata: { name: string }; stringData: object }>(
         'deployment/secret.example.yaml',
       )
-      for (const { valueFrom } of container.env) {
-        expect(valueFrom?.secretKeyRef.name).to.equal(secret.metadata.name)
-        expect(Object.keys(secret.stringData)).to.include(valueFrom?.secretKeyRef.key)
+      const { management } = parseToml(textOf(`${FOLDER}/${folder}/config.toml`)) as {
+        management: Record<string, string>
+      }
+      for (const path of [management.token_file, management.read_token_file]) {
+        const mount = container.volumeMounts.find(({ mountPath }) => mountPath === dirname(path))
+        const volume = volumes.find(({ name }) => name === mount?.name)
+        expect(volume?.secret?.secretName).to.equal(secret.metadata.name)
+        expect(Object.keys(secret.stringData)).to.include(basename(path))
       }
     })
 
@@ -249,9 +248,9 @@ describe(`${FOLDER}/autoscaling`, () => {
     const [{ port, path, authorization }] = spec.podMetricsEndpoints
     expect(template.spec.containers[0].ports.map(({ name }) => name)).to.include(port)
     expect(routes.find(({ url }) => url === path)?.role).to.equal('read')
-    const readToken = template.spec.containers[0].env.find(
-      ({ name }) => name === 'AMQP_MANAGEMENT_READ_TOKEN',
-    )
-    expect(authorization.credentials.key).to.equal(readToken?.valueFrom?.secretKeyRef.key)
+    const { management } = parseToml(textOf(`${FOLDER}/deployment/config.toml`)) as {
+      management: Record<string, string>
+    }
+    expect(authorization.credentials.key).to.equal(basename(management.read_token_file))
   })
 })
