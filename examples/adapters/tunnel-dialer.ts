@@ -1,6 +1,5 @@
 /** Reaches the broker through an HTTP proxy, by CONNECT. */
 import { request } from 'node:http'
-import type { Socket } from 'node:net'
 import { type ByteStream, type Dialer, type Endpoint, NetByteStream } from 'warren'
 
 export class TunnelDialer implements Dialer {
@@ -33,7 +32,7 @@ export class TunnelDialer implements Dialer {
           return
         }
         if (head.length > 0) socket.unshift(head)
-        resolve(new NetByteStream(socket as Socket))
+        resolve(new NetByteStream(socket))
       })
       asking.end()
     })

@@ -25,6 +25,15 @@ const checkWarren: Check = (words) => {
   expect(readCommandLine(words).problems).to.deep.equal([])
 }
 
+/** Where each script says which options it has; all have --help. */
+const usages: Readonly<Record<string, readonly string[]>> = {
+  bench: ['bench/options.ts'],
+  fuzz: ['test/fuzz/run.ts'],
+  quickstart: ['scripts/quickstart.mjs'],
+  soak: ['test/soak/run.ts'],
+  test: ['scripts/test.mjs'],
+}
+
 /** Without a server to talk to: what it thinks of its command line it says before. */
 const checkTool: Check = async (words) => {
   const { fetch } = globalThis
@@ -52,7 +61,13 @@ const anything: Check = () => undefined
 const checks: Readonly<Record<string, Check>> = {
   npm: ([verb, ...words]) => {
     expect(['ci', 'run', 'test', 'install', 'pack', 'audit']).to.include(verb)
-    if (verb === 'run') expect(scripts).to.have.property(words.find((word) => !word.startsWith('-')) ?? '')
+    const script = verb === 'run' ? words.find((word) => !word.startsWith('-')) : verb
+    if (verb === 'run') expect(scripts).to.have.property(script ?? '')
+    const usage = usages[script ?? '']?.map(textOf).join()
+    if (usage !== undefined)
+      for (const [flag] of words.map((word) => word.split('=')))
+        if (/^--[a-z]/.test(flag) && flag !== '--help')
+          expect(usage, `what ${script} is told`).to.match(new RegExp(`${flag}(?![\\w-])`))
     if (verb === 'test') for (const word of words) if (word.startsWith('test/')) exists(word)
   },
   npx: ([program, ...words]) => {
@@ -132,9 +147,8 @@ for (const document of documents)
           expect(text).to.equal(textOf(source!))
         })
       else if (language === '')
-        it(`has a picture at ${at}, or text, and no commands that nobody checks`, () => {
-          for (const [name] of commandsOf(text))
-            expect(checks, `${name} stands in a block of its own language`).not.to.have.property(name)
+        it(`has a picture at ${at}, or commands that their programs understand`, async () => {
+          for (const [name, ...words] of commandsOf(text)) await checks[name]?.(words)
         })
       else
         it(`has code at ${at} in a language that is checked`, () => {
