@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
+import { type LoadedSettings, changedKeys, loadSettings, withChanges } from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
@@ -15,6 +15,7 @@ import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
 import type { Proxy } from './application/proxy.js'
+import type { MinuteSummary } from './application/minute-summary.js'
 import type { Reload } from './application/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 
@@ -58,6 +59,7 @@ function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
 
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
+  /** What is in effect: what a reload couldn't apply still differs from it at the next one. */
   let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
@@ -73,8 +75,10 @@ async function run(loaded: LoadedSettings): Promise<void> {
     reload: () => {
       try {
         const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
-        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
-        current = next
+        for (const warning of next.warnings) logger.warn(warning)
+        const reload = container.get<Reload>(identifiers.Reload)
+        const { applied } = reload.apply(next.settings, changedKeys(current, next))
+        current = withChanges(current, next, applied)
       } catch (error) {
         logger.error('configuration not reloaded', {
           reason: error instanceof Error ? error.message : String(error),
@@ -115,6 +119,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
     logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
   await proxy.start().catch(cannotListen(listen))
+  container.get<MinuteSummary>(identifiers.MinuteSummary).start()
 }
 
 function urlOf({ address, port }: { address: string; port: number }): string {

@@ -4,6 +4,7 @@ import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Clock } from './ports/clock.js'
+import type { Metrics, Refusals } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
@@ -38,6 +39,8 @@ export interface Summary {
   readonly pools: Readonly<Record<PoolState, number>>
   readonly buffered: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
+  /** Clients that were sent away before they were in, by reason. */
+  readonly refusals: Refusals
 }
 
 /** Looks, and changes nothing. */
@@ -47,6 +50,7 @@ export class Overview {
   readonly #directory: PoolDirectory
   readonly #limits: Limits
   readonly #traffic: Traffic
+  readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #product: Product
   readonly #startedAt: number
@@ -56,6 +60,7 @@ export class Overview {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
   ) {
@@ -63,6 +68,7 @@ export class Overview {
     this.#directory = directory
     this.#limits = limits
     this.#traffic = traffic
+    this.#metrics = metrics
     this.#clock = clock
     this.#product = product
     this.#startedAt = clock.now()
@@ -142,6 +148,7 @@ export class Overview {
       pools,
       buffered,
       traffic: { ...this.#traffic },
+      refusals: { ...this.#metrics.refusals },
     }
   }
 }

@@ -40,6 +40,8 @@ export interface BacklogParts {
   readonly place: () => UpstreamConnection | undefined
   /** Messages wait, and there's no upstream connection for them: the pool gets one, and calls `resume`. */
   readonly onUpstreamNeeded: () => void
+  /** Whether an operator holds messages back: then nothing more is sent until {@link PublishBacklog.onResumed}. */
+  readonly isHeld: () => boolean
   /** Nothing waits any more: ordinary traffic may go on. */
   readonly onDrained: () => void
 }
@@ -232,6 +234,11 @@ export class PublishBacklog implements DrainWaiter {
     this.#pump()
   }
 
+  /** Messages are no longer held back. */
+  onResumed(): void {
+    this.#pump()
+  }
+
   #message(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): BufferedMessage<Origin> {
     const { expiration } = new PublishedMessage(bytes)
     return {
@@ -271,7 +278,7 @@ export class PublishBacklog implements DrainWaiter {
     if (binding === undefined) return
     const { upstream, upstreamChannel } = binding
     const window = this.#suspects > 0 ? 1 : WINDOW
-    while (this.#buffer.underWay < window) {
+    while (this.#buffer.underWay < window && !this.#parts.isHeld()) {
       if (upstream.isCongested) {
         upstream.whenDrained(this)
         break

@@ -177,6 +177,7 @@ export const summary = object({
     'returns',
     'recycled_channels',
   ),
+  refusals: { type: 'object', additionalProperties: whole, description: 'By reason.' },
   process: object({
     event_loop_lag_p50_seconds: number,
     event_loop_lag_p99_seconds: number,

@@ -1,7 +1,7 @@
 /** The metrics as Prometheus reads them, by prom-client. */
 import { injectable } from 'inversify'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { Metrics, RefusalReason } from '../../application/ports/metrics.js'
+import type { Metrics, RefusalReason, Refusals } from '../../application/ports/metrics.js'
 import type { Overview, Summary } from '../../application/overview.js'
 import type { PoolView } from '../../application/views.js'
 
@@ -32,6 +32,21 @@ const TRAFFIC: Readonly<Record<TrafficCounter, readonly [name: string, help: str
     'Upstream channels that were handed to a further client channel instead of being opened.',
   ],
 }
+
+/** Each has its series from the start: a rate over one that appears with its first event misses that event. */
+const NO_REFUSALS: Readonly<Record<RefusalReason, number>> = {
+  client_limit: 0,
+  admission: 0,
+  other_protocol: 0,
+  timeout: 0,
+  access_refused: 0,
+  not_allowed: 0,
+  unavailable: 0,
+  protocol_error: 0,
+}
+
+/** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total']
 
 /** Counts and times what it's told, and reads the rest from an {@link Overview} whenever somebody scrapes. */
 @injectable()
@@ -67,6 +82,13 @@ export class PrometheusMetrics implements Metrics {
     'outcome',
   )
 
+  readonly #refusals = { ...NO_REFUSALS }
+
+  constructor() {
+    for (const reason of Object.keys(NO_REFUSALS)) this.#refused.inc({ reason }, 0)
+    for (const outcome of ['connected', 'failed']) this.#reconnects.inc({ outcome }, 0)
+  }
+
   /** What the answer to a scrape is called. */
   get contentType(): string {
     return this.#registry.contentType
@@ -74,6 +96,11 @@ export class PrometheusMetrics implements Metrics {
 
   clientRefused(reason: RefusalReason): void {
     this.#refused.inc({ reason })
+    this.#refusals[reason]++
+  }
+
+  get refusals(): Refusals {
+    return this.#refusals
   }
 
   clientClosed(code: number): void {
@@ -174,6 +201,7 @@ export class PrometheusMetrics implements Metrics {
       registers,
     }).set({ version: summary.version }, 1)
     collectDefaultMetrics({ register: this.#registry })
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name)
   }
 
   /** The answer to a scrape. */
