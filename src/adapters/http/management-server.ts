@@ -4,9 +4,9 @@ import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import type { AddressInfo } from 'node:net'
 import type { Product } from '../../application/product.js'
 import { Access, type AccessSettings, type Role } from './access.js'
-import type { HttpError } from './http-error.js'
+import { HttpError } from './http-error.js'
 import { type Route, type UseCases, routesOf } from './routes.js'
-import { failure } from './schemas.js'
+import { byFile, failure } from './schemas.js'
 import { statusPage } from './status-page.js'
 
 declare module 'fastify' {
@@ -77,8 +77,21 @@ export class ManagementServer {
         role: 'public',
         summary: 'The status page, for people.',
         handle: (_, reply) => {
-          void reply.headers(page.headers)
-          return page.html
+          void reply.headers(page.headers).type(page.html.type)
+          return page.html.content
+        },
+      },
+      {
+        method: 'GET',
+        url: '/page/:file',
+        role: 'public',
+        summary: 'What the status page is made of.',
+        params: byFile,
+        handle: ({ params }, reply) => {
+          const file = page.files.get((params as { file: string }).file)
+          if (file === undefined) throw new HttpError(404, 'the page has no such file')
+          void reply.type(file.type)
+          return file.content
         },
       },
     ]

@@ -59,6 +59,7 @@ export const pageQuery = {
   },
 }
 
+export const byFile = object({ file: { type: 'string', maxLength: 40 } })
 export const byId = object({ id: { type: 'string', maxLength: 40 } })
 
 export const health = object({ status: text, service: text })
