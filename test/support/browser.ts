@@ -53,9 +53,8 @@ export async function visit(
 export async function barriers(page: Page): Promise<string[]> {
   await page.evaluate(AXE)
   // A string, as the compiler knows nothing of what exists in the page.
-  const found = (await page.evaluate(
+  return page.evaluate<string[]>(
     `axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then(({ violations }) =>
       violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => id + ' ' + target + ': ' + failureSummary)))`,
-  )) as string[]
-  return found
+  )
 }
