@@ -10,6 +10,7 @@ const HANDSHAKE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** Virtual hosts with series of their own; the rest is summed up as `other`. */
 const MOST_VHOSTS = 50
+const OTHER = 'other'
 
 type TrafficCounter = keyof Summary['traffic']
 
@@ -225,5 +226,8 @@ function byVirtualHost(
   for (const pool of pools) sums.set(pool.vhost, (sums.get(pool.vhost) ?? 0) + pool[field])
   const ordered = [...sums].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   const rest = ordered.splice(MOST_VHOSTS).reduce((sum, [, count]) => sum + count, 0)
-  return Object.fromEntries(rest === 0 ? ordered : [...ordered, ['other', rest]])
+  const largest = new Map(ordered)
+  // A virtual host may have that name itself.
+  if (rest > 0) largest.set(OTHER, (largest.get(OTHER) ?? 0) + rest)
+  return Object.fromEntries(largest)
 }
