@@ -155,7 +155,10 @@ describe('ManagementServer', () => {
       expect(changing.map(({ role }) => role)).to.deep.equal(changing.map(() => 'change'))
       expect(changing).to.have.length.at.least(11)
       for (const { method, url } of changing) {
-        const answer = await ask(url.replace(':id', 'p1'), { method, headers: bearer('may-look') })
+        const answer = await ask(url.replace(':id', 'p1').replace(':file', 'page.js'), {
+          method,
+          headers: bearer('may-look'),
+        })
         expect(answer, `${method} ${url}`).to.deep.include({
           status: 403,
           body: { error: 'this token may look, and change nothing', status: 'failed' },
@@ -166,7 +169,9 @@ describe('ManagementServer', () => {
     it('without a token is to health and the empty page alone', async () => {
       await start(TOKENS)
       for (const { method, url, role } of server.routes) {
-        const { status, headers } = await ask(url.replace(':id', 'p1'), { method })
+        const { status, headers } = await ask(url.replace(':id', 'p1').replace(':file', 'page.js'), {
+          method,
+        })
         if (role === 'public') expect(status, url).to.equal(200)
         else expect(status, url).to.equal(401)
         if (role !== 'public') expect(headers['www-authenticate']).to.equal('Bearer realm="warren"')
@@ -176,6 +181,7 @@ describe('ManagementServer', () => {
         '/healthz',
         '/readyz',
         '/',
+        '/page/:file',
       ])
       expect((await ask('/no-such-route')).status).to.equal(401)
     })
@@ -364,7 +370,7 @@ describe('ManagementServer', () => {
     const { body } = await ask('/openapi.json')
     const paths = body.paths as Record<string, Record<string, { responses: Record<string, object> }>>
     for (const { url, method, answer } of server.routes) {
-      const operation = paths[url.replace(':id', '{id}')]?.[method.toLowerCase()]
+      const operation = paths[url.replace(/:(\w+)/, '{$1}')]?.[method.toLowerCase()]
       expect(operation, `${method} ${url}`).to.not.equal(undefined)
       if (answer !== undefined) expect(operation.responses).to.have.property('200')
     }
@@ -374,7 +380,21 @@ describe('ManagementServer', () => {
     await start(TOKENS)
     const { status, headers, text } = await ask('/')
     expect(status).to.equal(200)
-    expect(headers['content-security-policy']).to.match(/default-src 'none'.*connect-src 'self'/)
+    expect(headers['content-type']).to.equal('text/html; charset=utf-8')
+    expect(headers['content-security-policy']).to.match(
+      /default-src 'none'.*script-src 'self'.*connect-src 'self'.*frame-ancestors 'none'/,
+    )
+    const parts = [...text.matchAll(/(?:src|href)="(page\/[^"]+)"/g)].map(([, path]) => path)
+    expect(parts).to.deep.equal(['page/style.css', 'page/page.js'])
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      const answer = await ask(`/${part}`)
+      expect(answer.status, part).to.equal(200)
+      expect(answer.headers['content-type']).to.match(/^text\/(css|javascript); charset=utf-8$/)
+      expect(answer.text, part).not.to.match(/https?:\/\/(?!www\.w3\.org)/)
+      parts.push(...[...answer.text.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => `page/${name}`))
+    }
     expect(text).not.to.match(/(src|href)\s*=\s*["']?(https?:)?\/\//)
+    expect((await ask('/page/index.html')).status).to.equal(404)
+    expect((await ask('/page/..%2fstatus-page.ts')).status).to.equal(404)
   })
 })
