@@ -32,7 +32,14 @@ export class Figures {
       }
       if (keys.length > 1)
         card.keys.forEach((text, at) =>
-          card.note.append(make('span', { className: at === 0 ? 'key' : 'key two' }), text),
+          card.note.append(
+            make(
+              'span',
+              { className: 'legend' },
+              make('span', { className: at === 0 ? 'key' : 'key two' }),
+              text,
+            ),
+          ),
         )
       this.#cards[id] = card
       find('figures').append(
