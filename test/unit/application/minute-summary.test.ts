@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
 import type { MinuteSummary } from '../../../src/application/minute-summary.js'
+import type { Traffic } from '../../../src/application/traffic.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import { World, type WorldOptions } from '../../support/fake-world.js'
 
@@ -36,6 +37,15 @@ describe('MinuteSummary', () => {
       { ...standing, accepted: 1, publishes: 3, deliveries: 0, refused: 0 },
       { ...standing, clients: 2, accepted: 1, publishes: 1, deliveries: 0, refused: 0 },
     ])
+  })
+
+  it('counts what was handed out for Basic.Get with the deliveries', async () => {
+    await start()
+    const traffic = world.container.get<Traffic>(identifiers.Traffic)
+    traffic.deliveries += 5
+    traffic.gets += 2
+    await world.advance(MINUTE_MS)
+    expect(lines()[0]).to.include({ deliveries: 7 })
   })
 
   it('tells who was refused, and why, and nothing of it afterwards', async () => {

@@ -41,6 +41,14 @@ describe('Reload', () => {
     expect(world.lines('configuration reloaded')).to.have.length(1)
   })
 
+  it('lifts the client limit where the configuration has none any more', () => {
+    const limits = world.container.get<Limits>(identifiers.Limits)
+    limits.set(5, 'http')
+    const report = reload.apply(world.settings, ['pool.max_client_connections'])
+    expect(report.applied).to.deep.equal(['pool.max_client_connections'])
+    expect(limits.clients.limit).to.equal(0)
+  })
+
   it('gives clients that come afterwards the new values', async () => {
     const next = { ...world.settings, client: { ...world.settings.client, channelMax: 9 } }
     reload.apply(next, ['client.channel_max'])
