@@ -199,7 +199,7 @@ describe('management', function () {
 
   it('drains as SIGTERM does', async () => {
     await start()
-    expect((await ctl('drain')).stdout).to.equal('Draining: 0 clients have 5 s to finish\n')
+    expect((await ctl('drain')).stdout).to.equal('Draining: 0 clients with 5 s to finish\n')
     expect((await warren.exited).code).to.equal(0)
   })
 

@@ -37,7 +37,10 @@ describe('ManagementServer', () => {
       readiness: get(identifiers.Readiness),
       logLevels: world.logger,
       figures: { takeEventLoopLag: () => ({ p50: 0, p99: 0 }), residentBytes: 1, cpuSeconds: 1 },
-      metrics: { contentType: 'text/plain', render: () => Promise.resolve('warren_up 1\n') },
+      metrics: {
+        contentType: 'text/plain',
+        render: () => Promise.reject(new Error('what nobody needs to know')),
+      },
     }
     const product = { name: 'Warren', version: '1.2.3', platform: 'tests', host: 'burrow' }
     server = await ManagementServer.create(useCases, { address: '127.0.0.1', ...tokens }, product)
@@ -132,6 +135,18 @@ describe('ManagementServer', () => {
           body: { error: 'connection limit must be positive', status: 'failed' },
         })
       })
+
+    it('is refused with 400 where it makes no sense, and with 409 where it is not limited at all', async () => {
+      const decrease = (amount: number): Promise<Answer> =>
+        ask('/limit/decrease', { method: 'POST', body: { amount } })
+      expect(await decrease(1000)).to.deep.include({
+        status: 400,
+        body: { error: 'connection limit must be positive', status: 'failed' },
+      })
+      expect((await ask('/limit', { method: 'PUT', body: { limit: 2 ** 31 } })).status).to.equal(400)
+      await ask('/limit', { method: 'DELETE' })
+      expect((await decrease(1)).status).to.equal(409)
+    })
 
     it('remembers when it was changed, from what to what, and by which way', async () => {
       await ask('/limit', { method: 'PUT', body: { limit: 7 } })
@@ -251,6 +266,22 @@ describe('ManagementServer', () => {
       const answer = await ask('/limit', { method: 'PUT', body: { limit: 1, padding: 'x'.repeat(20_000) } })
       expect(answer.status).to.equal(413)
       expect(answer.body).to.include({ status: 'failed' })
+    })
+
+    it('that name JSON and bring none are as good as those that name nothing', async () => {
+      const headers = { 'content-type': 'application/json' }
+      expect((await ask('/limit', { method: 'DELETE', headers })).status).to.equal(200)
+      expect((await ask('/pools/p9/pause', { method: 'POST', headers })).status).to.equal(404)
+      expect((await ask('/limit', { method: 'PUT', headers })).body).to.include({
+        error: 'connection limit must be positive',
+      })
+    })
+
+    it('that meet a fault of Warren are told of it without its words', async () => {
+      expect(await ask('/metrics')).to.deep.include({
+        status: 500,
+        body: { error: 'internal error', status: 'failed' },
+      })
     })
 
     it('with another body than JSON are refused', async () => {
