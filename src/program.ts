@@ -21,6 +21,7 @@ import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
 import type { Proxy } from './application/proxy.js'
+import type { MinuteSummary } from './application/minute-summary.js'
 import type { Reload } from './application/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 
@@ -97,6 +98,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
     reload: () => {
       try {
         const next = load()
+        for (const warning of next.warnings) logger.warn(warning)
         const reload = container.get<Reload>(identifiers.Reload)
         const { applied } = reload.apply(next.settings, changedKeys(current, next))
         current = withChanges(current, next, applied)
@@ -140,6 +142,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
     logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
   await proxy.start().catch(cannotListen(listen))
+  container.get<MinuteSummary>(identifiers.MinuteSummary).start()
 }
 
 function urlOf({ address, port }: { address: string; port: number }): string {

@@ -50,7 +50,7 @@ export interface ReloadReport {
   readonly refused: readonly string[]
 }
 
-/** Applies what can be applied; the rest is named. */
+/** Applies what can be applied, each key for itself; the rest is named, and stays as it was. */
 @injectable()
 export class Reload {
   readonly #settings: Settings
@@ -82,7 +82,8 @@ export class Reload {
       else refused.push(`${key}: ${reason}`)
     }
     const report = { applied, needsRestart, refused }
-    this.#logger.info('configuration reloaded', report)
+    if (refused.length > 0) this.#logger.warn('configuration reloaded, but for what was refused', report)
+    else this.#logger.info('configuration reloaded', report)
     return report
   }
 
