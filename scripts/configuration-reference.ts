@@ -9,10 +9,10 @@ export const referencePath = fileURLToPath(new URL('../docs/configuration.md', i
 
 /** The whole page as it should be. */
 export async function renderReference(): Promise<string> {
-  const rows = entries.map(({ key, flag, env, default: value, allowed, doc }) => [
+  const rows = entries.map(({ key, flag, env, alias, default: value, allowed, doc }) => [
     code(key),
     code(flag),
-    code(env),
+    alias === undefined ? code(env) : `${code(env)} or ${code(alias)}`,
     value === '' ? 'none' : code(String(value)),
     allowed,
     doc,
@@ -58,8 +58,8 @@ list, \`url = ["amqp://a", "amqp://b"]\`. A name with several IP addresses stand
 different addresses; one that can't be reached, or doesn't answer as a broker does, is avoided for 5 s, and for longer each time up to
 60 s, while there are others.
 
-Credentials, virtual host and options in \`upstream.url\` aren't used: clients bring their own, and Warren warns of them. TLS to the
-broker (\`amqps://\`) isn't available in this version.
+Credentials, virtual host and options in \`upstream.url\` aren't used: clients bring their own, and Warren warns of them. \`amqps://\` is
+TLS to the broker, see [tls.md](tls.md).
 
 ## Keys
 

@@ -8,9 +8,11 @@ import { printConfig } from './adapters/config/print-config.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
+import { CertificateError } from './application/ports/certificate-store.js'
 import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
@@ -42,6 +44,17 @@ function load(): LoadedSettings {
   }
 }
 
+/** Certificates that can't be used are a wrong configuration. */
+function loadCertificates(settings: Settings): FileCertificateStore {
+  try {
+    return new FileCertificateStore(settings)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    process.stderr.write(`warren: ${error.message}\n`)
+    process.exit(EXIT_CONFIGURATION)
+  }
+}
+
 /** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
 function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
   const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
@@ -58,13 +71,15 @@ function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
 
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
+  const certificates = loadCertificates(settings)
   let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
-  const container = createContainer({ settings, logger, product, journal: openJournal(settings, logger) })
+  const journal = openJournal(settings, logger)
+  const container = createContainer({ settings, logger, product, journal, certificates })
   const limits = container.get<Limits>(identifiers.Limits)
   const proxy = container.get<Proxy>(identifiers.Proxy)
   onControlSignal(process, {
@@ -103,7 +118,9 @@ async function run(loaded: LoadedSettings): Promise<void> {
   const cannotListen =
     ({ address, port }: { address: string; port: number }) =>
     (error: unknown): never => {
-      logger.error(`cannot listen on ${address}:${port}`, {
+      // Of several ports it's the one in the error.
+      const taken = (error as { port?: number }).port ?? port
+      logger.error(`cannot listen on ${address}:${taken}`, {
         reason: error instanceof Error ? error.message : String(error),
       })
       process.exit(EXIT_UNAVAILABLE)
@@ -137,6 +154,7 @@ switch (loaded.action) {
     break
   case 'check':
     warn()
+    loadCertificates(loaded.settings)
     process.stdout.write('configuration ok\n')
     break
   case 'run':

@@ -62,6 +62,8 @@ export interface SessionParts {
   /** For logs and lists, different for each client. */
   readonly id: string
   readonly stream: ByteStream
+  /** When the connection was accepted, on the clock's scale. */
+  readonly acceptedAt: number
   readonly clock: Clock
   readonly logger: Logger
   readonly settings: Settings
@@ -134,7 +136,7 @@ export class ClientSession
     this.id = parts.id
     this.#parts = parts
     this.#stream = parts.stream
-    this.#acceptedAt = parts.clock.now()
+    this.#acceptedAt = parts.acceptedAt
     this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
@@ -153,7 +155,9 @@ export class ClientSession
     const { clock, settings } = this.#parts
     const limit = settings.client.handshakeTimeout * 1000
     const warning = Math.max(limit - ANSWER_BEFORE_LIMIT_MS, limit / 2)
-    this.#timer = clock.after(warning, () => {
+    // A TLS handshake has taken its part.
+    const passed = Math.min(clock.now() - this.#acceptedAt, warning)
+    this.#timer = clock.after(warning - passed, () => {
       this.#timer = clock.after(limit - warning, () => this.#onTooSlow(limit))
       if (this.#handshake.waitsForBroker)
         this.refuse(

@@ -1,8 +1,10 @@
 /** The names under which the application's constructors ask for what they need; src/composition binds them. */
 export const identifiers = {
+  CertificateStore: Symbol('CertificateStore'),
   Clock: Symbol('Clock'),
   Dialer: Symbol('Dialer'),
   Listener: Symbol('Listener'),
+  TlsListener: Symbol('TlsListener'),
   Logger: Symbol('Logger'),
   Random: Symbol('Random'),
   Settings: Symbol('Settings'),

@@ -22,7 +22,18 @@ const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
 
 /** The product page's defaults, but for the roles: what isn't about them is easier to follow on one upstream connection. */
 const SETTINGS: Settings = {
-  listen: { address: '0.0.0.0', port: 5673 },
+  listen: { address: '0.0.0.0', enabled: true, port: 5673, proxyProtocolFrom: [] },
+  tls: {
+    enabled: false,
+    port: 5671,
+    certificates: [],
+    ca: undefined,
+    clientCertificates: 'none',
+    minVersion: 'TLSv1.2',
+    externalName: 'common_name',
+    externalLogins: new Map(),
+  },
+  upstreamTls: { ca: undefined, client: undefined, serverName: undefined, skipVerify: false },
   upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
   pool: {
     maxClientConnections: 0,

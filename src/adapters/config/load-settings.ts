@@ -1,17 +1,20 @@
 /** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
 import { readFileSync } from 'node:fs'
-import type { Settings } from '../../application/settings.js'
+import type { ClientCertificates, Settings } from '../../application/settings.js'
 import { Secret } from '../../domain/secret.js'
 import { readCommandLine, type Action } from './command-line.js'
 import { ConfigurationError } from './configuration-error.js'
 import { readConfigurationFile, type NamedFile, type ReadFile } from './configuration-file.js'
+import { parseExternalLogins } from './external-logins.js'
 import { nearestName } from './nearest-name.js'
+import { parseNetworks } from './networks.js'
 import {
   createConfiguration,
   entries,
   secretKeys,
   type ConfigurationKey,
   type ConfigurationValues,
+  type TextList,
 } from './schema.js'
 import { parseUpstreamUrl, redactUrl } from './upstream-url.js'
 
@@ -76,20 +79,24 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   if (action !== 'help' && action !== 'version') {
     const file = readConfigurationFile(namedFile(configFile, env), cwd, readFile)
     for (const [key, value] of file?.values ?? []) set(key, value, `file ${file?.path ?? ''}`)
-    for (const { key, env: name } of entries) if (env[name]) set(key, env[name], `environment ${name}`)
+    for (const { key, env: own, alias } of entries)
+      for (const name of alias === undefined ? [own] : [own, alias])
+        if (env[name]) set(key, env[name], `environment ${name}`)
     for (const { key, flag } of entries) if (flags.has(key)) set(key, flags.get(key), `flag ${flag}`)
     if (upstreamArgument !== undefined) set('upstream.url', upstreamArgument, 'argument')
     warnings.push(...unknownVariables(env))
   }
 
   const values = configuration.getProperties()
-  const { endpoints, unused } = parseUpstreamUrl(values.upstream.url)
+  const { endpoints, unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
     )
   }
   checkManagement(values, sources)
+  checkTls(values, sources)
+  warnings.push(...tlsWarnings(values, sources, endpoints))
   return { settings: toSettings(values, endpoints), values, warnings, sources, action }
 }
 
@@ -99,7 +106,9 @@ export function changedKeys(before: LoadedSettings, after: LoadedSettings): Conf
     const [section, name] = key.split('.')
     return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
   }
-  return entries.map(({ key }) => key).filter((key) => valueOf(before, key) !== valueOf(after, key))
+  return entries
+    .map(({ key }) => key)
+    .filter((key) => JSON.stringify(valueOf(before, key)) !== JSON.stringify(valueOf(after, key)))
 }
 
 function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
@@ -109,7 +118,10 @@ function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFi
 
 /** Warnings only: the prefix AMQP_ isn't ours alone. */
 function unknownVariables(env: SettingsInput['env']): string[] {
-  const known = [...entries.map((entry) => entry.env), 'AMQP_CONFIG']
+  const known = [
+    ...entries.flatMap(({ env, alias }) => (alias === undefined ? [env] : [env, alias])),
+    'AMQP_CONFIG',
+  ]
   return Object.keys(env)
     .filter((name) => name.startsWith('AMQP_') && !known.includes(name))
     .map((name) => {
@@ -140,6 +152,68 @@ function checkManagement({ management }: ConfigurationValues, sources: LoadedSet
     refuse('management.read_token', '', 'must be another than management.token')
 }
 
+/** What no single key can tell. Throws {@link ConfigurationError}. */
+function checkTls(values: ConfigurationValues, sources: LoadedSettings['sources']): void {
+  const { listen, tls, upstream_tls: upstream } = values
+  const refuse = (key: ConfigurationKey, reason: string): never => {
+    throw new ConfigurationError(`${key} from ${sources[key]}: ${reason}`)
+  }
+  if (!listen.enabled && !tls.enabled) refuse('listen.enabled', 'no client could connect without tls.enabled')
+  if (listen.enabled && tls.enabled && listen.port !== 0 && listen.port === tls.port)
+    refuse('tls.port', 'must be another than listen.port; listen.enabled = false leaves that one to TLS')
+  const [certificates, keys] = [sourcesIn(tls.cert).length, sourcesIn(tls.key).length]
+  if (tls.enabled && certificates === 0) refuse('tls.cert', 'must be given, since tls.enabled is true')
+  if (certificates !== keys)
+    refuse('tls.key', `must be as many as tls.cert: there are ${keys} for ${certificates}`)
+  const asks = clientCertificates(values) !== 'none'
+  if (asks && tls.ca === '') refuse('tls.client_certificates', 'needs tls.ca, which says who may issue them')
+  if (!asks && sourcesIn(tls.external_logins).length > 0)
+    refuse(
+      'tls.external_logins',
+      'needs tls.client_certificates: EXTERNAL is about the certificates of clients',
+    )
+  if ((upstream.client_cert === '') !== (upstream.client_key === ''))
+    refuse(
+      upstream.client_cert === '' ? 'upstream_tls.client_cert' : 'upstream_tls.client_key',
+      'certificate and key must be given together',
+    )
+}
+
+function tlsWarnings(
+  { tls, upstream_tls: upstream }: ConfigurationValues,
+  sources: LoadedSettings['sources'],
+  endpoints: Settings['upstream']['endpoints'],
+): string[] {
+  const warnings: string[] = []
+  const isUsed = endpoints.some((endpoint) => endpoint.tls === true)
+  if (upstream.skip_verify && isUsed)
+    warnings.push(
+      `upstream_tls.skip_verify from ${sources['upstream_tls.skip_verify']}: THE BROKER'S CERTIFICATE IS NOT VERIFIED: anybody on the way can pose as the broker and read passwords and messages`,
+    )
+  if (!isUsed)
+    for (const key of ['ca', 'client_cert', 'server_name'] as const)
+      if (upstream[key] !== '')
+        warnings.push(
+          `upstream_tls.${key} from ${sources[`upstream_tls.${key}`]}: not used, since upstream.url doesn't say amqps:// and upstream_tls.enabled is false`,
+        )
+  if (!tls.enabled && sourcesIn(tls.cert).length > 0)
+    warnings.push(`tls.cert from ${sources['tls.cert']}: not used, since tls.enabled is false`)
+  return warnings
+}
+
+function clientCertificates({ tls }: ConfigurationValues): ClientCertificates {
+  if (tls.client_certificates !== 'auto') return tls.client_certificates
+  return tls.ca === '' ? 'none' : 'required'
+}
+
+/** PEM has no commas, nor has base64. */
+function sourcesIn(list: TextList): string[] {
+  return (typeof list === 'string' ? [list] : list)
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '')
+}
+
 function isLoopback(address: string): boolean {
   return address === 'localhost' || address === '::1' || /^127(\.\d+){3}$/.test(address)
 }
@@ -168,9 +242,37 @@ function shownList(values: readonly unknown[]): string {
 }
 
 function toSettings(values: ConfigurationValues, endpoints: Settings['upstream']['endpoints']): Settings {
-  const { listen, upstream, pool, client, management, shutdown, log } = values
+  const { listen, tls, upstream, upstream_tls: upstreamTls, pool, client, management, shutdown, log } = values
+  const keys = sourcesIn(tls.key)
   return {
-    listen: { address: listen.address, port: listen.port },
+    listen: {
+      address: listen.address,
+      enabled: listen.enabled,
+      port: listen.port,
+      proxyProtocolFrom: parseNetworks(listen.proxy_protocol_from),
+    },
+    tls: {
+      enabled: tls.enabled,
+      port: tls.port,
+      certificates: sourcesIn(tls.cert).map((cert, at) => ({
+        cert: new Secret(cert),
+        key: new Secret(keys[at]),
+      })),
+      ca: tls.ca === '' ? undefined : new Secret(tls.ca),
+      clientCertificates: clientCertificates(values),
+      minVersion: tls.min_version,
+      externalName: tls.external_name,
+      externalLogins: parseExternalLogins(tls.external_logins),
+    },
+    upstreamTls: {
+      ca: upstreamTls.ca === '' ? undefined : new Secret(upstreamTls.ca),
+      client:
+        upstreamTls.client_cert === ''
+          ? undefined
+          : { cert: new Secret(upstreamTls.client_cert), key: new Secret(upstreamTls.client_key) },
+      serverName: upstreamTls.server_name === '' ? undefined : upstreamTls.server_name,
+      skipVerify: upstreamTls.skip_verify,
+    },
     upstream: {
       endpoints,
       connectTimeout: upstream.connect_timeout,
