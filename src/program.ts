@@ -3,13 +3,15 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
+import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
+import { RereadableSettings } from './adapters/config/rereadable-settings.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import type { Certificates } from './application/certificates.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
 import { CertificateError } from './application/ports/certificate-store.js'
@@ -72,30 +74,25 @@ function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
   const certificates = loadCertificates(settings)
-  let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
   const journal = openJournal(settings, logger)
-  const container = createContainer({ settings, logger, product, journal, certificates })
+  const source = new RereadableSettings(loaded, () => {
+    const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+    for (const warning of next.warnings) logger.warn(warning)
+    return next
+  })
+  const container = createContainer({ settings, logger, product, journal, certificates, source })
+  container.get<Certificates>(identifiers.Certificates).announce()
   const limits = container.get<Limits>(identifiers.Limits)
   const proxy = container.get<Proxy>(identifiers.Proxy)
   onControlSignal(process, {
     raiseLimit: () => limits.onSignal('up'),
     lowerLimit: () => limits.onSignal('down'),
-    reload: () => {
-      try {
-        const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
-        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
-        current = next
-      } catch (error) {
-        logger.error('configuration not reloaded', {
-          reason: error instanceof Error ? error.message : String(error),
-        })
-      }
-    },
+    reload: () => container.get<Reload>(identifiers.Reload).run(),
   })
   proxy.onShutDown = (report) =>
     void report.then(

@@ -26,6 +26,7 @@ import {
   connectionError,
 } from '../domain/amqp/reply-codes.js'
 import { joinSlices } from '../domain/amqp/slice-list.js'
+import { type ExternalIdentity, identify } from '../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
@@ -117,6 +118,8 @@ export class ClientSession
   #wasRead = false
   #isPaused = false
   #user: string | undefined
+  /** The name in its certificate that has told who the client is. */
+  #certificate: string | undefined
   #agreement: Agreement | undefined
   /** The broker blocks publishing, as far as the client knows. */
   #isBlocked = false
@@ -144,6 +147,17 @@ export class ClientSession
 
   get traffic(): Traffic {
     return this.#parts.traffic
+  }
+
+  get externalIdentity(): ExternalIdentity | undefined {
+    const { certificateNames } = this.#stream
+    if (certificateNames === undefined) return undefined
+    const { externalName, externalLogins } = this.#parts.settings.tls
+    return identify(certificateNames, externalName, externalLogins)
+  }
+
+  get externalNames(): readonly string[] | undefined {
+    return this.#stream.certificateNames?.[this.#parts.settings.tls.externalName]
   }
 
   get address(): string {
@@ -378,8 +392,9 @@ export class ClientSession
 
   // ---- handshake -------------------------------------------------------------------------------------------------
 
-  onIdentified(user: string): void {
+  onIdentified(user: string, isExternal: boolean): void {
     this.#user = user
+    if (isExternal) this.#certificate = this.externalIdentity?.name
   }
 
   onOpening(virtualHost: string): AmqpError | undefined {
@@ -650,6 +665,7 @@ export class ClientSession
       client: this.id,
       remote: this.#stream.remoteAddress,
       ...(this.#user === undefined ? {} : { user: this.#user }),
+      ...(this.#certificate === undefined ? {} : { certificate: this.#certificate }),
       ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
     }
   }

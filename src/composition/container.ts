@@ -11,6 +11,8 @@ import { TlsDialer } from '../adapters/tls/tls-dialer.js'
 import { TlsEntrance } from '../adapters/tls/tls-entrance.js'
 import { AcceptedLogins } from '../application/accepted-logins.js'
 import { Admission } from '../application/admission.js'
+import { Certificates } from '../application/certificates.js'
+import type { SettingsSource } from '../application/ports/settings-source.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
@@ -45,11 +47,14 @@ export interface Given {
   readonly journal?: Journal | undefined
   /** Without one, certificates are read as the settings say. */
   readonly certificates?: FileCertificateStore | undefined
+  /** Where settings are read again; undefined: nowhere. */
+  readonly source?: SettingsSource | undefined
 }
 
 /** A container from which `identifiers.Proxy` can be had. Tests rebind ports before they ask for it. */
 export function createContainer(given: Given): Container {
-  const { settings, logger, product, journal, certificates = new FileCertificateStore(settings) } = given
+  const { settings, logger, product, journal, source } = given
+  const { certificates = new FileCertificateStore(settings) } = given
   const container = new Container({ defaultScope: 'Singleton' })
   container.bind(identifiers.Settings).toConstantValue(settings)
   container.bind(identifiers.Logger).toConstantValue(logger)
@@ -57,6 +62,8 @@ export function createContainer(given: Given): Container {
   if (journal !== undefined) container.bind(identifiers.Journal).toConstantValue(journal)
   container.bind(identifiers.Random).toConstantValue(Math.random)
   container.bind(identifiers.Clock).to(SystemClock)
+  if (source !== undefined) container.bind(identifiers.SettingsSource).toConstantValue(source)
+  container.bind(identifiers.Certificates).to(Certificates)
   container.bind(identifiers.CertificateStore).toConstantValue(certificates)
   container.bind(identifiers.Dialer).toConstantValue(new TlsDialer(new NetDialer(), certificates))
   const proxies =
@@ -107,6 +114,7 @@ export function createManagementServer(container: Container): Promise<Management
       operations: container.get<Operations>(identifiers.Operations),
       limits: container.get<Limits>(identifiers.Limits),
       readiness: container.get<Readiness>(identifiers.Readiness),
+      reload: container.get<Reload>(identifiers.Reload),
       logLevels: container.get<LogLevels>(identifiers.LogLevels),
       figures: container.get<ProcessFigures>(identifiers.ProcessFigures),
       metrics,

@@ -9,6 +9,7 @@ import type { Operations } from '../../src/application/operations.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import type { Settings } from '../../src/application/settings.js'
 import { createContainer } from '../../src/composition/container.js'
+import type { CertificateNames } from '../../src/domain/external-identity.js'
 import { FakeBroker, type BrokerConnection } from './fake-broker.js'
 import { settle } from './fake-byte-stream.js'
 import { FakeClient, type FakeLogin } from './fake-client.js'
@@ -137,6 +138,12 @@ export class World {
   /** Somebody who has connected, and said nothing yet. */
   dial(): FakeClient {
     return new FakeClient(this.listener.connect())
+  }
+
+  /** Somebody who has shown a certificate with these names. */
+  dialWithCertificate(names: Partial<CertificateNames>): FakeClient {
+    const none = { common_name: [], dns: [], email: [], uri: [] }
+    return new FakeClient(this.listener.connect({ ...none, ...names }))
   }
 
   /** A client that is in. */

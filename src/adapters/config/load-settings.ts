@@ -102,13 +102,29 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
 
 /** The keys whose values differ. */
 export function changedKeys(before: LoadedSettings, after: LoadedSettings): ConfigurationKey[] {
-  const valueOf = ({ values }: LoadedSettings, key: string): unknown => {
+  // A list is equal to another with the same entries.
+  const valueOf = ({ values }: LoadedSettings, key: string): string => JSON.stringify(valueAt(values, key))
+  return entries.map(({ key }) => key).filter((key) => valueOf(before, key) !== valueOf(after, key))
+}
+
+/** What `before` is once the values that `after` has for `keys` are in effect. */
+export function withChanges(
+  before: LoadedSettings,
+  after: LoadedSettings,
+  keys: readonly string[],
+): LoadedSettings {
+  const values = structuredClone(before.values)
+  for (const key of keys) {
     const [section, name] = key.split('.')
-    return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
+    const target = (values as unknown as Record<string, Record<string, unknown>>)[section]
+    target[name] = valueAt(after.values, key)
   }
-  return entries
-    .map(({ key }) => key)
-    .filter((key) => JSON.stringify(valueOf(before, key)) !== JSON.stringify(valueOf(after, key)))
+  return { ...before, values }
+}
+
+function valueAt(values: ConfigurationValues, key: string): unknown {
+  const [section, name] = key.split('.')
+  return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
 }
 
 function namedFile(flag: string | undefined, env: SettingsInput['env']): NamedFile | undefined {
