@@ -1,5 +1,6 @@
 /** Everything that there is to see of Warren, at one moment: for the status page, the metrics and the command line. */
 import { inject, injectable } from 'inversify'
+import type { CertificateView, Certificates } from './certificates.js'
 import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
@@ -8,6 +9,9 @@ import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
 import type { ClientState, ClientView, PoolState, PoolView, UpstreamState, UpstreamView } from './views.js'
+
+/** A bundle of CAs may hold hundreds; what Warren itself shows comes first. */
+const MOST_CERTIFICATES = 32
 
 /** How full Warren is, in the words of the limit. */
 export interface ConnectionStats {
@@ -38,6 +42,8 @@ export interface Summary {
   readonly pools: Readonly<Record<PoolState, number>>
   readonly buffered: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
+  /** The first of them, if there are many. */
+  readonly certificates: readonly CertificateView[]
 }
 
 /** Looks, and changes nothing. */
@@ -47,6 +53,7 @@ export class Overview {
   readonly #directory: PoolDirectory
   readonly #limits: Limits
   readonly #traffic: Traffic
+  readonly #certificates: Certificates
   readonly #clock: Clock
   readonly #product: Product
   readonly #startedAt: number
@@ -56,6 +63,7 @@ export class Overview {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
   ) {
@@ -63,6 +71,7 @@ export class Overview {
     this.#directory = directory
     this.#limits = limits
     this.#traffic = traffic
+    this.#certificates = certificates
     this.#clock = clock
     this.#product = product
     this.#startedAt = clock.now()
@@ -142,6 +151,7 @@ export class Overview {
       pools,
       buffered,
       traffic: { ...this.#traffic },
+      certificates: this.#certificates.views().slice(0, MOST_CERTIFICATES),
     }
   }
 }

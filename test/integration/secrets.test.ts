@@ -384,7 +384,7 @@ describe('secrets', function () {
       container = createContainer({ settings, logger, product })
       const server = await createManagementServer(container)
       const proxy = container.get<Proxy>(identifiers.Proxy)
-      const { port } = await proxy.start()
+      const { port } = (await proxy.start()).plain!
       await troubledClients(port)
       const { client } = await session(port)
       const late = await WireClient.dial(port)

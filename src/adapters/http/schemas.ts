@@ -62,7 +62,7 @@ export const pageQuery = {
 export const byId = object({ id: { type: 'string', maxLength: 40 } })
 
 export const health = object({ status: text, service: text })
-export const readiness = object({ status: text, reasons: list(text) })
+export const readiness = object({ status: text, reasons: list(text), warnings: list(text) })
 export const stats = object({
   active_connections: whole,
   max_connections: { ...whole, description: '0 is no limit.' },
@@ -177,6 +177,7 @@ export const summary = object({
     'returns',
     'recycled_channels',
   ),
+  certificates: list(object({ use: text, name: text, expires: text, warning: textOrNull })),
   process: object({
     event_loop_lag_p50_seconds: number,
     event_loop_lag_p99_seconds: number,
@@ -190,5 +191,11 @@ export const upstreamClosed = object({ ...done, upstream: text, pool: text, chan
 export const poolPaused = object({ ...done, pool: text, clients: whole })
 export const poolReconnecting = object({ ...done, pool: text, retiring: whole })
 export const draining = object({ ...done, clients: whole, grace: number })
+export const reloaded = object({
+  ...done,
+  applied: list(text),
+  needs_restart: list(text),
+  refused: list(text),
+})
 export const logLevel = object({ level: text })
 export const logLevelSet = object({ ...done, level: text })

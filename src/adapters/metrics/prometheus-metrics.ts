@@ -11,6 +11,9 @@ const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Virtual hosts with series of their own; the rest is summed up as `other`. */
 const MOST_VHOSTS = 50
 
+/** Names in certificates come from outside. */
+const MOST_NAME = 100
+
 type TrafficCounter = keyof Summary['traffic']
 
 /** What the plain counters are called. */
@@ -146,6 +149,17 @@ export class PrometheusMetrics implements Metrics {
     gaugeBy('state', 'pools', 'Pools, by state.', () => summary.pools)
     gauge('buffered_messages', 'Messages in publish buffers.', () => summary.buffered.messages)
     gauge('buffered_bytes', 'Bytes in publish buffers.', () => summary.buffered.bytes)
+    new Gauge({
+      name: 'warren_certificate_expiry_timestamp_seconds',
+      help: 'When a certificate expires, in seconds since 1970.',
+      labelNames: ['use', 'name'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { use, name, expires } of summary.certificates)
+          this.set({ use, name: name.slice(0, MOST_NAME) }, Date.parse(expires) / 1000)
+      },
+    })
     for (const [counter, [name, help]] of Object.entries(TRAFFIC))
       new Counter({
         name: `warren_${name}`,
