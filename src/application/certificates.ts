@@ -1,5 +1,6 @@
 /** The certificates that Warren shows and believes in: what is to be known of them, and how they are replaced. */
 import { inject, injectable } from 'inversify'
+import { isoTime } from '../domain/calendar.js'
 import { judgeValidity } from '../domain/policy/certificate-validity.js'
 import { identifiers } from './identifiers.js'
 import {
@@ -57,7 +58,7 @@ export class Certificates {
     return this.#store.inUse.map(({ use, name, ...dates }) => ({
       use,
       name,
-      expires: new Date(dates.notAfter).toISOString(),
+      expires: isoTime(dates.notAfter),
       warning: judgeValidity(dates, now) ?? null,
     }))
   }

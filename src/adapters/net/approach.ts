@@ -12,7 +12,7 @@ export type Entered =
 
 /** A handshake on top of a connection. */
 export interface Entrance {
-  /** Calls `onEntered` once, unless the socket is destroyed before. */
+  /** Calls `onEntered` once, also when the socket is closed before. */
   enter(socket: Socket, onEntered: (entered: Entered) => void): void
 }
 
@@ -96,6 +96,8 @@ export class Approach {
       this.#onEntered({ socket: this.#socket, certificateNames: undefined })
     } else {
       this.#stage = 'TLS handshake'
+      // From here on the entrance knows better why.
+      this.#socket.off('close', this.#onClose)
       entrance.enter(this.#socket, (entered) => this.#onEntered(entered))
     }
   }

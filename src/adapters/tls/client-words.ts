@@ -1,5 +1,6 @@
 /** Why TLS with a client failed, in the words that an operator needs. */
 import type { X509Certificate } from 'node:crypto'
+import { readableTime } from '../../domain/calendar.js'
 import { shortNameOf } from './certificate-names.js'
 
 const NOT_TLS = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'])
@@ -43,7 +44,7 @@ export function wordsForClientCertificate(code: string, certificate: X509Certifi
       : `the certificate of ${printable(shortNameOf(certificate))}`
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return `TLS: ${whose} has expired${certificate === undefined ? '' : ` (${certificate.validTo})`}`
+      return `TLS: ${whose} has expired${certificate === undefined ? '' : ` (on ${readableTime(Date.parse(certificate.validTo))})`}`
     case 'CERT_NOT_YET_VALID':
       return `TLS: ${whose} isn't valid yet`
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':

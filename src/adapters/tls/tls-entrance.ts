@@ -15,6 +15,8 @@ interface Pending {
 /** Does the handshake by a tls.Server that listens nowhere: connections are handed to it. */
 export class TlsEntrance implements Entrance {
   readonly #pending = new Map<string, Pending>()
+  /** The same by the socket that was handed in. */
+  readonly #bySocket = new WeakMap<object, Pending>()
   #server: Server
 
   /** The store has certificates for a listener. */
@@ -30,12 +32,12 @@ export class TlsEntrance implements Entrance {
     const key = keyOf(socket)
     const pending: Pending = { onEntered, reason: undefined }
     this.#pending.set(key, pending)
+    this.#bySocket.set(socket, pending)
     socket.once('close', () => {
       if (this.#pending.get(key) !== pending) return
       this.#pending.delete(key)
-      const reason =
-        socket.bytesRead === 0 ? undefined : 'TLS: the client left in the middle of the handshake'
-      onEntered({ reason: pending.reason ?? reason })
+      // Not at once: the TLSSocket on top of it is about to say why.
+      setImmediate(() => onEntered({ reason: pending.reason ?? whyClosed(socket) }))
     })
     this.#server.emit('connection', socket)
   }
@@ -71,7 +73,7 @@ export class TlsEntrance implements Entrance {
   }
 
   #onError(error: Error, tls: TLSSocket): void {
-    const pending = this.#pending.get(keyOf(tls)) ?? this.#pending.get(keyBeneath(tls))
+    const pending = this.#pending.get(keyOf(tls)) ?? this.#bySocket.get(beneath(tls))
     if (pending !== undefined)
       pending.reason ??=
         tls.authorizationError == null
@@ -87,7 +89,10 @@ function keyOf({ remoteAddress, remotePort, localPort }: Socket): string {
 }
 
 /** A socket that is closed has no address any more. That Node.js keeps the one beneath isn't promised: without it only the log gets worse. */
-function keyBeneath(tls: TLSSocket): string {
-  const beneath = (tls as { _parent?: Socket })._parent
-  return beneath === undefined ? '' : keyOf(beneath)
+function beneath(tls: TLSSocket): object {
+  return (tls as { _parent?: object })._parent ?? tls
+}
+
+function whyClosed(socket: Socket): string | undefined {
+  return socket.bytesRead === 0 ? undefined : 'TLS: the client left in the middle of the handshake'
 }

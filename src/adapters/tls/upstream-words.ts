@@ -1,5 +1,6 @@
 /** Why TLS to the broker failed, in the words that an operator needs. */
 import type { PeerCertificate } from 'node:tls'
+import { readableTime } from '../../domain/calendar.js'
 import { printable } from './client-words.js'
 
 /** What was dialled. */
@@ -43,12 +44,12 @@ export function wordsForCertificate(
     case 'CERT_HAS_EXPIRED': {
       const [culprit, isOwn] = findInChain(certificate, ({ valid_to }) => Date.parse(valid_to) < now)
       return isOwn
-        ? `${whose} expired on ${dateOf(culprit.valid_to)}`
-        : `${whose} was issued by ${nameOf(culprit.subject)}, whose own certificate expired on ${dateOf(culprit.valid_to)}`
+        ? `${whose} expired on ${readableTime(Date.parse(culprit.valid_to))}`
+        : `${whose} was issued by ${nameOf(culprit.subject)}, whose own certificate expired on ${readableTime(Date.parse(culprit.valid_to))}`
     }
     case 'CERT_NOT_YET_VALID': {
       const [culprit, isOwn] = findInChain(certificate, ({ valid_from }) => Date.parse(valid_from) > now)
-      return `${whose}${isOwn ? '' : ` was issued by ${nameOf(culprit.subject)}, whose own certificate`} is not valid before ${dateOf(culprit.valid_from)}`
+      return `${whose}${isOwn ? '' : ` was issued by ${nameOf(culprit.subject)}, whose own certificate`} is not valid before ${readableTime(Date.parse(culprit.valid_from))}`
     }
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':
       return `${whose} is self-signed (${nameOf(certificate.subject)}) and not in upstream_tls.ca`
@@ -110,13 +111,6 @@ function findInChain(
     certificate = issuer
   }
   return [certificate, certificate === leaf]
-}
-
-function dateOf(text: string): string {
-  return new Date(text)
-    .toISOString()
-    .replace('T', ' ')
-    .replace(/\.\d+Z$/, ' UTC')
 }
 
 function nameOf(subject: PeerCertificate['subject'] | undefined): string {
