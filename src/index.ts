@@ -1,5 +1,5 @@
 /** What other programs may import of Warren; everything else may change at any time. */
-export { createWarren, type Adapters, type Address, type Warren } from './composition/create-warren.js'
+export { createWarren, type Adapters, type Addresses, type Warren } from './composition/create-warren.js'
 export { ConfigurationError } from './adapters/config/configuration-error.js'
 export { loadSettings, type LoadedSettings, type SettingsInput } from './adapters/config/load-settings.js'
 export { FileJournal } from './adapters/journal/file-journal.js'
@@ -16,5 +16,5 @@ export type { Listener } from './application/ports/listener.js'
 export type { LogLevels } from './application/ports/log-levels.js'
 export type { LogFields, Logger } from './application/ports/logger.js'
 export type { KeptMessageEvent, Metrics, RefusalReason } from './application/ports/metrics.js'
-export type { ShutdownReport } from './application/proxy.js'
+export type { BoundAddress, ShutdownReport } from './application/proxy.js'
 export type { LogLevel, Settings } from './application/settings.js'

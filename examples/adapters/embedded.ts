@@ -1,6 +1,6 @@
 /** Warren inside a program of yours, with a log, metrics, a transport and a source of secrets of your own. */
 import type { Writable } from 'node:stream'
-import { type Address, createWarren, type Endpoint, loadSettings, type Warren } from 'warren'
+import { type Addresses, createWarren, type Endpoint, loadSettings, type Warren } from 'warren'
 import { CountingMetrics } from './counting-metrics.js'
 import { SyslogLogger } from './syslog-logger.js'
 import { TunnelDialer } from './tunnel-dialer.js'
@@ -16,8 +16,7 @@ export interface Surroundings {
 export interface Embedded {
   readonly warren: Warren
   readonly metrics: CountingMetrics
-  readonly clients: Address
-  readonly management: Address | undefined
+  readonly addresses: Addresses
 }
 
 /** Starts Warren with options as on its command line. */
@@ -31,6 +30,5 @@ export async function startEmbedded(
   const metrics = new CountingMetrics()
   const logger = SyslogLogger.create(log, settings.log.level)
   const warren = createWarren(settings, { logger, metrics, dialer: new TunnelDialer(proxy) })
-  const { clients, management } = await warren.start()
-  return { warren, metrics, clients, management }
+  return { warren, metrics, addresses: await warren.start() }
 }

@@ -1,9 +1,11 @@
 /** Everything that there is to see of Warren, at one moment: for the status page, the metrics and the command line. */
 import { inject, injectable } from 'inversify'
+import type { CertificateView, Certificates } from './certificates.js'
 import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Clock } from './ports/clock.js'
+import type { Metrics, Refusals } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
@@ -17,6 +19,9 @@ import type {
   UpstreamState,
   UpstreamView,
 } from './views.js'
+
+/** A bundle of CAs may hold hundreds; what Warren itself shows comes first. */
+const MOST_CERTIFICATES = 32
 
 /** How full Warren is, in the words of the limit. */
 export interface ConnectionStats {
@@ -52,6 +57,10 @@ export interface Summary {
   /** Messages that the broker has refused, and that wait for an operator. */
   readonly aside: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
+  /** Clients that were sent away before they were in, by reason. */
+  readonly refusals: Refusals
+  /** The first of them, if there are many. */
+  readonly certificates: readonly CertificateView[]
 }
 
 /** Looks, and changes nothing. */
@@ -61,6 +70,8 @@ export class Overview {
   readonly #directory: PoolDirectory
   readonly #limits: Limits
   readonly #traffic: Traffic
+  readonly #metrics: Metrics
+  readonly #certificates: Certificates
   readonly #clock: Clock
   readonly #product: Product
   readonly #refused: RefusedMessages
@@ -71,6 +82,8 @@ export class Overview {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
+    @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
     @inject(identifiers.RefusedMessages) refused: RefusedMessages,
@@ -79,6 +92,8 @@ export class Overview {
     this.#directory = directory
     this.#limits = limits
     this.#traffic = traffic
+    this.#metrics = metrics
+    this.#certificates = certificates
     this.#clock = clock
     this.#product = product
     this.#refused = refused
@@ -169,6 +184,8 @@ export class Overview {
       unconfirmed,
       aside: { messages: this.#refused.messages, bytes: this.#refused.bytes },
       traffic: { ...this.#traffic },
+      refusals: { ...this.#metrics.refusals },
+      certificates: this.#certificates.views().slice(0, MOST_CERTIFICATES),
     }
   }
 }

@@ -14,7 +14,7 @@ import type { Listener } from '../application/ports/listener.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { Metrics } from '../application/ports/metrics.js'
-import type { Proxy, ShutdownReport } from '../application/proxy.js'
+import type { BoundAddress, BoundAddresses, Proxy, ShutdownReport } from '../application/proxy.js'
 import type { Settings } from '../application/settings.js'
 import { createContainer, createManagementServer } from './container.js'
 
@@ -30,16 +30,15 @@ export interface Adapters {
   readonly journal?: Journal
 }
 
-/** An address that Warren listens on. */
-export interface Address {
-  readonly address: string
-  readonly port: number
+/** Where Warren listens: for clients without and with TLS, and for operators. Undefined is what the settings leave out. */
+export interface Addresses extends BoundAddresses {
+  readonly management: BoundAddress | undefined
 }
 
 /** A Warren that this program runs. */
 export interface Warren {
   /** Listens, with a management server where the settings enable one. Rejects when an address can't be had. To be called once. */
-  start(): Promise<{ readonly clients: Address; readonly management: Address | undefined }>
+  start(): Promise<Addresses>
   /** What SIGTERM does to the program: lets clients finish, then ends everything. May be called again. */
   shutDown(): Promise<ShutdownReport>
   readonly overview: Overview
@@ -75,7 +74,7 @@ export function createWarren(settings: Settings, adapters: Adapters = {}): Warre
       if (enabled) management = await createManagementServer(container)
       const managementAddress = await management?.listen(address, port)
       try {
-        return { clients: await proxy.start(), management: managementAddress }
+        return { ...(await proxy.start()), management: managementAddress }
       } catch (error) {
         await management?.close()
         throw error

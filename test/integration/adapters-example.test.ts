@@ -56,8 +56,8 @@ describe('Warren with adapters of another program', function () {
   })
 
   it('reaches the broker by their transport, logs where they say, counts for them, and uses their secret', async () => {
-    const { clients, management, metrics } = embedded
-    const connection = await amqplib.connect(`amqp://guest:guest@127.0.0.1:${clients.port}`)
+    const { addresses, metrics } = embedded
+    const connection = await amqplib.connect(`amqp://guest:guest@127.0.0.1:${addresses.plain?.port}`)
     const channel = await connection.createChannel()
     const { queue } = await channel.assertQueue('', { exclusive: true })
     const arrived = new Promise<string>((resolve) => {
@@ -72,7 +72,9 @@ describe('Warren with adapters of another program', function () {
     expect(metrics.entered).to.equal(1)
     expect(metrics.slowestHandshakeSeconds).to.be.above(0)
     const ask = async (token: string): Promise<Response> =>
-      fetch(`http://127.0.0.1:${management?.port}/metrics`, { headers: { authorization: `Bearer ${token}` } })
+      fetch(`http://127.0.0.1:${addresses.management?.port}/metrics`, {
+        headers: { authorization: `Bearer ${token}` },
+      })
     expect((await ask('something-else')).status).to.equal(401)
     expect(await (await ask(TOKEN)).text()).to.contain('warren_handshake_duration_seconds_count 1')
 

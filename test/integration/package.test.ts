@@ -118,8 +118,8 @@ describe('the npm package', function () {
     const program = `import { createWarren, loadSettings } from 'warren'
 const argv = ['--listen-address', '127.0.0.1', '--listen-port', '0', '--log-level', 'error', 'amqp://127.0.0.1:1']
 const warren = createWarren(loadSettings({ argv, env: {}, cwd: '.' }).settings)
-const { clients, management } = await warren.start()
-console.log(JSON.stringify({ ports: [clients.port > 0, (management?.port ?? 0) > 0], ...(await warren.shutDown()) }))
+const { plain, management } = await warren.start()
+console.log(JSON.stringify({ ports: [(plain?.port ?? 0) > 0, (management?.port ?? 0) > 0], ...(await warren.shutDown()) }))
 `
     writeFileSync(join(folder, 'program.mjs'), program)
     const { stdout, stderr } = await run(process.execPath, ['program.mjs'], folder)

@@ -6,6 +6,7 @@ import type { Overview } from '../../application/overview.js'
 import type { LogLevels } from '../../application/ports/log-levels.js'
 import type { ProcessFigures } from '../../application/ports/process-figures.js'
 import type { Readiness } from '../../application/readiness.js'
+import type { Reload } from '../../application/reload.js'
 import type { LogLevel } from '../../application/settings.js'
 import {
   type LimitAuthor,
@@ -25,6 +26,7 @@ export interface UseCases {
   readonly operations: Operations
   readonly limits: Limits
   readonly readiness: Readiness
+  readonly reload: Reload
   readonly logLevels: LogLevels
   readonly figures: ProcessFigures
   /** The metrics for Prometheus. */
@@ -58,6 +60,7 @@ export function routesOf({
   operations,
   limits,
   readiness,
+  reload,
   logLevels,
   figures,
   metrics,
@@ -88,7 +91,8 @@ export function routesOf({
       handle: async (_, reply) => {
         const reasons = await readiness.reasons()
         if (reasons.length > 0) void reply.code(503)
-        return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons }
+        const warnings = readiness.warnings()
+        return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons, warnings }
       },
     },
     {
@@ -167,7 +171,8 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.closeUpstream(idOf(request)),
-          ({ upstream, channels }) => `Upstream connection ${upstream} closed with ${channels} channels`,
+          ({ upstream, channels }) =>
+            `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
         ),
     },
     {
@@ -189,7 +194,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.pausePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} paused with ${clients} clients`,
+          ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
         ),
     },
     {
@@ -202,7 +207,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.resumePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} resumed with ${clients} clients`,
+          ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
         ),
     },
     {
@@ -215,7 +220,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.reconnectPool(idOf(request)),
-          ({ pool, retiring }) => `Pool ${pool}: ${retiring} upstream connections retire`,
+          ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
         ),
     },
     ...asideRoutes(overview, operations),
@@ -228,8 +233,24 @@ export function routesOf({
       handle: () =>
         succeed(
           { done: operations.drain() },
-          ({ clients, grace }) => `Draining: ${clients} clients have ${grace} s to finish`,
+          ({ clients, grace }) => `Draining: ${counted(clients, 'client')} with ${grace} s to finish`,
         ),
+    },
+    {
+      method: 'POST',
+      url: '/reload',
+      role: 'change',
+      summary: 'Reads configuration and certificates again, as SIGHUP does; 409 when any of it is refused.',
+      answer: schema.reloaded,
+      handle: () => {
+        const report = reload.run()
+        if (typeof report === 'string') throw new HttpError(409, report)
+        const { applied, needsRestart, refused } = report
+        if (refused.length > 0) throw new HttpError(409, refused.join('; '))
+        const waiting =
+          needsRestart.length === 0 ? '' : `; a restart is needed for ${needsRestart.join(', ')}`
+        return { status: 'success', ...report, message: `Applied ${applied.length} changed keys${waiting}` }
+      },
     },
     {
       method: 'GET',
@@ -425,6 +446,11 @@ function authorOf({ headers }: FastifyRequest): LimitAuthor {
 function changed(outcome: LimitChange | LimitRefusal): LimitChange {
   if (isRefusal(outcome)) throw new HttpError(outcome.kind === 'invalid' ? 400 : 409, outcome.reason)
   return outcome
+}
+
+/** `1 client`, `2 clients`. */
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function succeed<Done extends object>(outcome: Outcome<Done>, message: (done: Done) => string): object {

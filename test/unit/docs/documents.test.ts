@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml'
 import { run as runTool } from '../../../src/adapters/cli/run.js'
 import { readCommandLine } from '../../../src/adapters/config/command-line.js'
 import { loadSettings } from '../../../src/adapters/config/load-settings.js'
-import { entries } from '../../../src/adapters/config/schema.js'
+import { variableNames } from '../../../src/adapters/config/environment.js'
 import { anchorOf, blocksOf, commandsOf, documents } from '../../support/documents.js'
 import { pathOf, textOf } from '../../support/project-files.js'
 
@@ -160,11 +160,9 @@ for (const document of documents)
       const text = textOf(document)
       for (const [, name] of text.matchAll(/`npm run (?:--\S+ )*([\w:-]+)/g))
         expect(scripts).to.have.property(name)
-      const variables = entries.flatMap(({ env }) => [env, `${env}_FILE`])
-      // Of others: Kubernetes makes the second of a service's name.
-      const known = ['AMQP_CONFIG', 'AMQP_PORT']
-      for (const [name] of text.matchAll(/\bAMQP_[A-Z_]+[A-Z]\b/g))
-        expect([...variables, ...known]).to.include(name)
+      // Kubernetes makes this of the name of a service.
+      const known = [...variableNames, 'AMQP_PORT']
+      for (const [name] of text.matchAll(/\bAMQP_[A-Z_]+[A-Z]\b/g)) expect(known).to.include(name)
     })
 
     it('has links that lead somewhere', () => {
