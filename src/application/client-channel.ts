@@ -459,7 +459,9 @@ export class ClientChannel
 
   /** Whether a publish is more than one like those before it. */
   #needsCare(frame: Frame): boolean {
-    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH) || this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    // Who isn't tracked after the first message never is.
+    const mustWait = this.#publishing.isTracked && this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    return mustWait || mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
