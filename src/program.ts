@@ -1,9 +1,15 @@
 /** The program behind main.ts: reads its configuration, runs the proxy, and ends with an exit code that a service manager understands. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { type Environment, secretVariables } from './adapters/config/environment.js'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import { type LoadedSettings, changedKeys, loadSettings } from './adapters/config/load-settings.js'
+import {
+  type LoadedSettings,
+  changedKeys,
+  loadSettings,
+  withChanges,
+} from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
@@ -15,6 +21,7 @@ import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
 import type { Proxy } from './application/proxy.js'
+import type { MinuteSummary } from './application/minute-summary.js'
 import type { Reload } from './application/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 
@@ -32,12 +39,28 @@ const version = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version
 
+/**
+ * The environment as it was at the start, for SIGHUP too. Its secrets are taken out of `process.env`, which ends up in diagnostic
+ * reports and in whatever is started from here.
+ */
+const environment = (() => {
+  const all = { ...process.env }
+  for (const name of secretVariables) delete process.env[name]
+  return (): Environment => all
+})()
+
 function load(): LoadedSettings {
+  return loadSettings({ argv: process.argv.slice(2), env: environment(), cwd: process.cwd() })
+}
+
+/** Ends the program when the configuration is wrong: with one line, or with everything that is, for whoever asks to have it checked. */
+function loadOrExit(): LoadedSettings {
   try {
-    return loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+    return load()
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
-    process.stderr.write(`warren: ${error.message}\n`)
+    const lines = process.argv.includes('--check') ? error.problems : [error.message]
+    for (const line of lines) process.stderr.write(`warren: ${line}\n`)
     process.exit(EXIT_CONFIGURATION)
   }
 }
@@ -58,6 +81,7 @@ async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal 
 
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
+  /** What is in effect: what a reload couldn't apply still differs from it at the next one. */
   let current = loaded
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
@@ -73,9 +97,11 @@ async function run(loaded: LoadedSettings): Promise<void> {
     lowerLimit: () => limits.onSignal('down'),
     reload: () => {
       try {
-        const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
-        container.get<Reload>(identifiers.Reload).apply(next.settings, changedKeys(current, next))
-        current = next
+        const next = load()
+        for (const warning of next.warnings) logger.warn(warning)
+        const reload = container.get<Reload>(identifiers.Reload)
+        const { applied } = reload.apply(next.settings, changedKeys(current, next))
+        current = withChanges(current, next, applied)
       } catch (error) {
         logger.error('configuration not reloaded', {
           reason: error instanceof Error ? error.message : String(error),
@@ -116,13 +142,14 @@ async function run(loaded: LoadedSettings): Promise<void> {
     logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
   await proxy.start().catch(cannotListen(listen))
+  container.get<MinuteSummary>(identifiers.MinuteSummary).start()
 }
 
 function urlOf({ address, port }: { address: string; port: number }): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
 }
 
-const loaded = load()
+const loaded = loadOrExit()
 const warn = (): void =>
   loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
 switch (loaded.action) {

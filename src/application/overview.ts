@@ -4,6 +4,7 @@ import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Clock } from './ports/clock.js'
+import type { Metrics, Refusals } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
@@ -52,6 +53,8 @@ export interface Summary {
   /** Messages that the broker has refused, and that wait for an operator. */
   readonly aside: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
+  /** Clients that were sent away before they were in, by reason. */
+  readonly refusals: Refusals
 }
 
 /** Looks, and changes nothing. */
@@ -61,6 +64,7 @@ export class Overview {
   readonly #directory: PoolDirectory
   readonly #limits: Limits
   readonly #traffic: Traffic
+  readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #product: Product
   readonly #refused: RefusedMessages
@@ -71,6 +75,7 @@ export class Overview {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
     @inject(identifiers.RefusedMessages) refused: RefusedMessages,
@@ -79,6 +84,7 @@ export class Overview {
     this.#directory = directory
     this.#limits = limits
     this.#traffic = traffic
+    this.#metrics = metrics
     this.#clock = clock
     this.#product = product
     this.#refused = refused
@@ -169,6 +175,7 @@ export class Overview {
       unconfirmed,
       aside: { messages: this.#refused.messages, bytes: this.#refused.bytes },
       traffic: { ...this.#traffic },
+      refusals: { ...this.#metrics.refusals },
     }
   }
 }

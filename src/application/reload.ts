@@ -24,7 +24,23 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'upstream.heartbeat': (from, to) => (write(to.upstream).heartbeat = from.upstream.heartbeat),
   'shutdown.grace': (from, to) => (write(to.shutdown).grace = from.shutdown.grace),
   'shutdown.timeout': (from, to) => (write(to.shutdown).timeout = from.shutdown.timeout),
+  'management.token': (from, to) => (write(to.management).token = from.management.token),
+  'management.read_token': (from, to) => (write(to.management).readToken = from.management.readToken),
 }
+
+/** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
+const TOKENS = [
+  { key: 'token', name: 'token' },
+  { key: 'read_token', name: 'readToken' },
+] as const
+
+/** The keys that {@link Reload} can apply. */
+export const liveKeys: ReadonlySet<string> = new Set([
+  ...Object.keys(READ_WHEN_USED),
+  'log.level',
+  'pool.max_upstream_connections',
+  'pool.max_client_connections',
+])
 
 /** What became of the changed keys. */
 export interface ReloadReport {
@@ -34,7 +50,7 @@ export interface ReloadReport {
   readonly refused: readonly string[]
 }
 
-/** Applies what can be applied; the rest is named. */
+/** Applies what can be applied, each key for itself; the rest is named, and stays as it was. */
 @injectable()
 export class Reload {
   readonly #settings: Settings
@@ -66,12 +82,19 @@ export class Reload {
       else refused.push(`${key}: ${reason}`)
     }
     const report = { applied, needsRestart, refused }
-    this.#logger.info('configuration reloaded', report)
+    if (refused.length > 0) this.#logger.warn('configuration reloaded, but for what was refused', report)
+    else this.#logger.info('configuration reloaded', report)
     return report
   }
 
   /** Returns why not; `restart` if never. */
   #applyOne(key: string, settings: Settings): string | undefined {
+    if (
+      TOKENS.some(
+        (token) => `management.${token.key}` === key && settings.management[token.name] === undefined,
+      )
+    )
+      return 'restart'
     const write = READ_WHEN_USED[key]
     if (write !== undefined) write(settings, this.#settings)
     else if (key === 'log.level') this.#levels.setLevel(settings.log.level)
