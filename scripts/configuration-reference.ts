@@ -114,8 +114,8 @@ list, \`url = ["amqp://a", "amqp://b"]\`. A name with several IP addresses stand
 different addresses; one that can't be reached, or doesn't answer as a broker does, is avoided for 5 s, and for longer each time up to
 60 s, while there are others.
 
-Credentials, virtual host and options in \`upstream.url\` aren't used: clients bring their own, and Warren warns of them. TLS to the
-broker (\`amqps://\`) isn't available in this version.
+Credentials, virtual host and options in \`upstream.url\` aren't used: clients bring their own, and Warren warns of them. \`amqps://\` is
+TLS to the broker, see [tls.md](tls.md).
 
 ## Keys
 

@@ -4,19 +4,18 @@ import { hostname } from 'node:os'
 import { type Environment, secretVariables } from './adapters/config/environment.js'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
-import {
-  type LoadedSettings,
-  changedKeys,
-  loadSettings,
-  withChanges,
-} from './adapters/config/load-settings.js'
+import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
 import { printConfig } from './adapters/config/print-config.js'
+import { RereadableSettings } from './adapters/config/rereadable-settings.js'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import type { Certificates } from './application/certificates.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
+import { CertificateError } from './application/ports/certificate-store.js'
 import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
@@ -65,6 +64,17 @@ function loadOrExit(): LoadedSettings {
   }
 }
 
+/** Certificates that can't be used are a wrong configuration. */
+function loadCertificates(settings: Settings): FileCertificateStore {
+  try {
+    return new FileCertificateStore(settings)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    process.stderr.write(`warren: ${error.message}\n`)
+    process.exit(EXIT_CONFIGURATION)
+  }
+}
+
 /** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
 async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal | undefined> {
   const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
@@ -81,33 +91,26 @@ async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal 
 
 async function run(loaded: LoadedSettings): Promise<void> {
   const { settings, warnings } = loaded
-  /** What is in effect: what a reload couldn't apply still differs from it at the next one. */
-  let current = loaded
+  const certificates = loadCertificates(settings)
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
   const journal = await openJournal(settings, logger)
-  const container = createContainer({ settings, logger, product, journal })
+  const source = new RereadableSettings(loaded, () => {
+    const next = load()
+    for (const warning of next.warnings) logger.warn(warning)
+    return next
+  })
+  const container = createContainer({ settings, logger, product, journal, certificates, source })
+  container.get<Certificates>(identifiers.Certificates).announce()
   const limits = container.get<Limits>(identifiers.Limits)
   const proxy = container.get<Proxy>(identifiers.Proxy)
   onControlSignal(process, {
     raiseLimit: () => limits.onSignal('up'),
     lowerLimit: () => limits.onSignal('down'),
-    reload: () => {
-      try {
-        const next = load()
-        for (const warning of next.warnings) logger.warn(warning)
-        const reload = container.get<Reload>(identifiers.Reload)
-        const { applied } = reload.apply(next.settings, changedKeys(current, next))
-        current = withChanges(current, next, applied)
-      } catch (error) {
-        logger.error('configuration not reloaded', {
-          reason: error instanceof Error ? error.message : String(error),
-        })
-      }
-    },
+    reload: () => container.get<Reload>(identifiers.Reload).run(),
   })
   proxy.onShutDown = (report) =>
     void report.then(
@@ -130,7 +133,9 @@ async function run(loaded: LoadedSettings): Promise<void> {
   const cannotListen =
     ({ address, port }: { address: string; port: number }) =>
     (error: unknown): never => {
-      logger.error(`cannot listen on ${address}:${port}`, {
+      // Of several ports it's the one in the error.
+      const taken = (error as { port?: number }).port ?? port
+      logger.error(`cannot listen on ${address}:${taken}`, {
         reason: error instanceof Error ? error.message : String(error),
       })
       process.exit(EXIT_UNAVAILABLE)
@@ -165,6 +170,7 @@ switch (loaded.action) {
     break
   case 'check':
     warn()
+    loadCertificates(loaded.settings)
     process.stdout.write('configuration ok\n')
     break
   case 'run':

@@ -21,6 +21,7 @@ import {
   connectionError,
 } from '../domain/amqp/reply-codes.js'
 import { Credentials, type Mechanism } from '../domain/credentials.js'
+import type { ExternalIdentity } from '../domain/external-identity.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { PoolClient, UpstreamPool } from './upstream-pool.js'
@@ -58,11 +59,15 @@ export interface ClientCapabilities {
 export interface ClientHandshakeHost extends PoolClient {
   /** Where the client connects from, without the port. */
   readonly address: string
+  /** Whom the client's certificate stands for; undefined where it stands for nobody, or there's none. */
+  readonly externalIdentity: ExternalIdentity | undefined
+  /** The names in it that could; undefined without a certificate. */
+  readonly externalNames: readonly string[] | undefined
   send(bytes: Uint8Array): void
   /** Goes on reading after a step that had to wait for the broker. */
   resumeReading(): void
   /** The client knows who it is; for logs. */
-  onIdentified(user: string): void
+  onIdentified(user: string, isExternal: boolean): void
   /** Tune-Ok has come: frames may be as large as agreed, and heartbeats begin. */
   onTuned(tuning: Tuning): void
   /** The client wants to open a virtual host: why it may not, if Warren's own limits say so. */
@@ -78,6 +83,8 @@ export interface ClientHandshakeHost extends PoolClient {
 }
 
 const MECHANISMS: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
+/** Offered only to clients whose certificate stands for somebody. */
+const EXTERNAL = 'EXTERNAL'
 const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() }
 
 /** The handshake of one client, from Connection.Start to Connection.Open-Ok. */
@@ -89,6 +96,7 @@ export class ClientHandshake {
   /** A question to the broker is open; what the client sends meanwhile waits. */
   #waiting = false
   #credentials = new Credentials('', '')
+  #isExternal = false
   #mechanism: Mechanism = 'PLAIN'
   #capabilities: ClientCapabilities = readCapabilities([])
   #offer: Tuning = { channelMax: 0, frameMax: 0, heartbeat: 0 }
@@ -108,12 +116,13 @@ export class ClientHandshake {
 
   /** Sends Connection.Start. */
   start(profile: BrokerProfile): void {
+    const mechanisms = this.#host.externalIdentity === undefined ? MECHANISMS : [...MECHANISMS, EXTERNAL]
     this.#host.send(
       methodFrame(method.ConnectionStart, 0, {
         versionMajor: 0,
         versionMinor: 9,
         serverProperties: profile.serverProperties,
-        mechanisms: utf8.encoder.encode(MECHANISMS.join(' ')),
+        mechanisms: utf8.encoder.encode(mechanisms.join(' ')),
         locales: utf8.encoder.encode('en_US'),
       }),
     )
@@ -168,6 +177,7 @@ export class ClientHandshake {
 
   #onStartOk(startOk: Arguments<typeof method.ConnectionStartOk.args>): void {
     this.#capabilities = readCapabilities(startOk.clientProperties)
+    if (startOk.mechanism === EXTERNAL) return this.#onExternal()
     const mechanism = MECHANISMS.find((known) => known === startOk.mechanism)
     const credentials = mechanism && Credentials.fromResponse(mechanism, startOk.response)
     if (mechanism === undefined || credentials === undefined) {
@@ -175,9 +185,21 @@ export class ClientHandshake {
         mechanism === undefined ? 'unknown authentication mechanism' : `malformed ${mechanism} response`
       return this.#host.refuseSilently(text)
     }
+    this.#login(credentials, mechanism)
+  }
+
+  /** The certificate has said who the client is; what the client says doesn't count. The broker hears the login that it stands for. */
+  #onExternal(): void {
+    const identity = this.#host.externalIdentity
+    if (identity === undefined) return this.#host.refuseSilently(whyNotExternal(this.#host.externalNames))
+    this.#isExternal = true
+    this.#login(identity.credentials, 'PLAIN')
+  }
+
+  #login(credentials: Credentials, mechanism: Mechanism): void {
     this.#mechanism = mechanism
     this.#credentials = credentials
-    this.#host.onIdentified(credentials.user)
+    this.#host.onIdentified(credentials.user, this.#isExternal)
     this.#ask(this.#directory.authenticate(credentials, mechanism), (offer) => this.#tune(offer))
   }
 
@@ -252,8 +274,21 @@ export class ClientHandshake {
     // Until Tune a refusal is about the login: RabbitMQ tells it only to those who announced that they understand.
     if (this.#expects === id.CONNECTION_START_OK && !this.#capabilities.authenticationFailureClose)
       return this.#host.refuseSilently(failure.amqp.text)
-    this.#host.refuse(failure.amqp)
+    this.#host.refuse(this.#isExternal ? inTermsOfExternal(failure.amqp) : failure.amqp)
   }
+}
+
+function whyNotExternal(names: readonly string[] | undefined): string {
+  if (names === undefined) return 'EXTERNAL: the client has shown no certificate'
+  if (names.length === 0)
+    return "EXTERNAL: the client's certificate has no name of the kind tls.external_name"
+  const shown = names.slice(0, 3).map((name) => JSON.stringify(name.slice(0, 100)))
+  return `EXTERNAL: there is no login for the certificate name ${shown.join(', ')} in tls.external_logins`
+}
+
+/** The broker names the mechanism that it was spoken to in. */
+function inTermsOfExternal(error: AmqpError): AmqpError {
+  return { ...error, text: error.text.replace('mechanism PLAIN', `mechanism ${EXTERNAL}`) }
 }
 
 /** The largest frame that a client may send before it has sent Tune-Ok. */

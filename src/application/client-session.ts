@@ -26,6 +26,7 @@ import {
   connectionError,
 } from '../domain/amqp/reply-codes.js'
 import { joinSlices } from '../domain/amqp/slice-list.js'
+import { type ExternalIdentity, identify } from '../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
@@ -62,6 +63,8 @@ export interface SessionParts {
   /** For logs and lists, different for each client. */
   readonly id: string
   readonly stream: ByteStream
+  /** When the connection was accepted, on the clock's scale. */
+  readonly acceptedAt: number
   readonly clock: Clock
   readonly logger: Logger
   readonly settings: Settings
@@ -115,6 +118,8 @@ export class ClientSession
   #wasRead = false
   #isPaused = false
   #user: string | undefined
+  /** The name in its certificate that has told who the client is. */
+  #certificate: string | undefined
   #agreement: Agreement | undefined
   /** The broker blocks publishing, as far as the client knows. */
   #isBlocked = false
@@ -134,7 +139,7 @@ export class ClientSession
     this.id = parts.id
     this.#parts = parts
     this.#stream = parts.stream
-    this.#acceptedAt = parts.clock.now()
+    this.#acceptedAt = parts.acceptedAt
     this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
@@ -142,6 +147,17 @@ export class ClientSession
 
   get traffic(): Traffic {
     return this.#parts.traffic
+  }
+
+  get externalIdentity(): ExternalIdentity | undefined {
+    const { certificateNames } = this.#stream
+    if (certificateNames === undefined) return undefined
+    const { externalName, externalLogins } = this.#parts.settings.tls
+    return identify(certificateNames, externalName, externalLogins)
+  }
+
+  get externalNames(): readonly string[] | undefined {
+    return this.#stream.certificateNames?.[this.#parts.settings.tls.externalName]
   }
 
   get address(): string {
@@ -153,7 +169,9 @@ export class ClientSession
     const { clock, settings } = this.#parts
     const limit = settings.client.handshakeTimeout * 1000
     const warning = Math.max(limit - ANSWER_BEFORE_LIMIT_MS, limit / 2)
-    this.#timer = clock.after(warning, () => {
+    // A TLS handshake has taken its part.
+    const passed = Math.min(clock.now() - this.#acceptedAt, warning)
+    this.#timer = clock.after(warning - passed, () => {
       this.#timer = clock.after(limit - warning, () => this.#onTooSlow(limit))
       if (this.#handshake.waitsForBroker)
         this.refuse(
@@ -377,8 +395,9 @@ export class ClientSession
 
   // ---- handshake -------------------------------------------------------------------------------------------------
 
-  onIdentified(user: string): void {
+  onIdentified(user: string, isExternal: boolean): void {
     this.#user = user
+    if (isExternal) this.#certificate = this.externalIdentity?.name
   }
 
   onOpening(virtualHost: string): AmqpError | undefined {
@@ -649,6 +668,7 @@ export class ClientSession
       client: this.id,
       remote: this.#stream.remoteAddress,
       ...(this.#user === undefined ? {} : { user: this.#user }),
+      ...(this.#certificate === undefined ? {} : { certificate: this.#certificate }),
       ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
     }
   }

@@ -1,11 +1,15 @@
 /** The names under which the application's constructors ask for what they need; src/composition binds them. */
 export const identifiers = {
+  CertificateStore: Symbol('CertificateStore'),
+  Certificates: Symbol('Certificates'),
   Clock: Symbol('Clock'),
   Dialer: Symbol('Dialer'),
   Listener: Symbol('Listener'),
+  TlsListener: Symbol('TlsListener'),
   Logger: Symbol('Logger'),
   Random: Symbol('Random'),
   Settings: Symbol('Settings'),
+  SettingsSource: Symbol('SettingsSource'),
   Product: Symbol('Product'),
   BrokerProfile: Symbol('BrokerProfile'),
   Heartbeats: Symbol('Heartbeats'),

@@ -85,8 +85,8 @@ export class MinuteSummary {
   }
 }
 
-function sum(counts: object): number {
-  return Object.values(counts).reduce((total: number, count: number) => total + count, 0)
+function sum(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0)
 }
 
 /** What has come since, for each reason for which something has. */

@@ -1,5 +1,6 @@
 /** Everything that there is to see of Warren, at one moment: for the status page, the metrics and the command line. */
 import { inject, injectable } from 'inversify'
+import type { CertificateView, Certificates } from './certificates.js'
 import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
@@ -18,6 +19,9 @@ import type {
   UpstreamState,
   UpstreamView,
 } from './views.js'
+
+/** A bundle of CAs may hold hundreds; what Warren itself shows comes first. */
+const MOST_CERTIFICATES = 32
 
 /** How full Warren is, in the words of the limit. */
 export interface ConnectionStats {
@@ -55,6 +59,8 @@ export interface Summary {
   readonly traffic: Readonly<Record<keyof Traffic, number>>
   /** Clients that were sent away before they were in, by reason. */
   readonly refusals: Refusals
+  /** The first of them, if there are many. */
+  readonly certificates: readonly CertificateView[]
 }
 
 /** Looks, and changes nothing. */
@@ -65,6 +71,7 @@ export class Overview {
   readonly #limits: Limits
   readonly #traffic: Traffic
   readonly #metrics: Metrics
+  readonly #certificates: Certificates
   readonly #clock: Clock
   readonly #product: Product
   readonly #refused: RefusedMessages
@@ -76,6 +83,7 @@ export class Overview {
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
     @inject(identifiers.Metrics) metrics: Metrics,
+    @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
     @inject(identifiers.RefusedMessages) refused: RefusedMessages,
@@ -85,6 +93,7 @@ export class Overview {
     this.#limits = limits
     this.#traffic = traffic
     this.#metrics = metrics
+    this.#certificates = certificates
     this.#clock = clock
     this.#product = product
     this.#refused = refused
@@ -176,6 +185,7 @@ export class Overview {
       aside: { messages: this.#refused.messages, bytes: this.#refused.bytes },
       traffic: { ...this.#traffic },
       refusals: { ...this.#metrics.refusals },
+      certificates: this.#certificates.views().slice(0, MOST_CERTIFICATES),
     }
   }
 }

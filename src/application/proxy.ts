@@ -1,6 +1,6 @@
-import { inject, injectable } from 'inversify'
+import { inject, injectable, optional } from 'inversify'
 import { CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
-import type { Admission } from './admission.js'
+import type { Admission, AdmissionPass } from './admission.js'
 import type { BrokerProfile } from './broker-profile.js'
 import { ClientSession } from './client-session.js'
 import type { Heartbeats } from './heartbeats.js'
@@ -10,7 +10,7 @@ import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import { nameOf } from './ports/dialer.js'
-import type { Listener } from './ports/listener.js'
+import type { Arrival, Listener } from './ports/listener.js'
 import type { Logger } from './ports/logger.js'
 import type { Metrics } from './ports/metrics.js'
 import type { Quarantine } from './quarantine.js'
@@ -22,6 +22,18 @@ import { reasonOf } from './upstream-errors.js'
 
 /** How long the start waits to hear from the broker what it is; clients are accepted without that too. */
 const INTRODUCTION_WAIT_MS = 2000
+
+/** Where Warren listens. */
+export interface BoundAddress {
+  readonly address: string
+  readonly port: number
+}
+
+/** The same for each kind of listener that there is. */
+export interface BoundAddresses {
+  readonly plain: BoundAddress | undefined
+  readonly tls: BoundAddress | undefined
+}
 
 /** How a shutdown went. */
 export interface ShutdownReport {
@@ -37,6 +49,7 @@ export interface ShutdownReport {
 @injectable()
 export class Proxy {
   readonly #listener: Listener
+  readonly #tlsListener: Listener | undefined
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #settings: Settings
@@ -63,6 +76,7 @@ export class Proxy {
 
   constructor(
     @inject(identifiers.Listener) listener: Listener,
+    @inject(identifiers.TlsListener) @optional() tlsListener: Listener | undefined,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Logger) logger: Logger,
     @inject(identifiers.Settings) settings: Settings,
@@ -78,6 +92,7 @@ export class Proxy {
     @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#listener = listener
+    this.#tlsListener = tlsListener
     this.#clock = clock
     this.#logger = logger
     this.#settings = settings
@@ -93,20 +108,34 @@ export class Proxy {
     this.#metrics = metrics
   }
 
-  /** Starts accepting; resolves with the address in use. Rejects when the address can't be had. A broker that isn't there is no reason not to start. */
-  async start(): Promise<{ address: string; port: number }> {
+  /**
+   * Starts accepting; resolves with the addresses in use, with and without TLS. Rejects when an address can't be had. A broker that isn't
+   * there is no reason not to start.
+   */
+  async start(): Promise<BoundAddresses> {
     await this.#meetBroker()
     this.#directory.start()
-    const { address, port } = this.#settings.listen
-    const bound = await this.#listener.listen(
-      address,
-      port,
-      (stream) => this.#accept(stream),
-      () => this.#mayEnter(),
-    )
+    const { listen, tls } = this.#settings
+    const plain = listen.enabled ? await this.#listen(this.#listener, listen.port) : undefined
+    const secure = this.#tlsListener && (await this.#listen(this.#tlsListener, tls.port))
     this.#isAccepting = true
-    this.#logger.info('listening', { ...bound, upstream: this.#upstreamName })
-    return bound
+    this.#logger.info('listening', {
+      ...(plain ?? secure),
+      ...(secure === undefined ? {} : { tlsPort: secure.port }),
+      upstream: this.#upstreamName,
+    })
+    return { plain, tls: secure }
+  }
+
+  #listen(listener: Listener, port: number): Promise<BoundAddress> {
+    return listener.listen(this.#settings.listen.address, port, {
+      admits: () => this.#mayEnter(),
+      onArrival: (remoteAddress) => this.#onArrival(remoteAddress),
+      onLost: (remoteAddress, reason) => {
+        this.#onLost(remoteAddress, reason)
+        this.#leave()
+      },
+    })
   }
 
   /** Clients that are connected, whatever they are doing. */
@@ -141,6 +170,7 @@ export class Proxy {
     const { grace, timeout } = this.#settings.shutdown
     const end = this.#clock.now() + timeout * 1000
     await this.#listener.close()
+    await this.#tlsListener?.close()
     for (const session of [...this.#sessions.values()]) session.dismissIfSilent()
     this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
     await this.#clientsGone(grace * 1000)
@@ -177,19 +207,39 @@ export class Proxy {
     this.#limits.clients.leave()
   }
 
-  #accept(stream: ByteStream): void {
-    const pass = this.#admission.arrive(hostOf(stream.remoteAddress))
+  #onArrival(remoteAddress: string): Arrival | undefined {
+    const pass = this.#admission.arrive(hostOf(remoteAddress))
     if (typeof pass === 'string') {
-      this.#logger.warn('client not admitted', { remote: stream.remoteAddress, reason: pass })
+      this.#logger.warn('client not admitted', { remote: remoteAddress, reason: pass })
       this.#metrics.clientRefused('admission')
-      stream.destroy()
       this.#leave()
-      return
+      return undefined
     }
+    const acceptedAt = this.#clock.now()
+    return {
+      onStream: (stream) => this.#accept(stream, pass, acceptedAt),
+      onFailure: (reason) => {
+        this.#onLost(remoteAddress, reason)
+        pass.leave()
+        this.#leave()
+      },
+    }
+  }
+
+  /** A connection ended before anything of AMQP was said on it. */
+  #onLost(remote: string, reason: string | undefined): void {
+    // Checks whether the port is open come every few seconds.
+    if (reason === undefined) return this.#logger.debug('connection closed before it began', { remote })
+    this.#logger.warn('connection not accepted', { remote, reason })
+    this.#metrics.clientRefused('not_accepted')
+  }
+
+  #accept(stream: ByteStream, pass: AdmissionPass, acceptedAt: number): void {
     this.#traffic.accepted++
     const session = new ClientSession({
       id: `c${++this.#accepted}`,
       stream,
+      acceptedAt,
       clock: this.#clock,
       logger: this.#logger,
       settings: this.#settings,

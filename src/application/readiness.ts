@@ -1,5 +1,6 @@
 /** Whether Warren can serve a client that comes now. */
 import { inject, injectable } from 'inversify'
+import type { Certificates } from './certificates.js'
 import { identifiers } from './identifiers.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Clock } from './ports/clock.js'
@@ -19,6 +20,7 @@ export class Readiness {
   readonly #directory: PoolDirectory
   readonly #connector: UpstreamConnector
   readonly #clock: Clock
+  readonly #certificates: Certificates
   #checkedAt = -Infinity
   #reason: string | undefined
   #asking: Promise<void> | undefined
@@ -28,11 +30,13 @@ export class Readiness {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
     @inject(identifiers.Clock) clock: Clock,
+    @inject(identifiers.Certificates) certificates: Certificates,
   ) {
     this.#proxy = proxy
     this.#directory = directory
     this.#connector = connector
     this.#clock = clock
+    this.#certificates = certificates
   }
 
   /** Why Warren isn't ready; empty when it is. */
@@ -40,6 +44,11 @@ export class Readiness {
     if (!this.#proxy.isAccepting) return ['clients are not accepted']
     const unreachable = await this.#whyUnreachable()
     return unreachable === undefined ? [] : [`broker unreachable: ${unreachable}`]
+  }
+
+  /** What doesn't keep Warren from being ready, but will if nobody does anything about it. */
+  warnings(): string[] {
+    return this.#certificates.warnings()
   }
 
   async #whyUnreachable(): Promise<string | undefined> {

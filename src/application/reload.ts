@@ -1,11 +1,14 @@
 /** What of a changed configuration can be applied to the Warren that runs. */
-import { inject, injectable } from 'inversify'
+import { inject, injectable, optional } from 'inversify'
 import { isRefusal } from '../domain/policy/connection-limit.js'
+import type { Certificates } from './certificates.js'
 import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { LogLevels } from './ports/log-levels.js'
 import type { Logger } from './ports/logger.js'
+import type { SettingsSource } from './ports/settings-source.js'
 import type { Settings } from './settings.js'
+import { reasonOf } from './upstream-errors.js'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -26,6 +29,8 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'shutdown.timeout': (from, to) => (write(to.shutdown).timeout = from.shutdown.timeout),
   'management.token': (from, to) => (write(to.management).token = from.management.token),
   'management.read_token': (from, to) => (write(to.management).readToken = from.management.readToken),
+  'tls.external_name': (from, to) => (write(to.tls).externalName = from.tls.externalName),
+  'tls.external_logins': (from, to) => (write(to.tls).externalLogins = from.tls.externalLogins),
 }
 
 /** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
@@ -34,9 +39,24 @@ const TOKENS = [
   { key: 'read_token', name: 'readToken' },
 ] as const
 
+/** Used together, all or none of them: what they name is read anew also when none of them has changed. */
+const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
+  'tls.cert',
+  'tls.key',
+  'tls.ca',
+  'tls.client_certificates',
+  'tls.min_version',
+  'upstream_tls.ca',
+  'upstream_tls.client_cert',
+  'upstream_tls.client_key',
+  'upstream_tls.server_name',
+  'upstream_tls.skip_verify',
+])
+
 /** The keys that {@link Reload} can apply. */
 export const liveKeys: ReadonlySet<string> = new Set([
   ...Object.keys(READ_WHEN_USED),
+  ...CERTIFICATE_KEYS,
   'log.level',
   'pool.max_upstream_connections',
   'pool.max_client_connections',
@@ -57,17 +77,38 @@ export class Reload {
   readonly #limits: Limits
   readonly #levels: LogLevels
   readonly #logger: Logger
+  readonly #certificates: Certificates
+  readonly #source: SettingsSource | undefined
 
   constructor(
     @inject(identifiers.Settings) settings: Settings,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.LogLevels) levels: LogLevels,
     @inject(identifiers.Logger) logger: Logger,
+    @inject(identifiers.Certificates) certificates: Certificates,
+    @inject(identifiers.SettingsSource) @optional() source: SettingsSource | undefined,
   ) {
     this.#settings = settings
     this.#limits = limits
     this.#levels = levels
     this.#logger = logger
+    this.#certificates = certificates
+    this.#source = source
+  }
+
+  /** Reads configuration and certificates again, and applies what can be applied. Returns why not, when nothing could even be read. */
+  run(): ReloadReport | string {
+    if (this.#source === undefined) return 'there is nothing to read the configuration from'
+    try {
+      const { settings, changed } = this.#source.read()
+      const report = this.apply(settings, changed)
+      this.#source.accept(report.applied)
+      return report
+    } catch (error) {
+      const reason = reasonOf(error)
+      this.#logger.error('configuration not reloaded', { reason })
+      return reason
+    }
   }
 
   /** `changed` names the keys in which `settings` differ from what was loaded before. */
@@ -75,8 +116,11 @@ export class Reload {
     const applied: string[] = []
     const needsRestart: string[] = []
     const refused: string[] = []
+    const badCertificates = this.#reloadCertificates(settings)
+    const hasCertificateKey = changed.some((key) => CERTIFICATE_KEYS.has(key))
+    if (badCertificates !== undefined && !hasCertificateKey) refused.push(badCertificates)
     for (const key of changed) {
-      const reason = this.#applyOne(key, settings)
+      const reason = CERTIFICATE_KEYS.has(key) ? badCertificates : this.#applyOne(key, settings)
       if (reason === undefined) applied.push(key)
       else if (reason === 'restart') needsRestart.push(key)
       else refused.push(`${key}: ${reason}`)
@@ -85,6 +129,13 @@ export class Reload {
     if (refused.length > 0) this.#logger.warn('configuration reloaded, but for what was refused', report)
     else this.#logger.info('configuration reloaded', report)
     return report
+  }
+
+  /** A listener with TLS comes and goes with a restart only. */
+  #reloadCertificates(settings: Settings): string | undefined {
+    const { enabled } = this.#settings.tls
+    if (enabled && !settings.tls.enabled) return undefined
+    return this.#certificates.reload({ ...settings, tls: { ...settings.tls, enabled } })
   }
 
   /** Returns why not; `restart` if never. */

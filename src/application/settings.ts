@@ -1,9 +1,21 @@
+import type { Credentials } from '../domain/credentials.js'
+import type { IdentityField } from '../domain/external-identity.js'
 import type { Secret } from '../domain/secret.js'
 import type { Endpoint } from './ports/dialer.js'
 
 /** What an operator decides. Times are in seconds here, as in the configuration; the code turns them into milliseconds where it starts a timer. */
 export interface Settings {
-  readonly listen: { readonly address: string; readonly port: number }
+  readonly listen: {
+    /** Where clients are accepted, with and without TLS. */
+    readonly address: string
+    /** Whether clients are accepted without TLS. */
+    readonly enabled: boolean
+    readonly port: number
+    /** Networks of the proxies whose connections begin with a PROXY protocol header, as `address/prefix`. */
+    readonly proxyProtocolFrom: readonly string[]
+  }
+  readonly tls: TlsSettings
+  readonly upstreamTls: UpstreamTlsSettings
   readonly upstream: {
     /** The broker's nodes; at least one. */
     readonly endpoints: readonly Endpoint[]
@@ -77,6 +89,37 @@ export interface Settings {
   }
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
 }
+
+/** PEM, base64 of it, or the path of a file with it; it may hold a key. */
+export type PemSource = Secret
+
+/** TLS towards clients. */
+export interface TlsSettings {
+  readonly enabled: boolean
+  readonly port: number
+  /** Each with its key. A client that names no server, or one that none of them is for, gets the first. */
+  readonly certificates: readonly { readonly cert: PemSource; readonly key: PemSource }[]
+  /** Who issues the certificates of clients. */
+  readonly ca: PemSource | undefined
+  readonly clientCertificates: ClientCertificates
+  readonly minVersion: TlsVersion
+  /** Which name of a client's certificate counts for EXTERNAL, and the upstream credentials of each. */
+  readonly externalName: IdentityField
+  readonly externalLogins: ReadonlyMap<string, Credentials>
+}
+
+/** TLS towards the broker; used for endpoints that ask for it. */
+export interface UpstreamTlsSettings {
+  /** Who issues the broker's certificate; undefined: one of those that Node.js knows. */
+  readonly ca: PemSource | undefined
+  readonly client: { readonly cert: PemSource; readonly key: PemSource } | undefined
+  /** The name that the broker's certificate must have, if it isn't the host of the endpoint. */
+  readonly serverName: string | undefined
+  readonly skipVerify: boolean
+}
+
+export type ClientCertificates = 'none' | 'optional' | 'required'
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** Before a message counts as kept, once a second, or when the system likes. */
 export type JournalSync = 'always' | 'interval' | 'never'

@@ -5,8 +5,14 @@ import { SystemClock } from '../adapters/clock/system-clock.js'
 import { createSaltedHash } from '../adapters/crypto/salted-hash.js'
 import { NetDialer } from '../adapters/net/net-dialer.js'
 import { NetListener } from '../adapters/net/net-listener.js'
+import { TrustedProxies } from '../adapters/net/trusted-proxies.js'
+import { FileCertificateStore } from '../adapters/tls/file-certificate-store.js'
+import { TlsDialer } from '../adapters/tls/tls-dialer.js'
+import { TlsEntrance } from '../adapters/tls/tls-entrance.js'
 import { AcceptedLogins } from '../application/accepted-logins.js'
 import { Admission } from '../application/admission.js'
+import { Certificates } from '../application/certificates.js'
+import type { SettingsSource } from '../application/ports/settings-source.js'
 import { BrokerProfile } from '../application/broker-profile.js'
 import { GroupCommit } from '../application/group-commit.js'
 import { Heartbeats } from '../application/heartbeats.js'
@@ -42,10 +48,16 @@ export interface Given {
   readonly product: Product
   /** Where messages outlive the process; undefined: nowhere. */
   readonly journal?: Journal | undefined
+  /** Without one, certificates are read as the settings say. */
+  readonly certificates?: FileCertificateStore | undefined
+  /** Where settings are read again; undefined: nowhere. */
+  readonly source?: SettingsSource | undefined
 }
 
 /** A container from which `identifiers.Proxy` can be had. Tests rebind ports before they ask for it. */
-export function createContainer({ settings, logger, product, journal }: Given): Container {
+export function createContainer(given: Given): Container {
+  const { settings, logger, product, journal, source } = given
+  const { certificates = new FileCertificateStore(settings) } = given
   const container = new Container({ defaultScope: 'Singleton' })
   container.bind(identifiers.Settings).toConstantValue(settings)
   container.bind(identifiers.Logger).toConstantValue(logger)
@@ -56,8 +68,24 @@ export function createContainer({ settings, logger, product, journal }: Given): 
   }
   container.bind(identifiers.Random).toConstantValue(Math.random)
   container.bind(identifiers.Clock).to(SystemClock)
-  container.bind(identifiers.Dialer).to(NetDialer)
-  container.bind(identifiers.Listener).to(NetListener)
+  if (source !== undefined) container.bind(identifiers.SettingsSource).toConstantValue(source)
+  container.bind(identifiers.Certificates).to(Certificates)
+  container.bind(identifiers.CertificateStore).toConstantValue(certificates)
+  container.bind(identifiers.Dialer).toConstantValue(new TlsDialer(new NetDialer(), certificates))
+  const proxies =
+    settings.listen.proxyProtocolFrom.length === 0
+      ? undefined
+      : new TrustedProxies(settings.listen.proxyProtocolFrom)
+  const approach = {
+    proxies,
+    limitMs: () => settings.client.handshakeTimeout * 1000,
+    mostPending: settings.client.maxPending,
+  }
+  container.bind(identifiers.Listener).toConstantValue(new NetListener(approach))
+  if (settings.tls.enabled) {
+    const entrance = new TlsEntrance(certificates)
+    container.bind(identifiers.TlsListener).toConstantValue(new NetListener({ ...approach, entrance }))
+  }
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
@@ -94,6 +122,7 @@ export function createManagementServer(container: Container): Promise<Management
       operations: container.get<Operations>(identifiers.Operations),
       limits: container.get<Limits>(identifiers.Limits),
       readiness: container.get<Readiness>(identifiers.Readiness),
+      reload: container.get<Reload>(identifiers.Reload),
       logLevels: container.get<LogLevels>(identifiers.LogLevels),
       figures: container.get<ProcessFigures>(identifiers.ProcessFigures),
       metrics,

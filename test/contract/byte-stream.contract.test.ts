@@ -1,8 +1,11 @@
 /** What every ByteStream promises, held against the real one over loopback and the tests' own. */
+import { once } from 'node:events'
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls'
 import { expect } from 'chai'
 import { NetByteStream } from '../../src/adapters/net/net-byte-stream.js'
 import type { ByteStream, ByteStreamHandler } from '../../src/application/ports/byte-stream.js'
+import { TestAuthority, textOf } from '../support/certificates.js'
 import { FakeByteStream, settle } from '../support/fake-byte-stream.js'
 
 /** The other end of the stream under test. */
@@ -34,13 +37,57 @@ interface Subject {
   dispose(): void
 }
 
-async function netSubject(): Promise<Subject> {
+/** Two ends of a TCP connection: ours, and the peer's. */
+async function netPair(): Promise<Pair> {
   const server: Server = createServer({ allowHalfOpen: true })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const accepted = new Promise<Socket>((resolve) => server.once('connection', resolve))
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
   await new Promise<void>((resolve) => socket.once('connect', resolve))
   const other = await accepted
+  return { socket, other, beneath: other, dispose: () => server.close() }
+}
+
+interface Pair {
+  readonly socket: Socket
+  readonly other: Socket
+  /** The TCP connection of the peer. */
+  readonly beneath: Socket
+  readonly dispose: () => void
+}
+
+const authority = new TestAuthority()
+const certificate = authority.server()
+const secret = { cert: textOf(certificate.cert), key: textOf(certificate.key) }
+
+/** The same with TLS on it, of which we are the client. */
+async function tlsPair(): Promise<Pair> {
+  const pair = await netPair()
+  const server = createTlsServer({ ...secret, allowHalfOpen: true })
+  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>
+  server.emit('connection', pair.other)
+  const socket = connectTls({ socket: pair.socket, servername: 'localhost', ca: textOf(authority.cert) })
+  // What the server sends behind its handshake is no part of any test.
+  await Promise.all([once(socket, 'secureConnect'), once(socket, 'session')])
+  const [other] = await accepted
+  return { ...pair, socket, other }
+}
+
+/** The same, and we are the server. */
+async function tlsServerPair(): Promise<Pair> {
+  const pair = await netPair()
+  const server = createTlsServer(secret)
+  const accepted = once(server, 'secureConnection') as Promise<[TLSSocket]>
+  server.emit('connection', pair.socket)
+  const trust = { servername: 'localhost', ca: textOf(authority.cert), allowHalfOpen: true }
+  const other = connectTls({ socket: pair.other, ...trust })
+  await Promise.all([once(other, 'secureConnect'), once(other, 'session')])
+  const [socket] = await accepted
+  return { ...pair, socket, other }
+}
+
+async function netSubject(connected: Promise<Pair>): Promise<Subject> {
+  const { socket, other, beneath, dispose } = await connected
   const chunks: Buffer[] = []
   let sawEnd = false
   let sawReset = false
@@ -53,7 +100,9 @@ async function netSubject(): Promise<Subject> {
     peer: {
       send: (bytes) => void other.write(bytes),
       end: () => void other.end(),
-      reset: () => void other.resetAndDestroy(),
+      // Not resetAndDestroy: beneath TLS it ends in order first.
+      reset: () =>
+        (beneath as unknown as { _handle: { reset(done: () => void): void } })._handle.reset(() => undefined),
       stopReading: () => void other.pause(),
       startReading: () => void other.resume(),
       chunks: () => chunks,
@@ -72,7 +121,7 @@ async function netSubject(): Promise<Subject> {
     dispose: () => {
       socket.destroy()
       other.destroy()
-      server.close()
+      dispose()
     },
   }
 }
@@ -172,7 +221,14 @@ function fill(stream: ByteStream): Buffer {
   return Buffer.concat(written)
 }
 
-for (const [name, create] of Object.entries({ NetByteStream: netSubject, FakeByteStream: fakeSubject })) {
+const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
+  NetByteStream: () => netSubject(netPair()),
+  'NetByteStream with TLS, as the client': () => netSubject(tlsPair()),
+  'NetByteStream with TLS, as the server': () => netSubject(tlsServerPair()),
+  FakeByteStream: fakeSubject,
+}
+
+for (const [name, create] of Object.entries(subjects)) {
   describe(`ByteStream: ${name}`, () => {
     let subject: Subject
     let stream: ByteStream

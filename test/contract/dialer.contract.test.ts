@@ -1,14 +1,20 @@
 /** What every Dialer promises, held against the real one over loopback and the tests' own. */
 import { lookup } from 'node:dns'
 import { type AddressInfo, createServer, isIP, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { expect } from 'chai'
 import { type Lookup, NetDialer } from '../../src/adapters/net/net-dialer.js'
+import { FileCertificateStore } from '../../src/adapters/tls/file-certificate-store.js'
+import { TlsDialer } from '../../src/adapters/tls/tls-dialer.js'
 import type { ByteStream } from '../../src/application/ports/byte-stream.js'
 import type { Dialer, Endpoint } from '../../src/application/ports/dialer.js'
+import { Secret } from '../../src/domain/secret.js'
+import { TestAuthority, textOf } from '../support/certificates.js'
 import { settle } from '../support/fake-byte-stream.js'
 import { FakeClock } from '../support/fake-clock.js'
 import { FakeDialer } from '../support/fake-dialer.js'
+import { World } from '../support/fake-world.js'
 
 interface Subject {
   readonly dialer: Dialer
@@ -34,16 +40,28 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-async function netSubject(): Promise<Subject> {
+const authority = new TestAuthority()
+const certificate = authority.server()
+
+async function netSubject(tls?: true): Promise<Subject> {
   const sockets: Socket[] = []
-  const server = createServer((socket) => {
+  const onSocket = (socket: Socket): void => {
     sockets.push(socket)
     socket.on('error', () => undefined).pipe(socket)
-  })
-  const echo = { host: '127.0.0.1', port: await listen(server) }
+  }
+  const secret = { cert: textOf(certificate.cert), key: textOf(certificate.key) }
+  const server = tls === true ? createTlsServer(secret, onSocket) : createServer(onSocket)
+  const scheme = tls === true ? { tls } : {}
+  const echo = { host: '127.0.0.1', port: await listen(server), ...scheme }
   const gone = createServer()
-  const closed = { host: '127.0.0.1', port: await listen(gone) }
+  const closed = { host: '127.0.0.1', port: await listen(gone), ...scheme }
   await new Promise((resolve) => gone.close(resolve))
+  const upstreamTls = {
+    ...World.defaults.upstreamTls,
+    ca: new Secret(authority.cert),
+    serverName: 'localhost',
+  }
+  const settings = { ...World.defaults, upstreamTls }
   let worker: Worker | undefined
   let addresses: readonly string[] = []
   const lookUp: Lookup = (host, options, callback) => {
@@ -53,14 +71,14 @@ async function netSubject(): Promise<Subject> {
     setImmediate(() => callback(missing, found))
   }
   return {
-    dialer: new NetDialer(lookUp),
+    dialer: new TlsDialer(new NetDialer(lookUp), new FileCertificateStore(settings)),
     name: (given) => (addresses = given),
     echo,
     closed,
     silent: async () => {
       worker = new Worker(FULL_LISTENER, { eval: true })
       const port = await new Promise<number>((resolve) => worker!.once('message', resolve))
-      return { host: '127.0.0.1', port }
+      return { host: '127.0.0.1', port, ...scheme }
     },
     pass: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
     dispose: async () => {
@@ -127,7 +145,13 @@ function echoOf(stream: ByteStream, text: string): Promise<string> {
   })
 }
 
-for (const [name, create] of Object.entries({ NetDialer: netSubject, FakeDialer: fakeSubject })) {
+const subjects: Readonly<Record<string, () => Promise<Subject>>> = {
+  NetDialer: () => netSubject(),
+  'TlsDialer with TLS': () => netSubject(true),
+  FakeDialer: fakeSubject,
+}
+
+for (const [name, create] of Object.entries(subjects)) {
   describe(`Dialer: ${name}`, () => {
     let subject: Subject
     let dialer: Dialer
@@ -239,11 +263,11 @@ for (const [name, create] of Object.entries({ NetDialer: netSubject, FakeDialer:
 
     it('connects to the address that was chosen, and names name and address when that fails', async () => {
       subject.name(['127.0.0.1'])
-      const [there] = await dialer.resolve({ host: RABBIT, port: subject.echo.port })
+      const [there] = await dialer.resolve({ ...subject.echo, host: RABBIT })
       const stream = await dialer.dial(there, 2000)
       expect(await echoOf(stream, 'hello')).to.equal('hello')
       stream.destroy()
-      const [nobody] = await dialer.resolve({ host: RABBIT, port: subject.closed.port })
+      const [nobody] = await dialer.resolve({ ...subject.closed, host: RABBIT })
       const reason = await reasonFor(nobody)
       expect(reason).to.contain(`127.0.0.1:${subject.closed.port}`)
       expect(reason).to.contain(RABBIT)

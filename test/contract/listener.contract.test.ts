@@ -1,11 +1,19 @@
 /** What every Listener promises, held against the real one over loopback and the tests' own. */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
-import { NetListener } from '../../src/adapters/net/net-listener.js'
+import { NetListener, type NetListenerOptions } from '../../src/adapters/net/net-listener.js'
+import { TrustedProxies } from '../../src/adapters/net/trusted-proxies.js'
+import { FileCertificateStore } from '../../src/adapters/tls/file-certificate-store.js'
+import { TlsEntrance } from '../../src/adapters/tls/tls-entrance.js'
 import type { ByteStream } from '../../src/application/ports/byte-stream.js'
-import type { Listener } from '../../src/application/ports/listener.js'
+import type { Doorkeeper, Listener } from '../../src/application/ports/listener.js'
+import { Secret } from '../../src/domain/secret.js'
+import { TestAuthority, textOf } from '../support/certificates.js'
 import { settle } from '../support/fake-byte-stream.js'
 import { FakeListener } from '../support/fake-listener.js'
+import { World } from '../support/fake-world.js'
 
 /** A client that has connected. */
 interface Connected {
@@ -24,17 +32,63 @@ interface Subject {
   dispose(): void
 }
 
-function netSubject(): Subject {
+/** How a client gets from a TCP connection to where it can be heard. */
+interface Way {
+  readonly options?: () => NetListenerOptions
+  readonly connect?: (socket: Socket) => Promise<Socket>
+}
+
+const authority = new TestAuthority()
+const certificate = authority.server()
+
+const tls: Way = {
+  options: () => ({
+    entrance: new TlsEntrance(
+      new FileCertificateStore({
+        ...World.defaults,
+        tls: {
+          ...World.defaults.tls,
+          enabled: true,
+          certificates: [{ cert: new Secret(certificate.cert), key: new Secret(certificate.key) }],
+        },
+      }),
+    ),
+  }),
+  connect: async (socket) => {
+    const secure = connectTls({ socket, servername: 'localhost', ca: textOf(authority.cert) })
+    // A listener that wants nobody doesn't shake hands.
+    await Promise.race([once(secure, 'secureConnect'), once(secure, 'close')]).catch(() => undefined)
+    return secure
+  },
+}
+
+let sources = 40_000
+const proxied: Way = {
+  options: () => ({ proxies: new TrustedProxies(['127.0.0.0/8']) }),
+  connect: (socket) => {
+    socket.write(`PROXY TCP4 192.0.2.1 192.0.2.2 ${++sources} 5673\r\n`)
+    return Promise.resolve(socket)
+  },
+}
+
+const proxiedTls: Way = {
+  options: () => ({ ...proxied.options!(), ...tls.options!() }),
+  connect: async (socket) => tls.connect!(await proxied.connect!(socket)),
+}
+
+function netSubject({ options, connect: enter }: Way = {}): Subject {
   const sockets: Socket[] = []
   return {
-    listener: new NetListener(),
+    listener: new NetListener(options?.()),
     other: new NetListener(),
     connect: async (port) => {
-      const socket = connect(port, '127.0.0.1')
-      sockets.push(socket)
+      const tcp = connect(port, '127.0.0.1')
+      sockets.push(tcp)
+      await new Promise<void>((resolve, reject) => tcp.once('connect', resolve).once('error', reject))
+      const socket = enter === undefined ? tcp : await enter(tcp)
+      socket.on('error', () => undefined)
       let received = ''
       socket.on('data', (chunk: Buffer) => (received += chunk.toString()))
-      await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
       return {
         send: (text) => void socket.write(text),
         received: () => received,
@@ -77,12 +131,23 @@ function fakeSubject(): Subject {
 
 const HOST = '127.0.0.1'
 
-for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListener: fakeSubject })) {
+const subjects: Readonly<Record<string, () => Subject>> = {
+  NetListener: netSubject,
+  'NetListener with TLS': () => netSubject(tls),
+  'NetListener behind a proxy': () => netSubject(proxied),
+  'NetListener with TLS behind a proxy': () => netSubject(proxiedTls),
+  FakeListener: fakeSubject,
+}
+
+for (const [name, create] of Object.entries(subjects)) {
   describe(`Listener: ${name}`, () => {
     let subject: Subject
     let listener: Listener
     let accepted: ByteStream[]
     let heard: string[]
+    /** Where each came from, before there was a stream. */
+    let arrivals: string[]
+    let failures: (string | undefined)[]
 
     /** Answers each client with what it said. */
     const accept = (stream: ByteStream): void => {
@@ -98,11 +163,22 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
       })
     }
 
+    const doorkeeper: Doorkeeper = {
+      admits: () => true,
+      onArrival: (remoteAddress) => {
+        arrivals.push(remoteAddress)
+        return { onStream: accept, onFailure: (reason) => failures.push(reason) }
+      },
+      onLost: (_, reason) => failures.push(reason),
+    }
+
     beforeEach(() => {
       subject = create()
       listener = subject.listener
       accepted = []
       heard = []
+      arrivals = []
+      failures = []
     })
 
     afterEach(async () => {
@@ -113,25 +189,25 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
     })
 
     const reasonFor = (address: string, port: number): Promise<string> =>
-      subject.other.listen(address, port, accept).then(
+      subject.other.listen(address, port, doorkeeper).then(
         () => 'listening',
         (error: unknown) => (error as Error).message,
       )
 
     it('says which port the system has chosen', async () => {
-      const { address, port } = await listener.listen(HOST, 0, accept)
+      const { address, port } = await listener.listen(HOST, 0, doorkeeper)
       expect(address).to.equal(HOST)
       expect(port).to.be.within(1024, 65_535)
     })
 
     it('says the port that was asked for', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       await listener.close()
-      expect(await subject.other.listen(HOST, port, accept)).to.deep.equal({ address: HOST, port })
+      expect(await subject.other.listen(HOST, port, doorkeeper)).to.deep.equal({ address: HOST, port })
     })
 
     it('hands over a stream for each client, both ways', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       const clients = [await subject.connect(port), await subject.connect(port)]
       clients.forEach((client, at) => client.send(`client ${at}`))
       await subject.until(() => clients.every((client, at) => client.received() === `client ${at}`))
@@ -141,7 +217,10 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
 
     it('loses nothing of what a client sends before anybody listens to its stream', async () => {
       let stream: ByteStream | undefined
-      const { port } = await listener.listen(HOST, 0, (accepted) => (stream = accepted))
+      const { port } = await listener.listen(HOST, 0, {
+        ...doorkeeper,
+        onArrival: () => ({ onStream: (accepted) => (stream = accepted), onFailure: () => undefined }),
+      })
       const client = await subject.connect(port)
       client.send('early')
       await subject.until(() => stream !== undefined)
@@ -150,14 +229,14 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
     })
 
     it('says that the port is taken, and which', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       expect(await reasonFor(HOST, port)).to.match(new RegExp(`EADDRINUSE.*${HOST}:${port}`))
     })
 
     it('can listen after it was told that the port is taken', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       await reasonFor(HOST, port)
-      const second = await subject.other.listen(HOST, 0, accept)
+      const second = await subject.other.listen(HOST, 0, doorkeeper)
       expect(second.port).not.to.equal(port)
     })
 
@@ -166,7 +245,7 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
     })
 
     it('accepts nobody after close, and gives the port free', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       await listener.close()
       const reason = await subject.connect(port).then(
         () => 'connected',
@@ -178,7 +257,7 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
     })
 
     it('lets accepted streams live on after close', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       const client = await subject.connect(port)
       await subject.until(() => accepted.length === 1)
       await listener.close()
@@ -189,7 +268,7 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
 
     it('closes a connection at once that is not admitted, and hands over no stream for it', async () => {
       let free = 1
-      const { port } = await listener.listen(HOST, 0, accept, () => free-- > 0)
+      const { port } = await listener.listen(HOST, 0, { ...doorkeeper, admits: () => free-- > 0 })
       const first = await subject.connect(port)
       const second = await subject.connect(port)
       await subject.until(() => second.isClosed())
@@ -198,15 +277,30 @@ for (const [name, create] of Object.entries({ NetListener: netSubject, FakeListe
       expect(accepted).to.have.length(1)
     })
 
+    it('says where a client comes from before there is a stream, and the stream says the same', async () => {
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
+      await subject.connect(port)
+      await subject.until(() => accepted.length === 1)
+      expect(arrivals).to.deep.equal(accepted.map(({ remoteAddress }) => remoteAddress))
+      expect(arrivals[0]).to.match(/^(\d+\.){3}\d+:\d+$/)
+    })
+
+    it('closes a connection whose arrival nobody wants', async () => {
+      const { port } = await listener.listen(HOST, 0, { ...doorkeeper, onArrival: () => undefined })
+      const client = await subject.connect(port).catch(() => undefined)
+      if (client !== undefined) await subject.until(() => client.isClosed())
+      expect(accepted).to.have.length(0)
+    })
+
     it('does not wait in close for the clients to go', async () => {
-      const { port } = await listener.listen(HOST, 0, accept)
+      const { port } = await listener.listen(HOST, 0, doorkeeper)
       await subject.connect(port)
       await listener.close()
     })
 
     it('can be closed twice, and before it ever listened', async () => {
       await listener.close()
-      const { port } = await subject.other.listen(HOST, 0, accept)
+      const { port } = await subject.other.listen(HOST, 0, doorkeeper)
       await subject.other.close()
       await subject.other.close()
       expect(await reasonFor(HOST, port)).to.equal('listening')

@@ -1,3 +1,4 @@
+import type { CertificateNames } from '../../src/domain/external-identity.js'
 import type { ByteStream, ByteStreamHandler } from '../../src/application/ports/byte-stream.js'
 
 /** Things that happened on any fake stream: while it grows, something is going on. */
@@ -33,7 +34,10 @@ export class FakeByteStream implements ByteStream {
   private paused = false
   private isReadDue = false
 
-  constructor(readonly remoteAddress = '192.0.2.1:40000') {
+  constructor(
+    readonly remoteAddress = '192.0.2.1:40000',
+    readonly certificateNames?: CertificateNames,
+  ) {
     this.peer = new FakePeer(this)
   }
 

@@ -9,6 +9,7 @@ import type { Operations } from '../../src/application/operations.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import type { Settings } from '../../src/application/settings.js'
 import { createContainer } from '../../src/composition/container.js'
+import type { CertificateNames } from '../../src/domain/external-identity.js'
 import { FakeBroker, type BrokerConnection } from './fake-broker.js'
 import { settle } from './fake-byte-stream.js'
 import { FakeClient, type FakeLogin } from './fake-client.js'
@@ -22,7 +23,18 @@ const ENDPOINT: Endpoint = { host: 'rabbit', port: 5672 }
 
 /** The product page's defaults, but for the roles: what isn't about them is easier to follow on one upstream connection. */
 const SETTINGS: Settings = {
-  listen: { address: '0.0.0.0', port: 5673 },
+  listen: { address: '0.0.0.0', enabled: true, port: 5673, proxyProtocolFrom: [] },
+  tls: {
+    enabled: false,
+    port: 5671,
+    certificates: [],
+    ca: undefined,
+    clientCertificates: 'none',
+    minVersion: 'TLSv1.2',
+    externalName: 'common_name',
+    externalLogins: new Map(),
+  },
+  upstreamTls: { ca: undefined, client: undefined, serverName: undefined, skipVerify: false },
   upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
   pool: {
     maxClientConnections: 0,
@@ -126,6 +138,12 @@ export class World {
   /** Somebody who has connected, and said nothing yet. */
   dial(): FakeClient {
     return new FakeClient(this.listener.connect())
+  }
+
+  /** Somebody who has shown a certificate with these names. */
+  dialWithCertificate(names: Partial<CertificateNames>): FakeClient {
+    const none = { common_name: [], dns: [], email: [], uri: [] }
+    return new FakeClient(this.listener.connect({ ...none, ...names }))
   }
 
   /** A client that is in. */

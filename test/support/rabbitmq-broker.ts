@@ -22,6 +22,13 @@ import { findRabbitMq } from '../../scripts/rabbitmq-server.mjs'
 export interface BrokerOptions {
   /** Lines of rabbitmq.conf, added to those of the fixture; where both set a key, these count. */
   readonly config?: string
+  /** A second listener, with TLS: paths of PEM files. With `clients: 'required'` it takes only clients with a certificate of the CA. */
+  readonly tls?: {
+    readonly cert: string
+    readonly key: string
+    readonly ca: string
+    readonly clients?: 'optional' | 'required'
+  }
 }
 
 export interface BrokerConnection {
@@ -149,6 +156,8 @@ export class RabbitMqBroker {
     /** Port of AMQP on 127.0.0.1; the same over restarts. */
     readonly port: number,
     readonly nodeName: string,
+    /** Port of AMQP over TLS, where there is one. */
+    readonly tlsPort: number,
   ) {}
 
   /** Starts a node of its own and resolves when it accepts AMQP connections. */
@@ -163,6 +172,7 @@ export class RabbitMqBroker {
       await freePort(),
       await freePort(),
       `warren-${process.pid}-${++started}@localhost`,
+      await freePort(),
     )
     process.once('exit', broker.endAtExit)
     try {
@@ -388,7 +398,7 @@ export class RabbitMqBroker {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  private writeFiles({ config = '' }: BrokerOptions): void {
+  private writeFiles({ config = '', tls }: BrokerOptions): void {
     writeFileSync(join(this.directory, '.erlang.cookie'), randomBytes(16).toString('hex'), { mode: 0o400 })
     writeFileSync(join(this.directory, 'enabled_plugins'), '[].\n')
     writeFileSync(
@@ -397,6 +407,7 @@ export class RabbitMqBroker {
 log.console = false
 log.file.level = warning
 disk_free_limit.absolute = 1MB
+${tls === undefined ? '' : this.tlsConfig(tls)}
 ${config}
 `,
     )
@@ -407,6 +418,15 @@ ${config}
     const applications = join(this.sbin, '../plugins')
     for (const name of neededApplications(applications))
       symlinkSync(join(applications, name), join(home, 'plugins', name))
+  }
+
+  private tlsConfig({ cert, key, ca, clients }: NonNullable<BrokerOptions['tls']>): string {
+    return `listeners.ssl.1 = 127.0.0.1:${this.tlsPort}
+ssl_options.cacertfile = ${ca}
+ssl_options.certfile = ${cert}
+ssl_options.keyfile = ${key}
+ssl_options.verify = ${clients === undefined ? 'verify_none' : 'verify_peer'}
+ssl_options.fail_if_no_peer_cert = ${clients === 'required'}`
   }
 
   private async startEpmd(): Promise<void> {

@@ -1,6 +1,6 @@
 /** A client that publishes numbered messages, one after the other, and remembers what it was told of each. */
 import { setTimeout as delay } from 'node:timers/promises'
-import { WireClient, type Args } from './wire-client.js'
+import { WireClient, type Args, type WireOptions } from './wire-client.js'
 
 /** Most messages that may wait for their confirm. */
 const WINDOW = 50
@@ -30,8 +30,9 @@ export class SteadyPublisher {
     name: string,
     queue: string,
     confirms: boolean,
+    options: WireOptions = {},
   ): Promise<SteadyPublisher> {
-    const client = await WireClient.connect(port)
+    const client = await WireClient.connect(port, options)
     await client.openChannel(1)
     if (confirms) {
       client.method(1, 'confirm.select')

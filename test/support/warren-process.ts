@@ -80,6 +80,11 @@ export class WarrenProcess {
     return this.#child.pid!
   }
 
+  /** Of the listener with TLS, where there is one. */
+  get tlsPort(): number {
+    return this.lines('listening')[0]['tlsPort'] as number
+  }
+
   get url(): string {
     return `amqp://guest:guest@127.0.0.1:${this.port}`
   }

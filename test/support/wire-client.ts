@@ -1,5 +1,7 @@
 /** A raw AMQP 0-9-1 client for tests that need to see and send single frames, right or wrong ones. */
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls'
 import {
   decodeFrame,
   decodeHeader,
@@ -24,6 +26,8 @@ export * from './wire-format.js'
 
 export interface WireOptions {
   host?: string
+  /** With TLS, if given. */
+  tls?: ConnectionOptions | undefined
   user?: string
   password?: string
   vhost?: string
@@ -101,7 +105,12 @@ export class WireClient {
   }
 
   /** Opens the socket and sends nothing. */
-  static async dial(port: number, host = '127.0.0.1'): Promise<WireClient> {
+  static async dial(port: number, host = '127.0.0.1', tls?: ConnectionOptions): Promise<WireClient> {
+    if (tls !== undefined) {
+      const secure = connectTls({ port, host, servername: 'localhost', ...tls })
+      await once(secure, 'secureConnect')
+      return new WireClient(secure)
+    }
     const socket = connect({ port, host })
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve)
@@ -112,7 +121,7 @@ export class WireClient {
 
   /** Opens a connection up to Connection.Open-Ok. */
   static async connect(port: number, options: WireOptions = {}): Promise<WireClient> {
-    const client = await WireClient.dial(port, options.host)
+    const client = await WireClient.dial(port, options.host, options.tls)
     try {
       await client.authenticate(options)
       client.tuneOk(options)
@@ -343,7 +352,8 @@ export class WireClient {
 
   /** Sends a TCP RST. */
   reset(): void {
-    this.socket.resetAndDestroy()
+    if (this.socket instanceof TLSSocket) this.socket.destroy()
+    else this.socket.resetAndDestroy()
   }
 
   private async until(fulfilled: () => boolean, timeout: number, awaited: string): Promise<void> {

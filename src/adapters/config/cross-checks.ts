@@ -1,10 +1,8 @@
 /** What no single key can tell: values that don't go together. */
-import type { Source } from './given-value.js'
+import type { Sources } from './given-value.js'
 import { shown } from './redaction.js'
 import { type ConfigurationKey, type ConfigurationValues, entries } from './schema.js'
 import { parseUpstreamUrl } from './upstream-url.js'
-
-type Sources = Readonly<Record<ConfigurationKey, Source>>
 
 /** An address on which Warren itself listens. */
 interface Ear {
@@ -81,7 +79,7 @@ export function contradictions(
         [ear.key, other.key],
         `${other.key} and ${ear.key} are the same port, ${ear.port}, of one address`,
       )
-  for (const { host, port } of parseUpstreamUrl(values.upstream.url).endpoints)
+  for (const { host, port } of parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled).endpoints)
     refuse(
       isLoopback(host) && ears.some((ear) => collide(ear, { ...ear, address: host, port })),
       ['upstream.url'],
@@ -90,8 +88,10 @@ export function contradictions(
   return problems
 }
 
-function earsOf({ listen, management }: ConfigurationValues, managementPort: number): Ear[] {
-  const ears: Ear[] = [{ key: 'listen.port', ...listen }]
+function earsOf({ listen, tls, management }: ConfigurationValues, managementPort: number): Ear[] {
+  const ears: Ear[] = []
+  if (listen.enabled) ears.push({ key: 'listen.port', address: listen.address, port: listen.port })
+  if (tls.enabled) ears.push({ key: 'tls.port', address: listen.address, port: tls.port })
   if (management.enabled)
     ears.push({ key: 'management.port', address: management.address, port: managementPort })
   return ears

@@ -7,11 +7,14 @@ import { ConfigurationError } from './configuration-error.js'
 import { readConfigurationFile, type NamedFile } from './configuration-file.js'
 import { contradictions } from './cross-checks.js'
 import { type Environment, FILE_VARIABLE, unknownVariables, valuesInEnvironment } from './environment.js'
-import { type GivenValue, keyOf, type Source } from './given-value.js'
+import { type GivenValue, keyOf, type Source, type Sources } from './given-value.js'
 import { type ReadFile, readText } from './read-file.js'
+import { parseExternalLogins } from './external-logins.js'
+import { parseNetworks } from './networks.js'
 import { shown } from './redaction.js'
 import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
 import { readSecretFile } from './secret-file.js'
+import { clientCertificates, pemSourcesIn, tlsContradictions, tlsWarnings } from './tls-checks.js'
 import { parseUpstreamUrl } from './upstream-url.js'
 
 /** The world that {@link loadSettings} reads. */
@@ -24,9 +27,6 @@ export interface SettingsInput {
   /** In place of the file system. */
   readonly readFile?: ReadFile
 }
-
-/** The source of every value. */
-export type Sources = Readonly<Record<ConfigurationKey, Source>>
 
 /** The configuration, and what the program was asked to do with it. Its secrets are in private fields, where no inspection finds them. */
 export class LoadedSettings {
@@ -72,13 +72,17 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   const { values, sources } = reading.result()
   const settings = toSettings(values)
   if (action !== 'help' && action !== 'version')
-    demandNone(contradictions(values, sources, settings.management.port))
+    demandNone([
+      ...tlsContradictions(values, sources),
+      ...contradictions(values, sources, settings.management.port),
+    ])
   const { unused } = parseUpstreamUrl(values.upstream.url)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
     )
   }
+  warnings.push(...tlsWarnings(values, sources, settings.upstream.endpoints))
   return new LoadedSettings(action, values, sources, settings, warnings)
 }
 
@@ -202,11 +206,39 @@ function managementPort({ management, listen }: ConfigurationValues): number {
 }
 
 function toSettings(values: ConfigurationValues): Settings {
-  const { listen, upstream, pool, client, management, shutdown, log } = values
+  const { listen, tls, upstream, upstream_tls: upstreamTls, pool, client, management, shutdown, log } = values
+  const keys = pemSourcesIn(tls.key)
   return {
-    listen: { address: listen.address, port: listen.port },
+    listen: {
+      address: listen.address,
+      enabled: listen.enabled,
+      port: listen.port,
+      proxyProtocolFrom: parseNetworks(listen.proxy_protocol_from),
+    },
+    tls: {
+      enabled: tls.enabled,
+      port: tls.port,
+      certificates: pemSourcesIn(tls.cert).map((cert, at) => ({
+        cert: new Secret(cert),
+        key: new Secret(keys[at]),
+      })),
+      ca: tls.ca === '' ? undefined : new Secret(tls.ca),
+      clientCertificates: clientCertificates(values),
+      minVersion: tls.min_version,
+      externalName: tls.external_name,
+      externalLogins: parseExternalLogins(tls.external_logins),
+    },
+    upstreamTls: {
+      ca: upstreamTls.ca === '' ? undefined : new Secret(upstreamTls.ca),
+      client:
+        upstreamTls.client_cert === ''
+          ? undefined
+          : { cert: new Secret(upstreamTls.client_cert), key: new Secret(upstreamTls.client_key) },
+      serverName: upstreamTls.server_name === '' ? undefined : upstreamTls.server_name,
+      skipVerify: upstreamTls.skip_verify,
+    },
     upstream: {
-      endpoints: parseUpstreamUrl(upstream.url).endpoints,
+      endpoints: parseUpstreamUrl(upstream.url, upstreamTls.enabled).endpoints,
       connectTimeout: upstream.connect_timeout,
       heartbeat: upstream.heartbeat,
     },

@@ -1,13 +1,42 @@
 /** Every configuration key: what it is for, what it may be, and its names on the command line and in the environment. */
 import convict from 'convict'
-import type { JournalSync, LogFormat, LogLevel, PublishGuarantee } from '../../application/settings.js'
+import type {
+  JournalSync,
+  LogFormat,
+  LogLevel,
+  PublishGuarantee,
+  ClientCertificates,
+  TlsVersion,
+} from '../../application/settings.js'
+import type { IdentityField } from '../../domain/external-identity.js'
+import { parseExternalLogins } from './external-logins.js'
 import { isHost } from './host.js'
+import { parseNetworks } from './networks.js'
 import { parseUpstreamUrl, type UpstreamUrls } from './upstream-url.js'
 
 /** The configuration as people write it. Durations are in seconds, sizes in bytes. */
 export interface ConfigurationValues {
-  listen: { address: string; port: number }
+  listen: { address: string; port: number; enabled: boolean; proxy_protocol_from: TextList }
+  tls: {
+    enabled: boolean
+    port: number
+    cert: TextList
+    key: TextList
+    ca: string
+    client_certificates: ClientCertificates | 'auto'
+    min_version: TlsVersion
+    external_name: IdentityField
+    external_logins: TextList
+  }
   upstream: { url: UpstreamUrls; connect_timeout: number; heartbeat: number }
+  upstream_tls: {
+    enabled: boolean
+    ca: string
+    client_cert: string
+    client_key: string
+    server_name: string
+    skip_verify: boolean
+  }
   pool: {
     max_client_connections: number
     max_upstream_connections: number
@@ -43,6 +72,9 @@ export interface ConfigurationValues {
   log: { level: LogLevel; format: LogFormat }
 }
 
+/** One text, or several in a list or in one text. */
+export type TextList = string | readonly string[]
+
 type KeysOf<Values> = { [Section in keyof Values & string]: `${Section}.${keyof Values[Section] & string}` }
 
 /** A key's full name, such as `pool.max_channels`. */
@@ -66,6 +98,10 @@ interface SchemaEntry<T> {
     | 'port_or_auto'
     | 'token'
     | 'path'
+    | 'pem'
+    | 'networks'
+    | 'external_logins'
+    | 'host_or_none'
   readonly default: T
   /** Completes the sentence "must be …". */
   readonly allowed: string
@@ -132,13 +168,61 @@ export const schema = {
       minimum: 0,
       maximum: largestShort,
     }),
+    enabled: truth(true, 'Whether clients are accepted without TLS.'),
+    proxy_protocol_from: {
+      doc: 'Networks of the proxies in front of Warren whose connections begin with a PROXY protocol header (version 1 or 2), which then every one of theirs must; from elsewhere none is accepted. Separated by commas, or in a list in the file.',
+      format: 'networks',
+      default: '',
+      allowed: 'IP addresses or networks such as 10.0.0.0/8',
+      placeholder: 'networks',
+      sensitive: true,
+    },
+  },
+  tls: {
+    enabled: truth(false, 'Whether clients are accepted with TLS.'),
+    port: wholeNumber(5671, 'Port on which they are; 0 lets the system choose one.', 'port', {
+      minimum: 0,
+      maximum: largestShort,
+    }),
+    cert: pem(
+      'Certificate with its chain. Several, separated by commas or in a list in the file, are chosen from by the server name that the client asks for; the first is for all others.',
+    ),
+    key: pem('Private key of the certificate; of several, one for each, in the same order.'),
+    ca: pem('Certificates of those who issue the certificates of clients.'),
+    client_certificates: choice<ClientCertificates | 'auto'>(
+      'auto',
+      ['auto', 'none', 'optional', 'required'],
+      'which',
+      'Whether clients need a certificate that tls.ca has issued; auto requires one if there is a tls.ca.',
+    ),
+    min_version: choice<TlsVersion>(
+      'TLSv1.2',
+      ['TLSv1.2', 'TLSv1.3'],
+      'version',
+      'Oldest version of TLS that clients may speak.',
+    ),
+    external_name: choice<IdentityField>(
+      'common_name',
+      ['common_name', 'dns', 'email', 'uri'],
+      'name',
+      'Which name in a client certificate counts for EXTERNAL: the common name, or a subject alternative name of this type.',
+    ),
+    external_logins: {
+      doc: 'Allows EXTERNAL for the client certificates with these names, each with the user and password at the broker. Separated by commas, or in a list in the file.',
+      format: 'external_logins',
+      default: '',
+      allowed: 'NAME=USER:PASSWORD, or several, with % and the characters , = : percent-encoded',
+      placeholder: 'logins',
+      sensitive: true,
+      secret: 'all',
+    },
   },
   upstream: {
     url: {
       doc: 'The broker, without credentials: clients bring their own; the nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
       format: 'upstream_url',
       default: 'amqp://127.0.0.1:5672',
-      allowed: 'amqp://host:port, or several',
+      allowed: 'amqp://host:port or amqps://host:port, or several',
       placeholder: 'url',
       sensitive: true,
       secret: 'credentials',
@@ -149,6 +233,33 @@ export const schema = {
       timeLimit,
     ),
     heartbeat: heartbeat('Heartbeat that Warren asks the broker for; 0 takes what the broker offers.'),
+  },
+  upstream_tls: {
+    enabled: truth(
+      false,
+      'Whether Warren speaks TLS to the broker also where upstream.url says amqp:// rather than amqps://.',
+    ),
+    ca: pem(
+      "Certificates of those who may have issued the broker's; without them, those that Node.js knows.",
+      'AMQP_UPSTREAM_CA',
+    ),
+    client_cert: pem(
+      'Certificate, with its chain, that Warren shows the broker.',
+      'AMQP_UPSTREAM_CLIENT_CERT',
+    ),
+    client_key: pem('Private key of that certificate.', 'AMQP_UPSTREAM_CLIENT_KEY'),
+    server_name: {
+      doc: "The name that the broker's certificate must have and that Warren asks for (SNI), if it isn't the host in upstream.url.",
+      format: 'host_or_none',
+      default: '',
+      allowed: 'a host name or an IP address, or empty',
+      placeholder: 'name',
+      sensitive: true,
+    },
+    skip_verify: truth(
+      false,
+      "Whether Warren takes any certificate for the broker's. Then anybody on the way can read passwords and messages.",
+    ),
   },
   pool: {
     max_client_connections: clients(
@@ -324,6 +435,25 @@ export function createConfiguration(): convict.Config<ConfigurationValues> {
 
 // Formats of our own, as convict's read 12abc as 12.
 convict.addFormats({
+  pem: {
+    validate: (value: unknown, entry) => demand(isTextList(value), entry),
+  },
+  networks: {
+    validate: (value: unknown, entry) => {
+      demand(isTextList(value), entry)
+      parseNetworks(value as TextList)
+    },
+  },
+  external_logins: {
+    validate: (value: unknown, entry) => {
+      demand(isTextList(value), entry)
+      parseExternalLogins(value as TextList)
+    },
+  },
+  host_or_none: {
+    validate: (value: unknown, entry) =>
+      demand(value === '' || (typeof value === 'string' && isHost(value)), entry),
+  },
   whole_number: {
     coerce: numberIn,
     validate: (value: unknown, entry) => demand(Number.isInteger(value) && isInRange(value, entry), entry),
@@ -365,8 +495,7 @@ convict.addFormats({
   },
   upstream_url: {
     validate: (value: unknown, entry) => {
-      const isText = (item: unknown): boolean => typeof item === 'string'
-      demand(isText(value) || (Array.isArray(value) && value.every(isText)), entry)
+      demand(isTextList(value), entry)
       parseUpstreamUrl(value as UpstreamUrls)
     },
   },
@@ -393,6 +522,10 @@ const truthWords: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
   ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
 ])
+function isTextList(value: unknown): boolean {
+  const isText = (item: unknown): boolean => typeof item === 'string'
+  return isText(value) || (Array.isArray(value) && value.every(isText))
+}
 
 function demand(fulfilled: boolean, entry: convict.SchemaObj): void {
   if (!fulfilled) throw new Error(`must be ${String(entry.allowed)}`)
@@ -483,6 +616,20 @@ function seconds(value: number, doc: string, range: Range): SchemaEntry<number> 
 function token(doc: string): SchemaEntry<string> {
   const allowed = 'empty, or 8 to 256 printable ASCII characters without spaces'
   return { doc, format: 'token', default: '', allowed, placeholder: 'token', sensitive: true, secret: 'all' }
+}
+
+/** A certificate or key; what isn't a path may well be a key, also where a certificate belongs. */
+function pem(doc: string, alias?: `AMQP_${string}`): SchemaEntry<string> {
+  return {
+    doc,
+    format: 'pem',
+    default: '',
+    allowed: 'the path of a PEM file, or PEM, or base64 of PEM',
+    placeholder: 'pem',
+    sensitive: true,
+    secret: 'unless-path',
+    ...(alias === undefined ? {} : { alias }),
+  }
 }
 
 function host(value: string, doc: string): SchemaEntry<string> {

@@ -3,6 +3,7 @@ import type { Endpoint } from '../../application/ports/dialer.js'
 import { isHost } from './host.js'
 
 const defaultPort = 5672
+const defaultTlsPort = 5671
 
 /** `upstream.url` as people write it: one or several URLs, separated by commas or in a list. */
 export type UpstreamUrls = string | readonly string[]
@@ -15,25 +16,32 @@ export interface UpstreamUrl {
   readonly unused: readonly string[]
 }
 
-const allowed = 'must be amqp://host:port, the port from 1 to 65535 (5672 if left out)'
+const allowed =
+  'must be amqp://host:port or amqps://host:port, the port from 1 to 65535 (5672, with TLS 5671, if left out)'
 
 /** Where in a list of URLs the next one begins; a comma without a scheme behind it separates hosts. */
 const urlSeparator = /\s*,\s*(?=[a-z][a-z\d+.-]*:\/\/)/i
 
 /**
- * Reads `amqp://host[:port]`, with an IPv6 address in brackets and port 5672 if none is given; several of them separated by commas or
- * in a list; or one with several hosts, `amqp://a,b:5673/`. Throws an Error that says what is allowed, and of several addresses
+ * Reads `amqp://host[:port]` or `amqps://host[:port]`, with an IPv6 address in brackets and port 5672, or 5671 with TLS, if none is given;
+ * several of them separated by commas or in a list; or one with several hosts, `amqp://a,b:5673/`. `isTls`: `amqp://` means TLS too. Throws an Error that says what is allowed, and of several addresses
  * which is wrong; its message quotes nothing that may be a secret.
  */
-export function parseUpstreamUrl(given: UpstreamUrls): UpstreamUrl {
+export function parseUpstreamUrl(given: UpstreamUrls, isTls = false): UpstreamUrl {
   const urls = (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(urlSeparator))
   if (urls.length === 0) throw new Error('must name at least one address')
   const endpoints: Endpoint[] = []
   const unused = new Set<string>()
   for (const url of urls) {
-    const { hosts, unused: unusedParts } = splitUrl(url, urls.length > 1 ? endpoints.length + 1 : undefined)
+    const {
+      hosts,
+      scheme,
+      unused: unusedParts,
+    } = splitUrl(url, urls.length > 1 ? endpoints.length + 1 : undefined)
     const areSeveral = urls.length > 1 || hosts.length > 1
-    for (const host of hosts) endpoints.push(parseHost(host, areSeveral ? endpoints.length + 1 : undefined))
+    const hasTls = isTls || scheme === 'amqps'
+    for (const host of hosts)
+      endpoints.push(parseHost(host, hasTls, areSeveral ? endpoints.length + 1 : undefined))
     for (const part of unusedParts) unused.add(part)
   }
   const isFirst = ({ host, port }: Endpoint, at: number): boolean =>
@@ -42,11 +50,11 @@ export function parseUpstreamUrl(given: UpstreamUrls): UpstreamUrl {
 }
 
 /** One URL, which may have several hosts; they aren't checked yet. `number`: as in {@link refusal}. */
-function splitUrl(text: string, number: number | undefined): { hosts: string[]; unused: string[] } {
-  if (/^\s*amqps:/i.test(text)) {
-    throw new Error("TLS to the broker (amqps://) isn't available in this version; use amqp://host:port")
-  }
-  const [, authority, rest] = /^\s*amqp:\/\/([^/?#]*)(.*?)\s*$/is.exec(text) ?? []
+function splitUrl(
+  text: string,
+  number: number | undefined,
+): { hosts: string[]; scheme: string; unused: string[] } {
+  const [, scheme, authority, rest] = /^\s*(amqps?):\/\/([^/?#]*)(.*?)\s*$/is.exec(text) ?? []
   if (authority === undefined) throw refusal(text, number)
   const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0))
   // An unescaped / ? or # ends the host early: Warren would dial the user's name. What stands before a comma may be a host.
@@ -57,15 +65,18 @@ function splitUrl(text: string, number: number | undefined): { hosts: string[]; 
   if (user !== '') unused.push('credentials (clients bring their own)')
   if (/^\/[^?#]/.test(rest)) unused.push('virtual host (clients name their own)')
   if (/[?#]./.test(rest)) unused.push('options')
-  return { hosts: authority.slice(authority.lastIndexOf('@') + 1).split(','), unused }
+  const hosts = authority.slice(authority.lastIndexOf('@') + 1).split(',')
+  return { hosts, scheme: scheme.toLowerCase(), unused }
 }
 
-function parseHost(text: string, number: number | undefined): Endpoint {
+function parseHost(text: string, isTls: boolean, number: number | undefined): Endpoint {
   const authority = `amqp://${text.trim()}`
   const url = URL.canParse(authority) ? new URL(authority) : undefined
   const host = withoutBrackets(url?.hostname ?? '')
   if (url === undefined || !isHost(host) || url.port === '0') throw refusal(text, number)
-  return { host, port: url.port === '' ? defaultPort : Number(url.port) }
+  const unnamedPort = isTls ? defaultTlsPort : defaultPort
+  const port = url.port === '' ? unnamedPort : Number(url.port)
+  return isTls ? { host, port, tls: true } : { host, port }
 }
 
 /** `number`: which of several addresses it is, from 1; undefined if it's the only one. */

@@ -6,6 +6,7 @@ import type { Overview } from '../../application/overview.js'
 import type { LogLevels } from '../../application/ports/log-levels.js'
 import type { ProcessFigures } from '../../application/ports/process-figures.js'
 import type { Readiness } from '../../application/readiness.js'
+import type { Reload } from '../../application/reload.js'
 import type { LogLevel } from '../../application/settings.js'
 import {
   type LimitAuthor,
@@ -25,6 +26,7 @@ export interface UseCases {
   readonly operations: Operations
   readonly limits: Limits
   readonly readiness: Readiness
+  readonly reload: Reload
   readonly logLevels: LogLevels
   readonly figures: ProcessFigures
   /** The metrics for Prometheus. */
@@ -58,6 +60,7 @@ export function routesOf({
   operations,
   limits,
   readiness,
+  reload,
   logLevels,
   figures,
   metrics,
@@ -88,7 +91,8 @@ export function routesOf({
       handle: async (_, reply) => {
         const reasons = await readiness.reasons()
         if (reasons.length > 0) void reply.code(503)
-        return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons }
+        const warnings = readiness.warnings()
+        return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons, warnings }
       },
     },
     {
@@ -231,6 +235,22 @@ export function routesOf({
           { done: operations.drain() },
           ({ clients, grace }) => `Draining: ${counted(clients, 'client')} with ${grace} s to finish`,
         ),
+    },
+    {
+      method: 'POST',
+      url: '/reload',
+      role: 'change',
+      summary: 'Reads configuration and certificates again, as SIGHUP does; 409 when any of it is refused.',
+      answer: schema.reloaded,
+      handle: () => {
+        const report = reload.run()
+        if (typeof report === 'string') throw new HttpError(409, report)
+        const { applied, needsRestart, refused } = report
+        if (refused.length > 0) throw new HttpError(409, refused.join('; '))
+        const waiting =
+          needsRestart.length === 0 ? '' : `; a restart is needed for ${needsRestart.join(', ')}`
+        return { status: 'success', ...report, message: `Applied ${applied.length} changed keys${waiting}` }
+      },
     },
     {
       method: 'GET',

@@ -67,7 +67,7 @@ export const byAsideId = object({
 })
 
 export const health = object({ status: text, service: text })
-export const readiness = object({ status: text, reasons: list(text) })
+export const readiness = object({ status: text, reasons: list(text), warnings: list(text) })
 export const stats = object({
   active_connections: whole,
   max_connections: { ...whole, description: '0 is no limit.' },
@@ -205,6 +205,7 @@ export const summary = object({
     'recycled_channels',
   ),
   refusals: { type: 'object', additionalProperties: whole, description: 'By reason.' },
+  certificates: list(object({ use: text, name: text, expires: text, warning: textOrNull })),
   process: object({
     event_loop_lag_p50_seconds: number,
     event_loop_lag_p99_seconds: number,
@@ -220,5 +221,11 @@ export const poolReconnecting = object({ ...done, pool: text, retiring: whole })
 export const asideRetried = object({ ...done, retried: whole, waiting: whole, expired: whole })
 export const asideDropped = object({ ...done, dropped: whole })
 export const draining = object({ ...done, clients: whole, grace: number })
+export const reloaded = object({
+  ...done,
+  applied: list(text),
+  needs_restart: list(text),
+  refused: list(text),
+})
 export const logLevel = object({ level: text })
 export const logLevelSet = object({ ...done, level: text })

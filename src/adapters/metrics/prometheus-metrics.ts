@@ -12,6 +12,9 @@ const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 const MOST_VHOSTS = 50
 const OTHER = 'other'
 
+/** Names in certificates come from outside. */
+const MOST_NAME = 100
+
 type TrafficCounter = keyof Summary['traffic']
 
 /** What the plain counters are called. */
@@ -44,6 +47,7 @@ const NO_REFUSALS: Readonly<Record<RefusalReason, number>> = {
   not_allowed: 0,
   unavailable: 0,
   protocol_error: 0,
+  not_accepted: 0,
 }
 
 /** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
@@ -199,6 +203,17 @@ export class PrometheusMetrics implements Metrics {
       () => summary.aside.messages,
     )
     gauge('aside_bytes', 'Bytes of those messages.', () => summary.aside.bytes)
+    new Gauge({
+      name: 'warren_certificate_expiry_timestamp_seconds',
+      help: 'When a certificate expires, in seconds since 1970.',
+      labelNames: ['use', 'name'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { use, name, expires } of summary.certificates)
+          this.set({ use, name: name.slice(0, MOST_NAME) }, Date.parse(expires) / 1000)
+      },
+    })
     for (const [counter, [name, help]] of Object.entries(TRAFFIC))
       new Counter({
         name: `warren_${name}`,

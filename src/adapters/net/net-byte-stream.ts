@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ByteStream, ByteStreamHandler } from '../../application/ports/byte-stream.js'
+import type { CertificateNames } from '../../domain/external-identity.js'
 import { type TurnTaker, callAfterTurn } from './turns.js'
 
 /** From this many waiting bytes on, `write` asks its caller to wait. Far above a chunk, so that a busy stream isn't stopped for every one. */
@@ -13,9 +14,20 @@ const KEEP_ALIVE_DELAY_MS = 30_000
  */
 const TURN_MS = 4
 
-/** A TCP connection as a ByteStream. */
+/** What the socket doesn't tell. */
+export interface NetByteStreamOptions {
+  /** Where the peer is, if somebody in between has said so. */
+  readonly remoteAddress?: string | undefined
+  /** The names in the peer's certificate, which was verified. */
+  readonly certificateNames?: CertificateNames | undefined
+  /** Puts errors of the socket into other words. */
+  readonly explain?: (error: Error) => Error
+}
+
+/** A TCP connection, with or without TLS on it, as a ByteStream. */
 export class NetByteStream implements ByteStream, TurnTaker {
   readonly remoteAddress: string
+  readonly certificateNames: CertificateNames | undefined
   readonly #socket: Socket
   #handler: ByteStreamHandler | undefined
   #corked = false
@@ -31,13 +43,14 @@ export class NetByteStream implements ByteStream, TurnTaker {
   #closed = false
   #error: Error | undefined
 
-  /** `socket` is connected and has no listeners of its own. */
-  constructor(socket: Socket) {
+  /** `socket` is connected, its TLS handshake is done if there is one, and it has no listeners of its own. */
+  constructor(socket: Socket, { remoteAddress, certificateNames, explain }: NetByteStreamOptions = {}) {
     this.#socket = socket
-    this.remoteAddress = addressOf(socket)
+    this.remoteAddress = remoteAddress ?? addressOf(socket)
+    this.certificateNames = certificateNames
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
-    socket.on('error', (error) => (this.#error = error))
+    socket.on('error', (error) => (this.#error = explain === undefined ? error : explain(error)))
     socket.on('close', () => this.#onClose())
   }
 
@@ -133,7 +146,8 @@ export class NetByteStream implements ByteStream, TurnTaker {
   }
 }
 
-function addressOf(socket: Socket): string {
+/** The peer of a socket, as `address:port`. */
+export function addressOf(socket: Socket): string {
   const { remoteAddress = 'unknown', remotePort = 0 } = socket
   const host = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice('::ffff:'.length) : remoteAddress
   return host.includes(':') ? `[${host}]:${remotePort}` : `${host}:${remotePort}`

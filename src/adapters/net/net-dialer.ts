@@ -1,6 +1,6 @@
 import { injectable } from 'inversify'
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
-import { connect, isIP } from 'node:net'
+import { type Socket, connect, isIP } from 'node:net'
 import type { ByteStream } from '../../application/ports/byte-stream.js'
 import { addressOf, type Dialer, type Endpoint, nameOf } from '../../application/ports/dialer.js'
 import { NetByteStream } from './net-byte-stream.js'
@@ -35,7 +35,12 @@ export class NetDialer implements Dialer {
     })
   }
 
-  dial(endpoint: Endpoint, timeoutMs: number): Promise<ByteStream> {
+  async dial(endpoint: Endpoint, timeoutMs: number): Promise<ByteStream> {
+    return new NetByteStream(await this.connect(endpoint, timeoutMs))
+  }
+
+  /** As {@link dial}, with the socket itself for what is to go on top of it. */
+  connect(endpoint: Endpoint, timeoutMs: number): Promise<Socket> {
     const { host, port, address = host } = endpoint
     return new Promise((resolve, reject) => {
       const socket = connect({ host: address, port })
@@ -51,7 +56,7 @@ export class NetDialer implements Dialer {
       socket.once('connect', () => {
         clearTimeout(timer)
         socket.off('error', fail)
-        resolve(new NetByteStream(socket))
+        resolve(socket)
       })
     })
   }

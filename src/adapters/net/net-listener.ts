@@ -1,28 +1,39 @@
-import { injectable } from 'inversify'
-import { type AddressInfo, type Server, createServer } from 'node:net'
-import type { ByteStream } from '../../application/ports/byte-stream.js'
-import type { Listener } from '../../application/ports/listener.js'
-import { NetByteStream } from './net-byte-stream.js'
+/** Accepts connections: TCP, and what may come on top of it before a client is there. */
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
+import type { Doorkeeper, Listener } from '../../application/ports/listener.js'
+import { Approach, type Entrance } from './approach.js'
+import { NetByteStream, addressOf } from './net-byte-stream.js'
+import type { TrustedProxies } from './trusted-proxies.js'
 
 /** Connections that the system may hold for us while we are busy. */
 const BACKLOG = 4096
+const DEFAULT_LIMIT_MS = 10_000
+
+/** What stands between an accepted connection and a stream. */
+export interface NetListenerOptions {
+  /** Those whose connections begin with a PROXY header. */
+  readonly proxies?: TrustedProxies | undefined
+  /** Does the TLS handshake; without it there's none. */
+  readonly entrance?: Entrance | undefined
+  /** How long that may take; asked for each connection. */
+  readonly limitMs?: () => number
+  /** Most connections that may be on their way at the same time; 0 is no limit. */
+  readonly mostPending?: number
+}
 
 /** Accepts TCP connections. */
-@injectable()
 export class NetListener implements Listener {
+  readonly #options: NetListenerOptions
+  readonly #approaching = new Set<Approach>()
   #server: Server | undefined
 
-  listen(
-    address: string,
-    port: number,
-    onConnection: (stream: ByteStream) => void,
-    admits: () => boolean = () => true,
-  ): Promise<{ address: string; port: number }> {
+  constructor(options: NetListenerOptions = {}) {
+    this.#options = options
+  }
+
+  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<{ address: string; port: number }> {
     return new Promise((resolve, reject) => {
-      const server = createServer((socket) => {
-        if (admits()) onConnection(new NetByteStream(socket))
-        else socket.destroy()
-      })
+      const server = createServer((socket) => this.#onSocket(socket, doorkeeper))
       this.#server = server
       server.once('error', reject)
       server.listen({ host: address, port, backlog: BACKLOG }, () => {
@@ -40,6 +51,29 @@ export class NetListener implements Listener {
     this.#server = undefined
     // Not waiting for the callback: it comes only when every accepted connection is gone too.
     server?.close()
+    for (const approach of [...this.#approaching]) approach.fail('shutting down')
     return Promise.resolve()
+  }
+
+  #onSocket(socket: Socket, doorkeeper: Doorkeeper): void {
+    if (!doorkeeper.admits()) return void socket.destroy()
+    const { proxies, entrance, limitMs, mostPending = 0 } = this.#options
+    const isFromProxy = proxies?.includes(socket.remoteAddress) === true
+    if (!isFromProxy && entrance === undefined) {
+      const arrival = doorkeeper.onArrival(addressOf(socket))
+      if (arrival === undefined) socket.destroy()
+      else arrival.onStream(new NetByteStream(socket))
+      return
+    }
+    const approach = new Approach(socket, doorkeeper, {
+      isFromProxy,
+      entrance,
+      limitMs: limitMs?.() ?? DEFAULT_LIMIT_MS,
+      onEnd: () => this.#approaching.delete(approach),
+    })
+    const isCrowded = mostPending > 0 && this.#approaching.size >= mostPending
+    this.#approaching.add(approach)
+    if (isCrowded) approach.fail(`${mostPending} connections are on their way already`)
+    else approach.begin()
   }
 }

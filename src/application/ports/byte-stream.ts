@@ -1,3 +1,5 @@
+import type { CertificateNames } from '../../domain/external-identity.js'
+
 /** What the owner of a {@link ByteStream} wants to hear. Calls come one at a time, never from inside a call to the stream. */
 export interface ByteStreamHandler {
   /** Bytes arrived. The handler owns `chunk`: it may keep it and write into it. */
@@ -12,6 +14,8 @@ export interface ByteStreamHandler {
 export interface ByteStream {
   /** Where the peer is, as `address:port`. */
   readonly remoteAddress: string
+  /** The names in the certificate with which the peer has shown who it is; undefined without one that was verified. */
+  readonly certificateNames?: CertificateNames | undefined
   /** Bytes handed to `write` that haven't gone out yet. */
   readonly bufferedBytes: number
   /** Names the one who hears of everything from now on; data that arrived before waits for the first handler. */

@@ -7,6 +7,8 @@ export interface Endpoint {
   readonly port: number
   /** One of the IP addresses of `host`, when it's a name that has been resolved: the one that is dialled. */
   readonly address?: string
+  /** The broker speaks TLS there. */
+  readonly tls?: true
 }
 
 /** Opens connections to the broker. */

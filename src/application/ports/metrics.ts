@@ -2,6 +2,7 @@
 export type RefusalReason =
   | 'client_limit'
   | 'admission'
+  | 'not_accepted'
   | 'other_protocol'
   | 'timeout'
   | 'access_refused'

@@ -44,11 +44,27 @@ function refusal(world: World): string {
 
 const config = (text: string): World => ({ files: { '/work/config.toml': text } })
 
+/** tls-settings.test.ts is about these. */
+const WITHOUT_TLS = {
+  tls: {
+    enabled: false,
+    port: 5671,
+    certificates: [],
+    ca: undefined,
+    clientCertificates: 'none',
+    minVersion: 'TLSv1.2',
+    externalName: 'common_name',
+    externalLogins: new Map(),
+  },
+  upstreamTls: { ca: undefined, client: undefined, serverName: undefined, skipVerify: false },
+}
+
 describe('loadSettings', () => {
   it('gives the defaults when nothing is said', () => {
     const { settings, warnings, sources, action } = load()
     expect(settings).to.deep.equal({
-      listen: { address: '0.0.0.0', port: 5673 },
+      listen: { address: '0.0.0.0', enabled: true, port: 5673, proxyProtocolFrom: [] },
+      ...WITHOUT_TLS,
       upstream: { endpoints: [{ host: '127.0.0.1', port: 5672 }], connectTimeout: 10, heartbeat: 0 },
       pool: {
         maxClientConnections: 0,
@@ -136,7 +152,8 @@ describe('loadSettings', () => {
       ),
     })
     expect(settings).to.deep.equal({
-      listen: { address: '::1', port: 0 },
+      listen: { address: '::1', enabled: true, port: 0, proxyProtocolFrom: [] },
+      ...WITHOUT_TLS,
       upstream: { endpoints: [{ host: 'rabbit', port: 5672 }], connectTimeout: 1, heartbeat: 2 },
       pool: {
         maxClientConnections: 25,
@@ -352,7 +369,7 @@ describe('loadSettings', () => {
         'must be an object',
       )
       expect(refusal(config('listen = "hunter2"'))).to.equal(
-        'listen from file /work/config.toml: must be a section with the keys address, port',
+        'listen from file /work/config.toml: must be a section with the keys address, port, enabled, proxy_protocol_from',
       )
       expect(refusal(config('[listen.port]\nx = 1'))).to.equal(
         'listen.port from file /work/config.toml: must be a whole number from 0 to 65535, not a section',
@@ -584,7 +601,6 @@ describe('loadSettings', () => {
 
     it('hides the password of an upstream URL that it refuses', () => {
       for (const url of [
-        'amqps://u:hunter2@h',
         'amqp://u:hunter2#@h',
         'http://u:hunter2@h',
         'u:hunter2@h',
@@ -597,7 +613,7 @@ describe('loadSettings', () => {
 
     it('names the wrong one of several addresses, and hides the passwords of all', () => {
       expect(refusal({ argv: ['amqp://u:hunter2@a,amqp://v:hunter2@b:x'] })).to.equal(
-        'upstream.url = "amqp://***@a,amqp://***@b:***" from argument: address 2 ("b:***") must be amqp://host:port, the port from 1 to 65535 (5672 if left out)',
+        'upstream.url = "amqp://***@a,amqp://***@b:***" from argument: address 2 ("b:***") must be amqp://host:port or amqps://host:port, the port from 1 to 65535 (5672, with TLS 5671, if left out)',
       )
       const list = (items: string): string => refusal(config(`[upstream]\nurl = [${items}]`))
       expect(list('"amqp://u:hunter2@a", "b"')).to.contain(
@@ -605,14 +621,8 @@ describe('loadSettings', () => {
       )
       expect(list('')).to.contain('must name at least one address')
       for (const items of ['"amqp://a", 5672', '["amqp://u:hunter2@a"]'])
-        expect(list(items)).to.match(/must be amqp:\/\/host:port, or several$/)
+        expect(list(items)).to.match(/must be amqp:\/\/host:port or amqps:\/\/host:port, or several$/)
       expect(list('["amqp://u:hunter2@a"]')).not.to.contain('hunter2')
-    })
-
-    it('says that TLS to the broker is not available yet', () => {
-      expect(refusal({ env: { AMQP_UPSTREAM_URL: 'amqps://rabbit' } })).to.equal(
-        `upstream.url = "amqps://rabbit" from environment AMQP_UPSTREAM_URL: TLS to the broker (amqps://) isn't available in this version; use amqp://host:port`,
-      )
     })
 
     it('warns of the parts of the upstream URL that are not used', () => {

@@ -16,6 +16,21 @@ describe('parseUpstreamUrl', () => {
     })
   }
 
+  it('reads amqps:// as TLS, on port 5671 if none is given, and amqp:// beside it as plain', () => {
+    expect(parseUpstreamUrl('amqps://a,b:5700,amqp://c').endpoints).to.deep.equal([
+      { host: 'a', port: 5671, tls: true },
+      { host: 'b', port: 5700, tls: true },
+      { host: 'c', port: 5672 },
+    ])
+  })
+
+  it('reads amqp:// as TLS too where that is asked for', () => {
+    expect(parseUpstreamUrl('amqp://a,b:5672', true).endpoints).to.deep.equal([
+      { host: 'a', port: 5671, tls: true },
+      { host: 'b', port: 5672, tls: true },
+    ])
+  })
+
   const wrong = ['', 'rabbit', 'rabbit:5672', 'amqp:rabbit', 'amqp://', 'amqp:///x', 'http://rabbit']
   for (const url of [
     ...wrong,
@@ -120,7 +135,6 @@ describe('parseUpstreamUrl', () => {
     [['amqp://a,b', 'amqp://c:x'], 'address 3 ("c:***") must be'],
     [['amqp://a', ''], 'address 2 (empty) must be'],
     [[], 'must name at least one address'],
-    ['amqp://a,amqps://b', "TLS to the broker (amqps://) isn't available"],
   ]
   for (const [urls, message] of wrongParts) {
     it(`says what is wrong with ${JSON.stringify(urls)}`, () => {

@@ -35,6 +35,7 @@ describe('ManagementServer', () => {
       operations: world.operations,
       limits: get(identifiers.Limits),
       readiness: get(identifiers.Readiness),
+      reload: get(identifiers.Reload),
       logLevels: world.logger,
       figures: { takeEventLoopLag: () => ({ p50: 0, p99: 0 }), residentBytes: 1, cpuSeconds: 1 },
       metrics: {
@@ -446,7 +447,7 @@ describe('ManagementServer', () => {
         await world.advance(50)
         return answer
       }
-      expect((await ready()).body).to.deep.equal({ status: 'ready', reasons: [] })
+      expect((await ready()).body).to.deep.equal({ status: 'ready', reasons: [], warnings: [] })
       world.brokerDown()
       await world.advance(6000)
       const { status, body } = await ready()

@@ -81,7 +81,7 @@ describe('PrometheusMetrics', () => {
   it('has a series for each reason of a refusal before there is one, as rates need it', async () => {
     world = await World.start()
     const lines = await scrape()
-    expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(8)
+    expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(9)
     expect(lines).to.include('warren_pool_reconnects_total{outcome="failed"} 0')
   })
 
