@@ -207,7 +207,7 @@ export class ClientChannel
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && !this.#publishing.isTracked
+    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked
   }
 
   // ---- what is published -----------------------------------------------------------------------------------------
@@ -594,11 +594,11 @@ export class ClientChannel
   }
 
   /**
-   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only publishes has no state
-   * at the broker without it. Answers have to keep the order of requests.
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
+   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests.
    */
   get #mayKeepPrefetch(): boolean {
-    return this.#host.backlog.isEnabled && this.#isStateless && !this.#pending.includes(0)
+    return this.#isStateless && !this.#pending.includes(0)
   }
 
   #keepPrefetch(frame: Frame): true {
