@@ -95,6 +95,7 @@ describe('PrometheusMetrics', () => {
     const lines = await scrape()
     expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(9)
     expect(lines).to.include('warren_pool_reconnects_total{outcome="failed"} 0')
+    expect(lines).to.include('warren_kept_messages_total{event="dropped"} 0')
   })
 
   it('sums up what is beyond 50 virtual hosts', async () => {
