@@ -11,6 +11,7 @@ import { SystemClock } from './adapters/clock/system-clock.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
+import { leaveEndingsToProgram } from './adapters/signals/early-signals.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
 import { announceReady } from './adapters/signals/service-manager.js'
 import type { Certificates } from './application/certificates.js'
@@ -131,6 +132,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
       process.exit(EXIT_FAILURE)
     },
   )
+  leaveEndingsToProgram()
   const cannotListen =
     ({ address, port }: { address: string; port: number }) =>
     (error: unknown): never => {
