@@ -24,6 +24,8 @@ export function shortNameOf(certificate: X509Certificate): string {
 function commonNames(subject: string): string[] {
   return subject
     .split('\n')
+    // Attributes that belong together stand on one line.
+    .flatMap((line) => line.split(' + '))
     .filter((line) => line.startsWith('CN='))
     .map((line) => line.slice('CN='.length).replace(/\\([0-9A-F]{2})|\\(.)/gi, unescape))
 }
