@@ -5,9 +5,11 @@ export interface Workload {
   readonly name: string
   readonly title: string
   /** The file in bench/load. */
-  readonly load: 'idle' | 'publish' | 'confirm' | 'consume' | 'churn' | 'latency'
+  readonly load: 'idle' | 'publish' | 'confirm' | 'mixed' | 'consume' | 'churn' | 'latency'
   readonly body: number
   readonly connections: number
+  /** Channels of each connection; 1 if left out. */
+  readonly channels?: number
   /** Operations of the warm-up round against the sink; a real broker gets a tenth. */
   readonly warmUp: number
   /** Operations of a round at most. */
@@ -21,6 +23,14 @@ export interface Workload {
 }
 
 const publishes = { load: 'publish', connections: 4, most: 50_000_000, counted: 'publishes' } as const
+
+const confirms = {
+  body: 100,
+  connections: 4,
+  warmUp: 200_000,
+  most: 20_000_000,
+  counted: 'publishes',
+} as const
 
 export const workloads: readonly Workload[] = [
   {
@@ -39,14 +49,19 @@ export const workloads: readonly Workload[] = [
   { ...publishes, name: 'publish-1k', title: 'fire-and-forget publish, 1 KiB', body: 1024, warmUp: 200_000 },
   { ...publishes, name: 'publish-64k', title: 'fire-and-forget publish, 64 KiB', body: 65536, warmUp: 5_000 },
   {
-    name: 'confirm',
-    title: 'publish with confirms, window 100, 100 B',
-    load: 'confirm',
+    ...publishes,
+    name: 'many-channels',
+    title: 'fire-and-forget publish on 500 channels of each connection in turn, 100 B',
     body: 100,
-    connections: 4,
+    channels: 500,
     warmUp: 200_000,
-    most: 20_000_000,
-    counted: 'publishes',
+  },
+  { ...confirms, name: 'confirm', title: 'publish with confirms, window 100, 100 B', load: 'confirm' },
+  {
+    ...confirms,
+    name: 'mixed',
+    title: 'publish with confirms, window 100, 100 B, beside a consumer that has stopped reading',
+    load: 'mixed',
   },
   {
     name: 'consume',

@@ -1,6 +1,7 @@
 /** The program behind main.ts: reads its configuration, runs the proxy, and ends with an exit code that a service manager understands. */
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { type Environment, secretVariables } from './adapters/config/environment.js'
 import { helpText } from './adapters/config/command-line.js'
 import { ConfigurationError } from './adapters/config/configuration-error.js'
 import { type LoadedSettings, loadSettings } from './adapters/config/load-settings.js'
@@ -36,12 +37,28 @@ const version = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version
 
+/**
+ * The environment as it was at the start, for SIGHUP too. Its secrets are taken out of `process.env`, which ends up in diagnostic
+ * reports and in whatever is started from here.
+ */
+const environment = (() => {
+  const all = { ...process.env }
+  for (const name of secretVariables) delete process.env[name]
+  return (): Environment => all
+})()
+
 function load(): LoadedSettings {
+  return loadSettings({ argv: process.argv.slice(2), env: environment(), cwd: process.cwd() })
+}
+
+/** Ends the program when the configuration is wrong: with one line, or with everything that is, for whoever asks to have it checked. */
+function loadOrExit(): LoadedSettings {
   try {
-    return loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+    return load()
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error
-    process.stderr.write(`warren: ${error.message}\n`)
+    const lines = process.argv.includes('--check') ? error.problems : [error.message]
+    for (const line of lines) process.stderr.write(`warren: ${line}\n`)
     process.exit(EXIT_CONFIGURATION)
   }
 }
@@ -58,12 +75,12 @@ function loadCertificates(settings: Settings): FileCertificateStore {
 }
 
 /** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
-function openJournal({ pool }: Settings, logger: Logger): Journal | undefined {
+async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal | undefined> {
   const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
   if (directory === undefined || publishBufferSize === 0) return undefined
   const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
   try {
-    return FileJournal.open({ directory, sync: policy }, { clock: new SystemClock(), logger })
+    return await FileJournal.openWhenFree({ directory, sync: policy }, { clock: new SystemClock(), logger })
   } catch (error) {
     if (!(error instanceof JournalError)) throw error
     logger.error(error.message)
@@ -79,9 +96,9 @@ async function run(loaded: LoadedSettings): Promise<void> {
   process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
   process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
   const product = { name: 'Warren', version, platform: `Node.js ${process.version}`, host: hostname() }
-  const journal = openJournal(settings, logger)
+  const journal = await openJournal(settings, logger)
   const source = new RereadableSettings(loaded, () => {
-    const next = loadSettings({ argv: process.argv.slice(2), env: process.env, cwd: process.cwd() })
+    const next = load()
     for (const warning of next.warnings) logger.warn(warning)
     return next
   })
@@ -135,7 +152,7 @@ function urlOf({ address, port }: { address: string; port: number }): string {
   return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
 }
 
-const loaded = load()
+const loaded = loadOrExit()
 const warn = (): void =>
   loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
 switch (loaded.action) {

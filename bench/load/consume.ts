@@ -1,15 +1,15 @@
 /** Consuming: every delivery is acknowledged by an ack of its own, the acks of one read leave together. */
-import { methodFrame, publish, repeated, u32, u8 } from '../wire/encoding.js'
+import { methodFrame, repeated, u32, u8 } from '../wire/encoding.js'
 import { Method } from '../wire/method.js'
 import { SendBuffer } from '../wire/send-buffer.js'
 import { generate, type Load } from './generator.js'
 import { CHANNEL, LoadConnection } from './load-connection.js'
+import { fill } from './queue-filling.js'
 import { basicConsume, basicQos, queueDeclare, queueDelete } from './queue-requests.js'
 import { type LoadSettings, shares } from './settings.js'
 
 const ACK = methodFrame(CHANNEL, Method.BasicAck, u32(0), u32(0), u8(0))
 const ACK_TAG_AT = 15
-const FILL_BATCH = 200
 
 async function prepare(settings: LoadSettings): Promise<Load> {
   const counts = shares(settings)
@@ -62,15 +62,6 @@ function consume(connection: LoadConnection, queue: string, count: number, prefe
     }
     connection.call(basicConsume(queue, { noAck: false }), Method.BasicConsumeOk).catch(reject)
   })
-}
-
-async function fill(broker: LoadConnection, queue: string, count: number, bodySize: number): Promise<void> {
-  const message = publish(CHANNEL, '', queue, Buffer.alloc(bodySize, 'x'))
-  const batch = repeated(message, FILL_BATCH)
-  for (let left = count; left > 0; left -= FILL_BATCH) {
-    await broker.send(left < FILL_BATCH ? batch.subarray(0, left * message.length) : batch)
-  }
-  await broker.barrier()
 }
 
 await generate(prepare)

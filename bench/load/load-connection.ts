@@ -41,14 +41,15 @@ export class LoadConnection implements FrameHandler {
     })
   }
 
-  /** Connects and opens the channel. */
+  /** Connects and opens its channels. */
   static async open(settings: LoadSettings, port = settings.port): Promise<LoadConnection> {
     const connection = new LoadConnection(settings.host, port)
     await connection.call(PROTOCOL_HEADER, Method.ConnectionStart)
     await connection.call(startOk(settings.user, settings.password), Method.ConnectionTune)
     connection.socket.write(TUNE_OK)
     await connection.call(open(settings.vhost), Method.ConnectionOpenOk)
-    await connection.call(channelOpen(CHANNEL), Method.ChannelOpenOk)
+    for (let channel = CHANNEL; channel < CHANNEL + settings.channels; channel++)
+      await connection.call(channelOpen(channel), Method.ChannelOpenOk)
     return connection
   }
 
@@ -66,8 +67,8 @@ export class LoadConnection implements FrameHandler {
   }
 
   /** Resolves when all that was published has been processed. */
-  barrier(): Promise<void> {
-    return this.call(flow(CHANNEL), Method.ChannelFlowOk)
+  barrier(channel = CHANNEL): Promise<void> {
+    return this.call(flow(channel), Method.ChannelFlowOk)
   }
 
   /** Sends something big, and waits until the kernel has taken it. */

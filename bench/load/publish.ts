@@ -27,17 +27,26 @@ class Publisher {
 }
 
 async function prepare(settings: LoadSettings): Promise<Load> {
-  const message = publish(CHANNEL, '', 'bench.nowhere', Buffer.alloc(settings.body, 'x'))
-  const batch = repeated(message, Math.max(1, Math.floor(WRITE_SIZE / message.length)))
+  const body = Buffer.alloc(settings.body, 'x')
+  const channels = Array.from({ length: settings.channels }, (_, i) => CHANNEL + i)
+  // One message for each channel in turn.
+  const messages = Buffer.concat(channels.map((channel) => publish(channel, '', 'bench.nowhere', body)))
+  const batch = repeated(messages, Math.max(1, Math.floor(WRITE_SIZE / messages.length)))
   const connections = await LoadConnection.openAll(settings)
   const counts = shares(settings)
-  const publishers = connections.map((one, i) => new Publisher(one, counts[i], batch, message.length))
+  const size = messages.length / channels.length
+  const publishers = connections.map((one, i) => new Publisher(one, counts[i], batch, size))
   return {
     run: async () => {
       await publishAll(publishers)
-      await Promise.all(connections.map((connection) => connection.barrier()))
+      await Promise.all(connections.map((connection) => barriers(connection, channels)))
     },
   }
+}
+
+/** Resolves when all that was published on these channels has been processed. */
+async function barriers(connection: LoadConnection, channels: number[]): Promise<void> {
+  for (const channel of channels) await connection.barrier(channel)
 }
 
 /** Takes turns: each connection gets a batch whenever the one before has been taken by the kernel. */

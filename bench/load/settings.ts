@@ -7,8 +7,10 @@ export interface LoadSettings {
   user: string
   password: string
   vhost: string
-  /** Connections, each with one channel; for `churn`, sessions at a time. */
+  /** Connections; for `churn`, sessions at a time. */
   connections: number
+  /** Channels of each connection, for `publish`. */
+  channels: number
   body: number
   /** Operations of all connections together. */
   total: number
@@ -37,6 +39,7 @@ export function loadSettings(): LoadSettings {
       password: { type: 'string', default: 'guest' },
       vhost: { type: 'string', default: '/' },
       connections: { type: 'string', default: '4' },
+      channels: { type: 'string', default: '1' },
       body: { type: 'string', default: '100' },
       total: { type: 'string', default: '100000' },
       window: { type: 'string', default: '100' },
@@ -56,6 +59,7 @@ export function loadSettings(): LoadSettings {
     password: values.password,
     vhost: values.vhost,
     connections: Number(values.connections),
+    channels: Number(values.channels),
     body: Number(values.body),
     total: Number(values.total),
     window: Number(values.window),

@@ -120,6 +120,7 @@ function loadArguments(settings: RoundSettings): string[] {
     password: upstream.password,
     'broker-port': upstream.port,
     connections,
+    channels: workload.channels ?? 1,
     body: workload.body,
     total: operations,
     deadline: (READY_TIMEOUT_MS + ROUND_TIMEOUT_MS) / 1000,

@@ -3,10 +3,28 @@ import { writeFile } from 'node:fs/promises'
 import { cpus, release } from 'node:os'
 import type { Series } from '../measure/series.js'
 import { haproxyVersion } from '../targets/haproxy.js'
-import { summarise } from './summary.js'
+import { type Summary, summarise } from './summary.js'
+
+/** What is in such a file. */
+export interface Report {
+  readonly date: string
+  readonly node: string
+  readonly kernel: string
+  readonly cores: number
+  readonly cpu: string | undefined
+  readonly haproxy: string | undefined
+  readonly series: readonly {
+    readonly workload: string
+    readonly upstream: string
+    readonly connections: number
+    readonly seconds: number
+    readonly medians: readonly Summary[]
+    readonly rounds: Series['results']
+  }[]
+}
 
 export async function writeJson(file: string, all: Series[]): Promise<void> {
-  const report = {
+  const report: Report = {
     date: new Date().toISOString(),
     node: process.version,
     kernel: release(),

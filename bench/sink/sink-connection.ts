@@ -212,7 +212,10 @@ export class SinkConnection implements FrameHandler {
   private consume(channel: SinkChannel, bytes: Buffer, at: number): void {
     if (channel.consumerTag) return this.refuse(540, 'NOT_IMPLEMENTED - one consumer for each channel')
     const queue = readShortString(bytes, at + 2)
-    const tag = readShortString(bytes, at + 3 + Buffer.byteLength(queue)) || 'amq.ctag-sink'
+    const tagAt = at + 3 + Buffer.byteLength(queue)
+    const argumentsAt = tagAt + 1 + bytes[tagAt] + 1
+    if (bytes.readUInt32BE(argumentsAt) > 0) return this.refuseConsumer(channel, queue)
+    const tag = readShortString(bytes, tagAt) || 'amq.ctag-sink'
     channel.consumerTag = tag
     this.socket.write(methodFrame(channel.number, Method.BasicConsumeOk, shortString(tag)))
     if (queue.startsWith(ECHO_PREFIX)) {
@@ -225,6 +228,15 @@ export class SinkConnection implements FrameHandler {
     channel.stream = new DeliveryStream(channel.number, tag, Buffer.alloc(bodySize, 'x'), window)
     channel.credit = window
     this.mark(channel)
+  }
+
+  /** A proxy asks for the kind of the queue by an argument that only streams understand. */
+  private refuseConsumer(channel: SinkChannel, queue: string): void {
+    const text = `PRECONDITION_FAILED - invalid arg 'x-stream-offset' for queue '${queue}' in vhost '/' of queue type rabbit_classic_queue`
+    this.forget(channel)
+    this.socket.write(
+      methodFrame(channel.number, Method.ChannelClose, u16(406), shortString(text), u16(60), u16(20)),
+    )
   }
 
   private cancel(channel: SinkChannel): void {

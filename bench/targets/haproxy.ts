@@ -30,7 +30,7 @@ export async function startHaproxy(brokerPort: number): Promise<Target> {
 function configuration(port: number, brokerPort: number): string {
   return `global
   nbthread 1
-  maxconn 8000
+  maxconn 12000
 
 defaults
   mode tcp

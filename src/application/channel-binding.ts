@@ -42,6 +42,10 @@ export interface BindingOwner {
   onQueueAnswer(frame: Frame): boolean
   /** The broker confirmed or refused what was published: Basic.Ack or Basic.Nack. Returns whether the client is to see it. */
   onConfirm(confirm: Frame): boolean
+  /** The broker has taken a prefetch. Returns whether the client is to see it. */
+  onQosOk(): boolean
+  /** The broker has begun a transaction. Returns whether the client is to see it. */
+  onTxSelectOk(): boolean
   /** The broker has committed. */
   onCommitOk(): void
   /** The broker confirmed a consumer. Returns whether the client is to see it. */

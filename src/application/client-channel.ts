@@ -5,13 +5,7 @@ import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
-import {
-  type AmqpError,
-  COMMAND_INVALID,
-  PRECONDITION_FAILED,
-  amqpError,
-  connectionError,
-} from '../domain/amqp/reply-codes.js'
+import { type AmqpError, COMMAND_INVALID, connectionError } from '../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   type GuardLimits,
@@ -24,16 +18,16 @@ import {
   type Verdict,
 } from '../domain/channel/channel-guard.js'
 import { PendingRequests } from '../domain/channel/pending-requests.js'
-import { mayBeRisky, riskOf } from '../domain/channel/risky-requests.js'
+import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../domain/policy/channel-role.js'
 import type { AssemblyChannel, PublishAssembler } from '../domain/publish/publish-assembler.js'
-import { PublishedMessage } from '../domain/publish/published-message.js'
+import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from './channel-binding.js'
 import type { ClientOutput } from './client-output.js'
-import { channelCloseOkFrame, confirmSelectFrame, confirmSelectOkFrame } from './common-frames.js'
-import { ConfirmTracking } from './confirm-tracking.js'
-import { type ConfirmOrigin, type PublishBacklog, readConfirm } from './publish-backlog.js'
+import { KeptPrefetch } from './kept-prefetch.js'
+import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from './common-frames.js'
+import type { PublishBacklog } from './publish-backlog.js'
 import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
@@ -75,6 +69,8 @@ export interface ClientChannelHost {
   readonly asksForConfirms: boolean
   /** A message begins. */
   onPublish(): void
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
+  mustWaitForRoom(): boolean
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -99,12 +95,15 @@ const NO_VERDICT = -1
 
 /**
  * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
- * 504. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
- * is in the middle of a delivery. `confirms`: the client closes the channel, and not all is confirmed that Warren keeps for it.
+ * 504. `disk`: the client closes the channel, and what was accepted there isn't safe yet. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
+ * is in the middle of a delivery. `confirms`: the channel is to move, and not all is confirmed. `promises`: the client closes the channel,
+ * and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'commit' | 'move' | 'content' | 'confirms'
+type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
 
-export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner, ConfirmOrigin {
+export class ClientChannel
+  implements AssemblyChannel<UpstreamConnection>, BindingOwner, ChannelPublishingHost
+{
   readonly clientChannel: number
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
@@ -115,18 +114,15 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** What the channel is used for, once it has told. */
   #role: ChannelRole | undefined
   #hold: Hold | undefined
-  /** Whether the channel has no state at the broker but its current queue and its confirms. */
+  /** Whether the channel has no state at the broker but its current queue and what {@link ChannelPublishing} knows. */
   #isStateless = true
-  /** Whether the client has asked for confirms. */
-  #isConfirming = false
-  /** The messages that Warren keeps until they're confirmed, if it does. */
-  #tracking: ConfirmTracking | undefined
+  readonly #publishing = new ChannelPublishing(this)
+  /** What the client wants for its consumers, until there are any. */
+  readonly #prefetch = new KeptPrefetch()
   /** The channel's prefetch is for all its consumers together. */
   #hasGlobalPrefetch = false
-  /** The message that is being published is kept in the backlog of the pool. */
-  #isKeeping = false
-  /** Messages of the channel may wait in the backlog, until that is idle. */
-  #hasKept = false
+  /** A message waits because as many as may be are kept until the broker confirms them. */
+  #isHeldForRoom = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
@@ -196,16 +192,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#host.assembler.discard(this)
     const binding = this.#binding
     this.#binding = undefined
-    if (binding === undefined) return
-    if (!this.#waitsForConfirms) binding.upstream.release(binding)
-    else if (!binding.upstream.isOpen) this.#host.backlog.rescue(this.#tracking!)
-    else if (binding.end === undefined) this.#host.backlog.adopt(binding, this.#tracking!)
-    else binding.upstream.release(binding)
-  }
-
-  /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
-  get #waitsForConfirms(): boolean {
-    return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0
+    if (binding !== undefined) this.#publishing.giveBack(binding)
   }
 
   /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
@@ -215,61 +202,55 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     // Refusing the channel now would take it out of the goodbye, which would then never end.
     this.#heldRefusal = undefined
     if (this.#binding === undefined) return this.#host.onChannelClosed(this)
-    if (!this.#waitsForConfirms) this.#binding.upstream.endBinding(this.#binding)
+    if (!this.#publishing.owesMessages) this.#binding.upstream.endBinding(this.#binding)
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && this.#tracking === undefined
+    return this.#guard.isSafe && !this.#publishing.isTracked
   }
 
-  // ---- whole messages that are kept ------------------------------------------------------------------------------
+  // ---- what is published -----------------------------------------------------------------------------------------
+
+  get output(): ClientOutput {
+    return this.#host.output
+  }
+
+  get backlog(): PublishBacklog {
+    return this.#host.backlog
+  }
+
+  get asksForConfirms(): boolean {
+    return this.#host.asksForConfirms
+  }
+
+  get isListening(): boolean {
+    return this.#state === 'open' && this.#host.isCurrent(this)
+  }
 
   get takesMessages(): boolean {
-    return this.#isKeeping || this.#tracking !== undefined
+    return this.#publishing.takesMessages
   }
 
   takeMessage(bytes: Uint8Array): void {
-    const isKept = this.#isKeeping
-    this.#isKeeping = false
-    // A message that was begun while there was a broker.
-    if (isKept && new PublishedMessage(bytes).isMandatory)
-      return this.#refuse(unbuffered('a mandatory message', id.BASIC_PUBLISH))
-    if (!isKept && this.#binding !== undefined) return this.#tracking!.publish(bytes, this.#binding.upstream)
-    const sequence = this.#tracking?.publishLater() ?? 0
-    this.#hasKept = true
-    if (!this.#host.backlog.accept(bytes, this, sequence)) this.#host.refuse(backlogFull())
+    const error = this.#publishing.take(bytes, this.#binding?.upstream)
+    if (error !== undefined) this.#refuse(error)
   }
 
-  /** The broker has confirmed a message of this channel that waited, or refused it. */
-  onMessageSettled(sequence: number, isConfirmed: boolean): void {
-    if (this.#state !== 'open' || !this.#host.isCurrent(this)) return
-    const args = { deliveryTag: BigInt(sequence), multiple: false }
-    this.#host.output.send(
-      isConfirmed
-        ? methodFrame(method.BasicAck, this.clientChannel, args)
-        : methodFrame(method.BasicNack, this.clientChannel, { ...args, requeue: false }),
-    )
+  endOfChunk(): void {
+    this.#host.assembler.endOfChunk()
   }
 
-  /** The client sees confirms only if it has asked for them, and in its own numbering. */
   onConfirm(frame: Frame): boolean {
-    const tracking = this.#tracking
-    if (tracking === undefined) return true
-    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const onRefused = isConfirmed ? undefined : (bytes: Uint8Array) => this.#host.backlog.onLost(bytes)
-    const sequence = tracking.settle(deliveryTag, multiple, onRefused)
-    if (tracking.count === 0) this.#onAllConfirmed()
-    if (sequence === 0) return false
-    new DataView(frame.bytes.buffer, frame.bytes.byteOffset).setBigUint64(
-      frame.payloadStart + 4,
-      BigInt(sequence),
-    )
-    return true
+    return this.#publishing.onConfirm(frame)
   }
 
-  #onAllConfirmed(): void {
+  onNotKept(error: AmqpError): void {
+    this.#host.refuse(error)
+  }
+
+  onAllConfirmed(): void {
     if (this.#isLeaving && this.#binding !== undefined) this.#binding.upstream.endBinding(this.#binding)
-    if (this.#hold !== 'confirms') return
+    if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
     this.#hold = undefined
     this.#host.resumeReading()
   }
@@ -277,11 +258,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
   get canSurvive(): boolean {
     if (this.#binding !== undefined && this.#binding.contentLeft !== 0) return false
-    if (this.#state !== 'open') return this.#state === 'closing' && this.#tracking !== undefined
-    if (this.#isLeaving && this.#tracking === undefined) return false
+    const { isTracked } = this.#publishing
+    if (this.#state !== 'open') return this.#state === 'closing' && isTracked
+    if (this.#isLeaving && !isTracked) return false
     // Confirm.Select is the one request that Warren can answer itself.
     const isAnswerable = this.#pending.countIfOnly(id.CONFIRM_SELECT) >= 0
-    return this.#isStateless && (!this.#isConfirming || this.#tracking !== undefined) && isAnswerable
+    return this.#isStateless && this.#publishing.canSurvive && isAnswerable
   }
 
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
@@ -289,23 +271,18 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#binding = undefined
     this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
     this.#queues = undefined
-    for (let count = this.#pending.countIfOnly(id.CONFIRM_SELECT); count > 0; count--)
-      this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
+    this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
     this.#pending = new PendingRequests()
-    this.#isKeeping = this.#guard.isInContent
-    for (const { bytes, sequence } of this.#tracking?.takeAll() ?? []) {
-      this.#hasKept = true
-      // Who gets confirms can be told that nobody knows what became of a mandatory message; for others a queue may still take it.
-      if (sequence > 0 && new PublishedMessage(bytes).isMandatory) this.onMessageSettled(sequence, false)
-      else this.#host.backlog.restore(bytes, this, sequence)
-    }
     if (this.#hold !== undefined) {
       this.#hold = undefined
       this.#host.resumeReading()
     }
     if (this.#state === 'open' && !this.#isLeaving) return
-    if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
-    this.#host.onChannelClosed(this)
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#host.isGone) return
+      if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    })
   }
 
   // ---- what the broker says --------------------------------------------------------------------------------------
@@ -324,8 +301,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
-    const hasGone = this.#isLeaving || this.#hold === 'confirms'
-    if (hasGone && this.#waitsForConfirms) this.#host.backlog.rescue(this.#tracking!)
+    const hasGone = this.#isLeaving || this.#hold === 'promises'
+    if (hasGone && this.#publishing.owesMessages) this.#publishing.rescue()
+    this.#publishing.onEnded()
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
@@ -359,6 +337,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return false
     }
     this.#queues?.onEnded()
+    this.#publishing.onEnded()
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -370,6 +349,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return frame.methodId === id.QUEUE_DECLARE_OK
       ? this.#queues.onDeclareOk(frame)
       : this.#queues.onDeleteOk(frame)
+  }
+
+  onQosOk(): boolean {
+    return this.#prefetch.onAnswer()
+  }
+
+  onTxSelectOk(): boolean {
+    return this.#publishing.onTxSelectOk()
   }
 
   onCommitOk(): void {
@@ -401,21 +388,34 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #forward(frame: Frame, verdict: Verdict): boolean {
-    const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
+    const isMethod = frame.type === FRAME_METHOD
+    if (this.#binding !== undefined && !this.#publishing.isKeeping) {
+      // Most of what comes: the content of a message whose method is on its way, the method of one that is like those before, and acks.
+      if (!isMethod) return this.#pass(frame, verdict, this.#binding)
+      if (this.#role === 'publisher' && frame.methodId === id.BASIC_PUBLISH && !this.#needsCare(frame))
+        return this.#publish(frame, verdict, this.#binding)
+      if (frame.methodId === id.BASIC_ACK) {
+        this.#pending.acknowledged()
+        return this.#pass(frame, verdict, this.#binding)
+      }
+    }
+    const methodId = isMethod ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE) {
-      if (this.#waitsForConfirms) {
-        this.#hold = 'confirms'
+      if (this.#publishing.owesMessages) {
+        this.#hold = 'promises'
         this.#verdict = verdict
         return false
       }
+      if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
       if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
     }
+    if (methodId === id.BASIC_QOS && this.#mayKeepPrefetch) return this.#keepPrefetch(frame)
     // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
-    if (this.#isKeeping || this.#host.backlog.state !== 'idle') {
+    if (this.#publishing.isKeeping || this.#host.backlog.state !== 'idle') {
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
-    if (mayBeRisky(methodId)) {
+    if (methodId !== 0 && mayBeRisky(frame)) {
       const judgement = this.#judgeRisk(frame)
       if (judgement !== undefined) return this.#obey(judgement, verdict)
     }
@@ -429,7 +429,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
-    if (!this.#isWellPlaced(role) || this.#mustHold(methodId)) {
+    if (!this.#isWellPlaced(role) || this.#mustHold(methodId) || this.#mustWaitForRoom(methodId)) {
       this.#verdict = verdict
       return false
     }
@@ -439,22 +439,42 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       if (judgement !== undefined) return this.#obey(judgement, verdict)
     }
     this.#role = role
-    this.#verdict = NO_VERDICT
-    if (methodId === id.BASIC_PUBLISH) this.#beforePublish(binding)
-    else if (methodId === id.CONFIRM_SELECT) this.#onConfirmSelect()
+    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
+    if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
+    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
-    frame.rewriteChannel(binding.upstreamChannel)
-    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
-    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
-    else this.#host.assembler.single(frame, this)
+    if (methodId === id.BASIC_CONSUME) this.#sendPrefetch(binding)
+    this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'
     }
+    return true
+  }
+
+  /** Whether a publish is more than one like those before it. */
+  #needsCare(frame: Frame): boolean {
+    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH) || this.#mustWaitForRoom(id.BASIC_PUBLISH)
+  }
+
+  #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#host.onPublish()
+    this.#publishing.beforePublish(binding, this.#isStateless)
+    this.#pending.published()
+    return this.#pass(frame, verdict, binding)
+  }
+
+  /** The frame goes to the broker, with the message that it's part of. */
+  #pass(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#verdict = NO_VERDICT
+    frame.rewriteChannel(binding.upstreamChannel)
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
+    else this.#host.assembler.single(frame, this)
     return true
   }
 
@@ -471,16 +491,22 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     if (methodId === id.BASIC_PUBLISH) {
       if (isDraining) return this.#waitForBroker(verdict)
-      if (isMandatoryPublish(frame)) {
-        this.#refuse(unbuffered('a mandatory message', methodId))
+      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom()) {
+        this.#verdict = verdict
+        return false
+      }
+      this.#isHeldForRoom = false
+      const error = this.#publishing.beforeKeeping(isMandatoryPublish(frame))
+      if (error !== undefined) {
+        this.#refuse(error)
         return true
       }
       this.#host.onPublish()
-      this.#isKeeping = true
     } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
       this.#verdict = NO_VERDICT
       this.#role = 'publisher'
-      this.#onConfirmSelect()
+      this.#publishing.onConfirmSelect(this.#isStateless)
       if (!hasNoWait(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
       return true
     } else if (methodId === id.TX_SELECT && !isDraining) {
@@ -488,7 +514,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return true
     }
     // What it asks of the broker comes after what it has published.
-    if (!this.#isKeeping) return this.#hasKept ? this.#waitForBroker(verdict) : undefined
+    if (!this.#publishing.isKeeping)
+      return this.#publishing.hasKept ? this.#waitForBroker(verdict) : undefined
     this.#verdict = NO_VERDICT
     this.#role = 'publisher'
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
@@ -496,34 +523,22 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return true
   }
 
+  /** The goodbye to a channel says that what was published there is kept: so that comes first. */
+  #waitForDisk(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#hold = 'disk'
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#hold !== 'disk') return
+      this.#hold = undefined
+      this.#host.resumeReading()
+    })
+    return false
+  }
+
   #waitForBroker(verdict: Verdict): false {
     this.#verdict = verdict
     this.#host.waitForBroker()
     return false
-  }
-
-  /** A channel that was bound anew goes on in confirm mode. */
-  #trackAnew({ upstream, upstreamChannel }: ChannelBinding): void {
-    this.#hasKept = false
-    if (this.#tracking === undefined) return
-    this.#tracking.rebind()
-    upstream.send(confirmSelectFrame(upstreamChannel))
-  }
-
-  #beforePublish({ upstream, upstreamChannel }: ChannelBinding): void {
-    this.#host.onPublish()
-    if (this.#tracking !== undefined || !this.#isStateless || !this.#host.asksForConfirms) return
-    this.#tracking = new ConfirmTracking(false)
-    this.#host.assembler.endOfChunk()
-    upstream.send(confirmSelectFrame(upstreamChannel))
-  }
-
-  /** The client asks for confirms. With a publish buffer Warren keeps the messages until they have come. */
-  #onConfirmSelect(): void {
-    this.#isConfirming = true
-    if (!this.#host.backlog.isEnabled || !this.#isStateless) return
-    if (this.#tracking === undefined) this.#tracking = new ConfirmTracking(true)
-    else this.#tracking.askForClient()
   }
 
   /** Lets a frame wait that has this verdict of the guard, or refuses it. */
@@ -542,9 +557,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     if (kind === undefined) return undefined
     const failure = this.#trialFailure
     this.#trialFailure = undefined
+    if (failure !== undefined && isMostlyHarmless(kind)) return undefined
     if (failure !== undefined) return connectionError(COMMAND_INVALID, failure, frame.methodId)
-    const request = frame.bytes.subarray(frame.start, frame.end)
-    return this.#host.judgeRisk(kind, new Uint8Array(request), (reason) => {
+    return this.#host.judgeRisk(kind, trialOf(frame), (reason) => {
       this.#trialFailure = reason
       this.#host.resumeReading()
     })
@@ -554,7 +569,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #isWellPlaced(role: ChannelRole | undefined): boolean {
     if (this.#binding === undefined) {
       this.#binding = this.#host.bind(this, role, this.#target)
-      if (this.#binding !== undefined) this.#trackAnew(this.#binding)
+      if (this.#binding !== undefined) this.#publishing.onBound(this.#binding)
       return this.#binding !== undefined
     }
     if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
@@ -568,12 +583,42 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
   }
 
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
+  #mustWaitForRoom(methodId: number): boolean {
+    if (methodId !== id.BASIC_PUBLISH || !this.#publishing.willTrack(this.#isStateless)) return false
+    this.#isHeldForRoom = this.#host.mustWaitForRoom()
+    return this.#isHeldForRoom
+  }
+
+  /**
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only publishes has no state
+   * at the broker without it. Answers have to keep the order of requests.
+   */
+  get #mayKeepPrefetch(): boolean {
+    return this.#host.backlog.isEnabled && this.#isStateless && !this.#pending.includes(0)
+  }
+
+  #keepPrefetch(frame: Frame): true {
+    this.#verdict = NO_VERDICT
+    this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
+    this.#prefetch.keep(frame)
+    this.#host.output.send(basicQosOkFrame(this.clientChannel))
+    return true
+  }
+
+  #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
+    if (!this.#prefetch.isKept) return
+    this.#host.assembler.endOfChunk()
+    for (const request of this.#prefetch.take(upstreamChannel)) upstream.send(request)
+  }
+
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
   #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
-    if (this.#isStateless && !this.#isConfirming && this.#tracking === undefined) {
+    if (this.#isStateless && this.#publishing.canMove !== false) {
       const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
       if (target !== undefined) {
-        this.#startMoving(binding, target)
+        if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
+        else this.#startMoving(binding, target)
         return 'wait'
       }
     }
@@ -582,6 +627,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     const judgement = this.#queues.judge(frame)
     if (judgement === undefined && this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
     return judgement
+  }
+
+  #waitForConfirms(): void {
+    this.#hold = 'confirms'
+    this.#host.assembler.endOfChunk()
   }
 
   /** The channel belongs elsewhere: once the broker has processed what was sent so far, it gets another upstream channel. */
@@ -676,6 +726,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 }
 
+const TX_CLASS = 90
 const MANDATORY = 0b1
 const NO_WAIT = 0b1
 
@@ -686,18 +737,6 @@ function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
 /** Of a Confirm.Select, whose one argument it is. */
 function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
   return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
-}
-
-function backlogFull(): AmqpError {
-  return connectionError(
-    COMMAND_INVALID,
-    'publish buffer full: the broker is away, and no more messages can be kept for it',
-  )
-}
-
-/** Somebody would wait for an answer that can't come. */
-function unbuffered(what: string, methodId: number): AmqpError {
-  return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
 }
 
 function isRejection(methodId: number): boolean {

@@ -242,6 +242,13 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#host.traffic.publishes++
   }
 
+  mustWaitForRoom(): boolean {
+    const { room } = this.backlog
+    if (!room.isFull) return false
+    room.wait(this.#host)
+    return true
+  }
+
   waitForBroker(): void {
     this.#agreement.pool.wait(this.#host)
   }

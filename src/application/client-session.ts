@@ -338,12 +338,15 @@ export class ClientSession
   #onGoodbye(): void {
     this.#phase = 'leaving'
     this.#endReason = 'Connection.Close'
+    const { backlog } = this.#agreement!.pool
     const sayGoodbye = (): void => {
+      if (this.#phase !== 'leaving') return
       this.#release()
       this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
       this.#hangUp()
     }
-    this.#channels!.leave(sayGoodbye)
+    // What was accepted is where it survives before the client hears so.
+    this.#channels!.leave(() => backlog.whenCommitted(sayGoodbye))
   }
 
   // ---- a new secret ----------------------------------------------------------------------------------------------

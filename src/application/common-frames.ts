@@ -30,6 +30,16 @@ export function confirmSelectOkFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 85, 0, 11, FRAME_END)
 }
 
+/** Basic.Qos-Ok for `channel`. */
+export function basicQosOkFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 60, 0, 11, FRAME_END)
+}
+
+/** Tx.Select for `channel`. */
+export function txSelectFrame(channel: number): Uint8Array {
+  return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 4, 0, 90, 0, 10, FRAME_END)
+}
+
 /** Channel.Open for `channel`. */
 export function channelOpenFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 10, 0, FRAME_END)

@@ -25,6 +25,8 @@ export const identifiers = {
   Reload: Symbol('Reload'),
   Admission: Symbol('Admission'),
   Journal: Symbol('Journal'),
+  GroupCommit: Symbol('GroupCommit'),
+  RefusedMessages: Symbol('RefusedMessages'),
   SecretHash: Symbol('SecretHash'),
   AcceptedLogins: Symbol('AcceptedLogins'),
   Trials: Symbol('Trials'),

@@ -31,6 +31,13 @@ export class InternalChannel implements BindingOwner {
   onQueueAnswer(): boolean {
     return false
   }
+  onQosOk(): boolean {
+    return false
+  }
+  onTxSelectOk(): boolean {
+    return false
+  }
+
   onCommitOk(): void {}
   onConsumeOk(): boolean {
     return false

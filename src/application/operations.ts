@@ -6,12 +6,16 @@ import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Logger } from './ports/logger.js'
 import type { Proxy } from './proxy.js'
+import type { RefusedMessages } from './refused-messages.js'
 import type { Settings } from './settings.js'
 import type { UpstreamPool } from './upstream-pool.js'
 
 /** What was done, or why it can't be. */
 export type Outcome<Done> =
   { readonly done: Done } | { readonly refused: 'unknown' | 'conflict'; readonly reason: string }
+
+/** In the place of an id. */
+const ALL = 'all'
 
 /** Each operation answers with what it did. */
 @injectable()
@@ -21,6 +25,7 @@ export class Operations {
   readonly #limits: Limits
   readonly #logger: Logger
   readonly #settings: Settings
+  readonly #refused: RefusedMessages
 
   constructor(
     @inject(identifiers.Proxy) proxy: Proxy,
@@ -28,12 +33,14 @@ export class Operations {
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Logger) logger: Logger,
     @inject(identifiers.Settings) settings: Settings,
+    @inject(identifiers.RefusedMessages) refused: RefusedMessages,
   ) {
     this.#proxy = proxy
     this.#directory = directory
     this.#limits = limits
     this.#logger = logger
     this.#settings = settings
+    this.#refused = refused
   }
 
   /** Ends a client's connection with Connection.Close 320. What it hadn't acknowledged is requeued. */
@@ -93,6 +100,47 @@ export class Operations {
       this.#logger.info('pool reconnecting by an operator', { ...pool!.fields, retiring })
       return { pool: id, retiring }
     })
+  }
+
+  /**
+   * Publishes a message again that the broker has refused, or `all` of them; if its user isn't there, as soon as he comes. One that has expired
+   * stays where it is.
+   */
+  retryAside(id: string): Outcome<{ retried: number; waiting: number; expired: number }> {
+    return this.#withAside(id, (ids) => {
+      const done = { retried: 0, waiting: 0, expired: 0 }
+      for (const each of ids) {
+        const message = this.#refused.get(each)!
+        if (this.#refused.isExpired(message)) {
+          if (id !== ALL) return { refused: 'conflict', reason: `message ${id} has expired: drop it` }
+          done.expired++
+          continue
+        }
+        this.#refused.take(each)
+        if (this.#directory.retry(message)) done.retried++
+        else done.waiting++
+      }
+      this.#logger.info('messages that were set aside are tried again', { aside: id, ...done })
+      return { done }
+    })
+  }
+
+  /** Forgets a message that the broker has refused, or `all` of them, for good. */
+  dropAside(id: string): Outcome<{ dropped: number }> {
+    return this.#withAside(id, (ids) => {
+      for (const each of ids) this.#refused.drop(each)
+      this.#logger.warn('messages that were set aside are dropped by an operator', {
+        aside: id,
+        messages: ids.length,
+      })
+      return { done: { dropped: ids.length } }
+    })
+  }
+
+  #withAside<Done>(id: string, act: (ids: readonly number[]) => Outcome<Done>): Outcome<Done> {
+    if (id === ALL) return act(this.#refused.ids)
+    const number = Number(id)
+    return this.#refused.get(number) === undefined ? unknown('message set aside', id) : act([number])
   }
 
   /** Begins the shutdown: nobody new is accepted, clients may finish for a while, then the process ends. */

@@ -8,7 +8,16 @@ import type { Clock } from './ports/clock.js'
 import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
-import type { ClientState, ClientView, PoolState, PoolView, UpstreamState, UpstreamView } from './views.js'
+import type { RefusedMessages } from './refused-messages.js'
+import type {
+  AsideView,
+  ClientState,
+  ClientView,
+  PoolState,
+  PoolView,
+  UpstreamState,
+  UpstreamView,
+} from './views.js'
 
 /** A bundle of CAs may hold hundreds; what Warren itself shows comes first. */
 const MOST_CERTIFICATES = 32
@@ -40,7 +49,12 @@ export interface Summary {
   readonly upstreamChannels: { readonly bound: number; readonly spare: number; readonly closing: number }
   readonly upstreamChannelCapacity: number
   readonly pools: Readonly<Record<PoolState, number>>
+  /** Messages that wait for the broker, or for the next login of their users. */
   readonly buffered: { readonly messages: number; readonly bytes: number }
+  /** Messages that were sent and are kept until the broker has confirmed them. */
+  readonly unconfirmed: { readonly messages: number; readonly bytes: number }
+  /** Messages that the broker has refused, and that wait for an operator. */
+  readonly aside: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
   /** The first of them, if there are many. */
   readonly certificates: readonly CertificateView[]
@@ -56,6 +70,7 @@ export class Overview {
   readonly #certificates: Certificates
   readonly #clock: Clock
   readonly #product: Product
+  readonly #refused: RefusedMessages
   readonly #startedAt: number
 
   constructor(
@@ -66,6 +81,7 @@ export class Overview {
     @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
+    @inject(identifiers.RefusedMessages) refused: RefusedMessages,
   ) {
     this.#proxy = proxy
     this.#directory = directory
@@ -74,6 +90,7 @@ export class Overview {
     this.#certificates = certificates
     this.#clock = clock
     this.#product = product
+    this.#refused = refused
     this.#startedAt = clock.now()
   }
 
@@ -110,6 +127,11 @@ export class Overview {
     return [...this.#directory.pools].map((pool) => pool.view())
   }
 
+  /** Every message that the broker has refused and that wasn't tried again or dropped, the oldest first. */
+  aside(): AsideView[] {
+    return this.#refused.views()
+  }
+
   /** Sums over everything. */
   summary(): Summary {
     const clients = { handshake: 0, open: 0, waiting: 0, closing: 0 }
@@ -129,11 +151,14 @@ export class Overview {
       upstreamChannelCapacity += upstream.maxChannels
     }
     const pools = { open: 0, paused: 0, reconnecting: 0, idle: 0 }
-    const buffered = { messages: 0, bytes: 0 }
+    const buffered = { ...this.#directory.leftovers }
+    const unconfirmed = { messages: 0, bytes: 0 }
     for (const pool of this.pools()) {
       pools[pool.state]++
       buffered.messages += pool.bufferedMessages
       buffered.bytes += pool.bufferedBytes
+      unconfirmed.messages += pool.unconfirmedMessages
+      unconfirmed.bytes += pool.unconfirmedBytes
     }
     return {
       version: this.#product.version,
@@ -150,6 +175,8 @@ export class Overview {
       upstreamChannelCapacity,
       pools,
       buffered,
+      unconfirmed,
+      aside: { messages: this.#refused.messages, bytes: this.#refused.bytes },
       traffic: { ...this.#traffic },
       certificates: this.#certificates.views().slice(0, MOST_CERTIFICATES),
     }

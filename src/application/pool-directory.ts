@@ -4,13 +4,17 @@ import { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { AcceptedLogins } from './accepted-logins.js'
 import type { Tuning } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
+import type { GroupCommit } from './group-commit.js'
 import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
-import type { Journal, JournalRecord } from './ports/journal.js'
+import type { Journal, JournalPool } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
+import type { AsideMessage } from '../domain/publish/aside-messages.js'
+import type { Leftover } from './publish-backlog.js'
 import type { Quarantine } from './quarantine.js'
+import type { RefusedMessages } from './refused-messages.js'
 import type { Settings } from './settings.js'
 import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
@@ -43,8 +47,10 @@ export class PoolDirectory {
   readonly #trials: Trials
   readonly #accepted: AcceptedLogins
   readonly #journal: Journal | undefined
-  /** What an earlier run has left in the journal. */
-  #records: readonly JournalRecord[] = []
+  readonly #commits: GroupCommit | undefined
+  readonly #refused: RefusedMessages
+  /** Messages that wait for the next login of their users: left in the journal by an earlier run, or to be tried again. */
+  #leftovers: (Leftover & { readonly pool: JournalPool })[] = []
   readonly #limits: Limits
   readonly #metrics: Metrics
   readonly #policy: UpstreamPolicy
@@ -63,6 +69,8 @@ export class PoolDirectory {
     @inject(identifiers.Trials) trials: Trials,
     @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
     @inject(identifiers.Journal) @optional() journal: Journal | undefined,
+    @inject(identifiers.GroupCommit) @optional() commits: GroupCommit | undefined,
+    @inject(identifiers.RefusedMessages) refused: RefusedMessages,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Metrics) metrics: Metrics,
   ) {
@@ -75,6 +83,8 @@ export class PoolDirectory {
     this.#trials = trials
     this.#accepted = accepted
     this.#journal = journal
+    this.#commits = commits
+    this.#refused = refused
     connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
     this.#limits = limits
     this.#metrics = metrics
@@ -87,13 +97,26 @@ export class PoolDirectory {
 
   /** Starts the sweep for unused upstream connections, and reads what an earlier run has left in the journal. */
   start(): void {
-    this.#records = this.#journal?.recover() ?? []
-    if (this.#records.length > 0)
-      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
-        messages: this.#records.length,
-        users: [...new Set(this.#records.map(({ pool }) => pool.user))].slice(0, 10),
-      })
+    this.#recover()
     this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
+  }
+
+  #recover(): void {
+    const records = this.#journal?.recover() ?? []
+    const aside = records.filter((record) => record.aside !== undefined)
+    this.#refused.recover(aside)
+    if (aside.length > 0)
+      this.#logger.warn('messages that the broker has refused to an earlier run are set aside', {
+        messages: aside.length,
+      })
+    this.#leftovers = records
+      .filter((record) => record.aside === undefined)
+      .map(({ id, ...record }) => ({ ...record, record: id }))
+    if (this.#leftovers.length > 0)
+      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
+        messages: this.#leftovers.length,
+        users: [...new Set(this.#leftovers.map(({ pool }) => pool.user))].slice(0, 10),
+      })
   }
 
   /** Every pool there is. */
@@ -179,8 +202,9 @@ export class PoolDirectory {
         reconnectWaitMs: this.#settings.pool.reconnectWait * 1000,
         guarantee: this.#settings.pool.publishGuarantee,
       },
-      journal: this.#journal,
-      takeRecords: () => this.#takeRecords(credentials.user, virtualHost),
+      journal: this.#commits,
+      refused: this.#refused,
+      takeRecords: () => this.#takeLeftovers(credentials.user, virtualHost),
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
@@ -215,22 +239,41 @@ export class PoolDirectory {
     const spares = [...this.#spares]
     for (const spare of spares) this.#dropSpare(spare)
     await Promise.all([...this.#pools].map((pool) => pool.close()))
+    this.#commits?.commit()
     this.#journal?.close()
   }
 
-  #takeRecords(user: string, virtualHost: string): readonly JournalRecord[] {
-    const isTheirs = ({ pool }: JournalRecord): boolean =>
+  #takeLeftovers(user: string, virtualHost: string): readonly Leftover[] {
+    const isTheirs = ({ pool }: { pool: JournalPool }): boolean =>
       pool.user === user && pool.virtualHost === virtualHost
-    const taken = this.#records.filter(isTheirs)
-    if (taken.length > 0) this.#records = this.#records.filter((record) => !isTheirs(record))
+    const taken = this.#leftovers.filter(isTheirs)
+    if (taken.length > 0) this.#leftovers = this.#leftovers.filter((message) => !isTheirs(message))
     return taken
+  }
+
+  /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
+  retry({ user, virtualHost, bytes, expiresAt, record }: AsideMessage): boolean {
+    const message = { bytes, expiresAtEpochMs: expiresAt, record }
+    const theirs = [...this.#pools].filter(
+      (pool) => pool.virtualHost === virtualHost && pool.credentials.user === user,
+    )
+    const pool = theirs.find(({ openUpstream }) => openUpstream !== undefined) ?? theirs[0]
+    if (pool === undefined) this.#leftovers.push({ ...message, pool: { user, virtualHost } })
+    else pool.backlog.retry(message)
+    return pool !== undefined
   }
 
   /** Messages that wait for the broker. */
   get buffered(): number {
-    let buffered = this.#records.length
+    let buffered = this.#leftovers.length
     for (const { backlog } of this.#pools) buffered += backlog.length
     return buffered
+  }
+
+  /** Those of them that wait for the next login of their users. */
+  get leftovers(): { readonly messages: number; readonly bytes: number } {
+    const bytes = this.#leftovers.reduce((sum, message) => sum + message.bytes.length, 0)
+    return { messages: this.#leftovers.length, bytes }
   }
 
   /** A login that waits for a pool, or else a new one. */

@@ -4,19 +4,40 @@ import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { type BufferedMessage, PublishBuffer } from '../domain/publish/publish-buffer.js'
-import { PublishedMessage, channelOf, rewriteChannel } from '../domain/publish/published-message.js'
+import {
+  PublishedMessage,
+  channelOf,
+  describeMessage,
+  rewriteChannel,
+  withExpiration,
+} from '../domain/publish/published-message.js'
+import type { UnconfirmedMessage } from '../domain/publish/unconfirmed-messages.js'
 import type { ChannelBinding } from './channel-binding.js'
-import type { ConfirmTracking } from './confirm-tracking.js'
+import type { ConfirmKeeper, ConfirmTracking } from './confirm-tracking.js'
+import type { CommitOwner, GroupCommit } from './group-commit.js'
 import { InternalChannel } from './internal-channel.js'
 import type { Clock } from './ports/clock.js'
-import { type Journal, JournalError, type JournalPool, type JournalRecord } from './ports/journal.js'
+import { JournalError, type JournalPool } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
+import type { Metrics } from './ports/metrics.js'
+import { PublishRoom } from './publish-room.js'
+import type { RefusedMessages } from './refused-messages.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
 
 /** Who hears what became of a message that waited. */
 export interface ConfirmOrigin {
-  /** The broker has confirmed the message with this number, or refused it. */
-  onMessageSettled(sequence: number, isConfirmed: boolean): void
+  /** The broker has confirmed the message with this number, or refused it. Returns whether there's still somebody to be told. */
+  onMessageSettled(sequence: number, isConfirmed: boolean): boolean
+  /** Messages that were accepted can't be counted on: the journal couldn't keep them. */
+  onNotKept(): void
+}
+
+/** A message from elsewhere: of an earlier run, or one that an operator tries again. */
+export interface Leftover {
+  readonly bytes: Uint8Array
+  readonly expiresAtEpochMs: number | undefined
+  /** Where it's kept in the journal; undefined without one. */
+  readonly record: number | undefined
 }
 
 interface Origin {
@@ -30,8 +51,13 @@ export interface BacklogParts {
   readonly maxBytes: number
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Metrics
+  /** How long clients wait for room while the broker is away. */
+  readonly waitMs: number
   /** Keeps messages where they outlive the process, if that's wanted. */
-  readonly journal: Journal | undefined
+  readonly journal: GroupCommit | undefined
+  /** Takes what the broker refuses. */
+  readonly refused: RefusedMessages
   /** Whose messages they are, for the journal. */
   readonly pool: JournalPool
   /** For logs. */
@@ -56,9 +82,11 @@ const WINDOW = 256
 const ROOM_WAIT_MS = 100
 
 /** The publish buffer of a pool and its draining. */
-export class PublishBacklog implements DrainWaiter {
+export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
   readonly #parts: BacklogParts
   readonly #buffer: PublishBuffer<Origin>
+  /** Counts also what was sent and isn't confirmed. */
+  readonly room: PublishRoom
   #state: BacklogState = 'idle'
   #binding: ChannelBinding | undefined
   /** Messages to be sent one by one, since the broker has refused one of them, and didn't say which. */
@@ -69,10 +97,15 @@ export class PublishBacklog implements DrainWaiter {
   #drained = 0
   /** Channels whose clients are gone while the broker hasn't confirmed all that they had published. */
   readonly #tails = new Set<ConfirmTail>()
+  /** By record, who is to hear if the disk doesn't take what was accepted; nobody for what was accepted before. */
+  readonly #uncommitted = new Map<number, ConfirmOrigin | undefined>()
 
   constructor(parts: BacklogParts) {
     this.#parts = parts
-    this.#buffer = new PublishBuffer({ maxMessages: parts.maxMessages, maxBytes: parts.maxBytes })
+    const { maxMessages, maxBytes, clock, waitMs } = parts
+    const limits = { maxMessages, maxBytes }
+    this.#buffer = new PublishBuffer(limits)
+    this.room = new PublishRoom({ limits, clock, limitMs: waitMs, waiting: this.#buffer })
   }
 
   /** Whether messages are kept at all. */
@@ -86,7 +119,7 @@ export class PublishBacklog implements DrainWaiter {
 
   /** Whether not even an empty message can be kept. */
   get isFull(): boolean {
-    return !this.#buffer.hasRoomFor(0)
+    return !this.room.hasRoomFor(0)
   }
 
   /** Messages that wait. */
@@ -101,55 +134,72 @@ export class PublishBacklog implements DrainWaiter {
 
   /** There is no broker: from now on messages are kept. */
   goAway(): void {
-    if (this.isEnabled) this.#state = 'away'
+    if (this.isEnabled) this.#setState('away')
   }
 
   /** There will be no broker for now, and nothing waits for it: whoever publishes next is told why. */
   giveUp(): void {
-    if (this.#buffer.length === 0) this.#state = 'idle'
+    if (this.#buffer.length === 0) this.#setState('idle')
+  }
+
+  #setState(state: BacklogState): void {
+    this.#state = state
+    this.room.isAway = state === 'away'
+    this.room.wake()
   }
 
   /** Keeps a whole message. False when there's no room for it: then it isn't kept. */
   accept(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): boolean {
     this.#buffer.expire(this.#parts.clock.now())
     this.#tellExpired()
-    if (!this.#buffer.hasRoomFor(bytes.length)) {
+    if (!this.room.hasRoomFor(bytes.length)) {
       this.#warnFull()
       return false
     }
-    const message = this.#message(bytes, listener, sequence)
+    const message = this.#message({ bytes, expiresAt: this.expiryOf(bytes) }, listener, sequence)
     const record = this.#write(message)
     if (record === 'failed') return false
+    if (record !== undefined) this.#uncommitted.set(record, listener)
     this.#buffer.append({ ...message, record })
     if (this.#state === 'idle') this.resume()
     return true
   }
 
   /** Keeps a message that was accepted before, and sent, but that the broker hasn't confirmed. */
-  restore(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): void {
-    const message = this.#message(bytes, listener, sequence)
+  restore(unconfirmed: UnconfirmedMessage, listener: ConfirmOrigin, sequence: number): void {
+    this.#parts.metrics.keptMessages('repeated', 1)
+    const message = this.#message(unconfirmed, listener, sequence)
     const record = this.#write(message)
+    if (typeof record === 'number') this.#uncommitted.set(record, undefined)
     this.#buffer.restore({ ...message, record: record === 'failed' ? undefined : record })
   }
 
   /** Messages that an earlier run of the program has left in the journal. */
-  recover(records: readonly JournalRecord[]): void {
-    const { clock, logger, fields } = this.#parts
-    for (const { id: record, bytes, expiresAtEpochMs } of records) {
-      const expiresAt =
-        expiresAtEpochMs === undefined ? Infinity : clock.now() + expiresAtEpochMs - clock.wallTime()
-      this.#buffer.restore({ bytes, origin: undefined, expiresAt, record })
-    }
-    logger.info('messages recovered from the journal', { ...fields, messages: records.length })
+  recover(messages: readonly Leftover[]): void {
+    const { logger, fields } = this.#parts
+    for (const message of messages) this.#takeBack(message)
+    logger.info('messages recovered from the journal', { ...fields, messages: messages.length })
+  }
+
+  /** Tries a message again that was set aside; behind all that waits. */
+  retry(message: Leftover): void {
+    this.#takeBack(message)
+    this.resumeIfIdle()
+  }
+
+  #takeBack({ bytes, expiresAtEpochMs, record }: Leftover): void {
+    const { clock } = this.#parts
+    const expiresAt =
+      expiresAtEpochMs === undefined ? Infinity : clock.now() + expiresAtEpochMs - clock.wallTime()
+    this.#buffer.restore({ bytes, origin: undefined, expiresAt, record })
   }
 
   /** Keeps a message in the journal; undefined without one. */
   #write({ bytes, expiresAt }: BufferedMessage<Origin>): number | undefined | 'failed' {
-    const { journal, clock, logger, pool, fields } = this.#parts
+    const { journal, logger, pool, fields } = this.#parts
     if (journal === undefined) return undefined
     try {
-      const expiry = expiresAt === Infinity ? undefined : clock.wallTime() + expiresAt - clock.now()
-      return journal.append(pool, bytes, expiry)
+      return journal.append(this, pool, bytes, this.#wallTimeOf(expiresAt))
     } catch (error) {
       if (!(error instanceof JournalError)) throw error
       logger.warn('message not kept: the journal cannot take it', { ...fields, reason: error.message })
@@ -157,13 +207,61 @@ export class PublishBacklog implements DrainWaiter {
     }
   }
 
+  /** For what outlives the process; undefined for Infinity. */
+  #wallTimeOf(expiresAt: number): number | undefined {
+    const { clock } = this.#parts
+    return expiresAt === Infinity ? undefined : clock.wallTime() + expiresAt - clock.now()
+  }
+
   #forget({ record }: BufferedMessage<Origin>): void {
-    if (record !== undefined) this.#parts.journal?.remove(record)
+    if (record === undefined) return
+    this.#uncommitted.delete(record)
+    this.#parts.journal?.remove(record)
+  }
+
+  /** Calls `callback` once what was accepted is where it survives a failure, as far as that was asked for; at once if it is. */
+  whenCommitted(callback: () => void): void {
+    if (this.#uncommitted.size === 0 || this.#parts.journal === undefined) callback()
+    else this.#parts.journal.whenCommitted(callback)
+  }
+
+  /** Whether something was accepted that could still turn out not to be safe. */
+  get isCommitting(): boolean {
+    return this.#uncommitted.size > 0
+  }
+
+  onCommitted(): void {
+    this.#uncommitted.clear()
+  }
+
+  onNotKept(): void {
+    // What was accepted before stays in memory.
+    const isNew = ([, listener]: [number, ConfirmOrigin | undefined]): boolean => listener !== undefined
+    const refused = [...this.#uncommitted].filter(isNew)
+    this.#uncommitted.clear()
+    this.#buffer.withdraw(new Set(refused.map(([record]) => record)))
+    for (const listener of new Set(refused.map(([, listener]) => listener))) listener?.onNotKept()
+    this.#pump()
+  }
+
+  // ---- messages that were sent and aren't confirmed ----------------------------------------------------------------
+
+  expiryOf(message: Uint8Array): number {
+    const { expiration } = new PublishedMessage(message)
+    return expiration === undefined ? Infinity : this.#parts.clock.now() + expiration
+  }
+
+  onSent(bytes: number): void {
+    this.room.add(bytes)
+  }
+
+  onLeft(messages: number, bytes: number): void {
+    this.room.remove(messages, bytes)
   }
 
   /** As {@link restore}, for a channel whose client can't hear any more what becomes of its messages. */
   rescue(tracking: ConfirmTracking): void {
-    for (const { bytes } of tracking.takeAll()) this.restore(bytes, NOBODY, 0)
+    for (const message of tracking.takeAll()) this.restore(message, NOBODY, 0)
     this.resumeIfIdle()
   }
 
@@ -186,7 +284,7 @@ export class PublishBacklog implements DrainWaiter {
         this.#tails.delete(tail)
         this.rescue(tracking)
       },
-      (bytes) => this.onLost(bytes),
+      (message) => this.onNacked(message),
     )
     binding.owner = tail
     this.#tails.add(tail)
@@ -202,13 +300,13 @@ export class PublishBacklog implements DrainWaiter {
   }
 
   #await(): void {
-    this.#state = 'away'
+    this.#setState('away')
     if (this.#buffer.length > 0) this.#parts.onUpstreamNeeded()
   }
 
   /** The broker has refused a message whose client doesn't ask what became of it. */
-  onLost(bytes: Uint8Array): void {
-    this.#log('the broker refused a message of a client without confirms', bytes)
+  onNacked({ bytes, expiresAt }: UnconfirmedMessage): void {
+    this.#keepAside({ bytes, expiresAt, origin: undefined, record: undefined }, NACK, false)
   }
 
   /** An upstream connection is gone; `isOverMessage` tells whether the broker closed it over a message, whosever that was. */
@@ -216,7 +314,7 @@ export class PublishBacklog implements DrainWaiter {
     for (const tail of this.#tails) {
       if (tail.upstream !== upstream) continue
       this.#tails.delete(tail)
-      for (const { bytes } of tail.tracking.takeAll()) this.restore(bytes, NOBODY, 0)
+      for (const message of tail.tracking.takeAll()) this.restore(message, NOBODY, 0)
     }
     if (upstream !== this.#binding?.upstream) return
     this.#binding = undefined
@@ -224,20 +322,24 @@ export class PublishBacklog implements DrainWaiter {
     const isProven = this.#suspects > 0 && this.#buffer.underWay === 1
     if (isOverMessage && isProven) this.#onRefused('the broker closed the connection over it')
     else if (isOverMessage) this.#suspects = Math.max(this.#suspects, this.#buffer.underWay)
+    this.#parts.metrics.keptMessages('repeated', this.#buffer.underWay)
     this.#rewind()
-    this.#state = 'away'
+    this.#setState('away')
   }
 
   onUpstreamDrained(): void {
     this.#pump()
   }
 
-  #message(bytes: Uint8Array, listener: ConfirmOrigin, sequence: number): BufferedMessage<Origin> {
-    const { expiration } = new PublishedMessage(bytes)
+  #message(
+    { bytes, expiresAt }: UnconfirmedMessage,
+    listener: ConfirmOrigin,
+    sequence: number,
+  ): BufferedMessage<Origin> {
     return {
       bytes,
       origin: sequence === 0 ? undefined : { listener, sequence },
-      expiresAt: expiration === undefined ? Infinity : this.#parts.clock.now() + expiration,
+      expiresAt,
       record: undefined,
     }
   }
@@ -250,7 +352,7 @@ export class PublishBacklog implements DrainWaiter {
         messages: this.#buffer.length,
       })
     }
-    this.#state = 'draining'
+    this.#setState('draining')
     const channel = new DrainChannel(
       (confirm) => this.#onConfirm(confirm),
       (close) => this.#onChannelClosed(close),
@@ -279,16 +381,26 @@ export class PublishBacklog implements DrainWaiter {
       const message = this.#buffer.takeNext(this.#parts.clock.now())
       if (message === undefined) break
       this.#lastTag++
-      upstream.send(onChannel(message.bytes, upstreamChannel))
+      upstream.send(onChannel(this.#asOfNow(message), upstreamChannel))
     }
     this.#tellExpired()
     if (this.#buffer.length === 0) this.#finish()
+  }
+
+  /** The message as it's to be sent: RabbitMQ counts from when it arrives, so what it has waited here comes off its expiration. */
+  #asOfNow({ bytes, expiresAt }: BufferedMessage<Origin>): Uint8Array {
+    if (expiresAt === Infinity) return bytes
+    const left = Math.ceil(expiresAt - this.#parts.clock.now())
+    // The wall clock, on which it outlived the process, may have been set back.
+    const isShorter = left < (new PublishedMessage(bytes).expiration ?? 0)
+    return isShorter ? withExpiration(bytes, left) : bytes
   }
 
   #tellExpired(): void {
     for (const message of this.#buffer.takeExpired()) {
       const { bytes, origin } = message
       this.#forget(message)
+      this.#parts.metrics.keptMessages('expired', 1)
       this.#log('message expired in the publish buffer', bytes)
       origin?.listener.onMessageSettled(origin.sequence, false)
     }
@@ -296,12 +408,13 @@ export class PublishBacklog implements DrainWaiter {
 
   #onConfirm({ deliveryTag, multiple, isConfirmed }: Confirm): void {
     if (!isConfirmed) {
-      for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) this.#setAside(tag, 'basic.nack')
+      for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) this.#setAside(tag, NACK)
     } else {
       for (const message of this.#buffer.confirm(deliveryTag, multiple)) {
         const { origin } = message
         this.#forget(message)
         this.#drained++
+        this.#parts.metrics.keptMessages('replayed', 1)
         this.#suspects = Math.max(0, this.#suspects - 1)
         origin?.listener.onMessageSettled(origin.sequence, true)
       }
@@ -330,11 +443,18 @@ export class PublishBacklog implements DrainWaiter {
 
   /** The broker refuses a message: it must not keep the others from being published. */
   #setAside(tag: number, reason: string): void {
-    const message = this.#buffer.setAside(tag, reason)
+    const message = this.#buffer.takeRefused(tag)
     if (message === undefined) return
     this.#suspects = Math.max(0, this.#suspects - 1)
-    this.#log('message set aside: the broker refuses it', message.bytes, reason)
-    message.origin?.listener.onMessageSettled(message.origin.sequence, false)
+    const { origin, record } = message
+    if (record !== undefined) this.#uncommitted.delete(record)
+    this.#keepAside(message, reason, origin?.listener.onMessageSettled(origin.sequence, false) === true)
+  }
+
+  #keepAside({ bytes, expiresAt, record }: BufferedMessage<Origin>, reason: string, wasTold: boolean): void {
+    const { refused, pool, fields, clock } = this.#parts
+    const note = { reason, refusedAt: clock.wallTime(), wasTold }
+    refused.setAside({ pool, bytes, expiresAt: this.#wallTimeOf(expiresAt), record, ...note }, fields)
   }
 
   #rewind(): void {
@@ -347,7 +467,7 @@ export class PublishBacklog implements DrainWaiter {
     this.#binding = undefined
     binding?.upstream.release(binding)
     const wasDraining = this.#state === 'draining'
-    this.#state = 'idle'
+    this.#setState('idle')
     this.#suspects = 0
     this.#hasWarned = false
     if (wasDraining)
@@ -363,20 +483,15 @@ export class PublishBacklog implements DrainWaiter {
     this.#parts.logger.warn('publish buffer full', { ...this.#parts.fields, messages: length, bytes })
   }
 
-  #log(text: string, bytes: Uint8Array, reason?: string): void {
-    const { exchange, routingKey, bodySize } = new PublishedMessage(bytes)
-    this.#parts.logger.warn(text, {
-      ...this.#parts.fields,
-      exchange,
-      routingKey,
-      size: bodySize,
-      ...(reason === undefined ? {} : { reason }),
-    })
+  #log(text: string, bytes: Uint8Array): void {
+    this.#parts.logger.warn(text, { ...this.#parts.fields, ...describeMessage(bytes) })
   }
 }
 
+const NACK = 'basic.nack'
+
 /** Hears of messages whose client has gone. */
-const NOBODY: ConfirmOrigin = { onMessageSettled: () => undefined }
+const NOBODY: ConfirmOrigin = { onMessageSettled: () => false, onNotKept: () => undefined }
 
 /** The message with this channel number. A copy, if it has another: those bytes may still be on their way to where they were sent first. */
 function onChannel(message: Uint8Array, channel: number): Uint8Array {
@@ -421,7 +536,7 @@ class ConfirmTail extends InternalChannel {
   readonly tracking: ConfirmTracking
   readonly #onConfirmed: () => void
   readonly #onClosed: () => void
-  readonly #onRefused: (message: Uint8Array) => void
+  readonly #onRefused: (message: UnconfirmedMessage) => void
 
   /** `onConfirmed` hears that nothing is open any more, `onClosed` that the broker has closed the channel, `onRefused` of each Basic.Nack. */
   constructor(
@@ -429,7 +544,7 @@ class ConfirmTail extends InternalChannel {
     tracking: ConfirmTracking,
     onConfirmed: () => void,
     onClosed: () => void,
-    onRefused: (message: Uint8Array) => void,
+    onRefused: (message: UnconfirmedMessage) => void,
   ) {
     super()
     this.upstream = upstream

@@ -27,6 +27,8 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'upstream.heartbeat': (from, to) => (write(to.upstream).heartbeat = from.upstream.heartbeat),
   'shutdown.grace': (from, to) => (write(to.shutdown).grace = from.shutdown.grace),
   'shutdown.timeout': (from, to) => (write(to.shutdown).timeout = from.shutdown.timeout),
+  'management.token': (from, to) => (write(to.management).token = from.management.token),
+  'management.read_token': (from, to) => (write(to.management).readToken = from.management.readToken),
   'tls.external_name': (from, to) => (write(to.tls).externalName = from.tls.externalName),
   'tls.external_logins': (from, to) => (write(to.tls).externalLogins = from.tls.externalLogins),
 }
@@ -43,6 +45,21 @@ const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
   'upstream_tls.client_key',
   'upstream_tls.server_name',
   'upstream_tls.skip_verify',
+])
+
+/** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
+const TOKENS = [
+  { key: 'token', name: 'token' },
+  { key: 'read_token', name: 'readToken' },
+] as const
+
+/** The keys that {@link Reload} can apply. */
+export const liveKeys: ReadonlySet<string> = new Set([
+  ...Object.keys(READ_WHEN_USED),
+  ...CERTIFICATE_KEYS,
+  'log.level',
+  'pool.max_upstream_connections',
+  'pool.max_client_connections',
 ])
 
 /** What became of the changed keys. */
@@ -122,6 +139,12 @@ export class Reload {
 
   /** Returns why not; `restart` if never. */
   #applyOne(key: string, settings: Settings): string | undefined {
+    if (
+      TOKENS.some(
+        (token) => `management.${token.key}` === key && settings.management[token.name] === undefined,
+      )
+    )
+      return 'restart'
     const write = READ_WHEN_USED[key]
     if (write !== undefined) write(settings, this.#settings)
     else if (key === 'log.level') this.#levels.setLevel(settings.log.level)

@@ -225,6 +225,10 @@ export class UpstreamChannels implements ChannelSource {
         this.#host.traffic.gets++
         binding.contentLeft = AWAITS_HEADER
         return true
+      case id.BASIC_QOS_OK:
+        return binding.owner.onQosOk()
+      case id.TX_SELECT_OK:
+        return binding.owner.onTxSelectOk()
       case id.TX_COMMIT_OK:
         binding.owner.onCommitOk()
         return true

@@ -5,6 +5,7 @@ import {
   type AmqpError,
   CONNECTION_FORCED,
   INTERNAL_ERROR,
+  NOT_ALLOWED,
   RESOURCE_ERROR,
   amqpError,
 } from '../domain/amqp/reply-codes.js'
@@ -13,13 +14,14 @@ import type { ChannelRole } from '../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../domain/policy/upstream-policy.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
+import type { GroupCommit } from './group-commit.js'
 import type { Limits, UpstreamPlace } from './limits.js'
 import type { Clock, Timer } from './ports/clock.js'
-import type { Journal, JournalRecord } from './ports/journal.js'
 import type { Logger } from './ports/logger.js'
 import type { Metrics } from './ports/metrics.js'
 import type { Random } from './ports/random.js'
-import { PublishBacklog } from './publish-backlog.js'
+import { type Leftover, PublishBacklog } from './publish-backlog.js'
+import type { RefusedMessages } from './refused-messages.js'
 import { tryAlone } from './trial-channel.js'
 import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
@@ -88,9 +90,10 @@ export interface PoolParts {
   readonly random: Random
   readonly trials: Trials
   readonly publishing: PublishingSettings
-  readonly journal: Journal | undefined
+  readonly journal: GroupCommit | undefined
+  readonly refused: RefusedMessages
   /** What an earlier run has left in the journal for these credentials; asked for once the broker has accepted them. */
-  readonly takeRecords: () => readonly JournalRecord[]
+  readonly takeRecords: () => readonly Leftover[]
   /** The broker has accepted these credentials in this virtual host before. */
   readonly isAccepted: boolean
   /** It does so now. */
@@ -137,7 +140,10 @@ export class UpstreamPool implements UpstreamObserver {
       maxBytes: parts.publishing.bufferBytes,
       clock: parts.clock,
       logger: parts.logger,
+      metrics: parts.metrics,
+      waitMs: parts.publishing.reconnectWaitMs,
       journal: parts.journal,
+      refused: parts.refused,
       pool: { user: parts.credentials.user, virtualHost: parts.virtualHost },
       fields: this.fields,
       place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
@@ -239,6 +245,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#clients.delete(client)
     this.#waiting.get(client)?.cancel()
     this.#waiting.delete(client)
+    this.backlog.room.forget(client)
     this.#removeIfEmpty()
   }
 
@@ -370,6 +377,8 @@ export class UpstreamPool implements UpstreamObserver {
       maxChannels: views.reduce((sum, { maxChannels }) => sum + maxChannels, 0),
       bufferedMessages: this.backlog.length,
       bufferedBytes: this.backlog.bytes,
+      unconfirmedMessages: this.backlog.room.messages,
+      unconfirmedBytes: this.backlog.room.bytes,
       isQuarantine: this.quarantine !== undefined,
     }
   }
@@ -658,9 +667,15 @@ export class UpstreamPool implements UpstreamObserver {
 /** What a broker says that starts or stops: another time it will say something else. */
 const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
 
+/** How RabbitMQ says that a virtual host or a user has as many connections as it may: others' close. */
+const LIMIT_REACHED = /\blimit \(\d+\) is reached/
+
 /** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
 function isPassing(failure: unknown): boolean {
-  return isBrokerAway(failure) || (failure instanceof UpstreamRefused && PASSING.has(failure.amqp.code))
+  if (isBrokerAway(failure)) return true
+  if (!(failure instanceof UpstreamRefused)) return false
+  const { code, text } = failure.amqp
+  return PASSING.has(code) || (code === NOT_ALLOWED && LIMIT_REACHED.test(text))
 }
 
 /** Whether the broker may have closed a connection over a message: it names the method, unless its channel has crashed. */

@@ -61,5 +61,27 @@ export interface PoolView {
   readonly maxChannels: number
   readonly bufferedMessages: number
   readonly bufferedBytes: number
+  /** Messages that were sent and are kept until the broker has confirmed them. */
+  readonly unconfirmedMessages: number
+  readonly unconfirmedBytes: number
   readonly isQuarantine: boolean
+}
+
+/** A message that the broker has refused after Warren had accepted it. */
+export interface AsideView {
+  readonly id: string
+  readonly user: string
+  readonly vhost: string
+  readonly exchange: string
+  readonly routingKey: string
+  /** Of the body. */
+  readonly size: number
+  /** In the broker's words. */
+  readonly reason: string
+  /** Milliseconds since 1970. */
+  readonly refusedAt: number
+  /** Whether it has waited longer than its expiration lets it. */
+  readonly isExpired: boolean
+  /** Whether its publisher had asked for confirms and was told of the refusal. */
+  readonly isPublisherTold: boolean
 }

@@ -14,6 +14,7 @@ import { Admission } from '../application/admission.js'
 import { Certificates } from '../application/certificates.js'
 import type { SettingsSource } from '../application/ports/settings-source.js'
 import { BrokerProfile } from '../application/broker-profile.js'
+import { GroupCommit } from '../application/group-commit.js'
 import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
 import { Limits } from '../application/limits.js'
@@ -24,6 +25,7 @@ import type { LogLevels } from '../application/ports/log-levels.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { Operations } from '../application/operations.js'
 import { Overview } from '../application/overview.js'
+import { RefusedMessages } from '../application/refused-messages.js'
 import { Readiness } from '../application/readiness.js'
 import { Reload } from '../application/reload.js'
 import { Traffic } from '../application/traffic.js'
@@ -59,7 +61,10 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.Settings).toConstantValue(settings)
   container.bind(identifiers.Logger).toConstantValue(logger)
   container.bind(identifiers.Product).toConstantValue(product)
-  if (journal !== undefined) container.bind(identifiers.Journal).toConstantValue(journal)
+  if (journal !== undefined) {
+    container.bind(identifiers.Journal).toConstantValue(journal)
+    container.bind(identifiers.GroupCommit).to(GroupCommit)
+  }
   container.bind(identifiers.Random).toConstantValue(Math.random)
   container.bind(identifiers.Clock).to(SystemClock)
   if (source !== undefined) container.bind(identifiers.SettingsSource).toConstantValue(source)
@@ -98,6 +103,7 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.Trials).to(Trials)
   container.bind(identifiers.Quarantine).to(Quarantine)
   container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)
+  container.bind(identifiers.RefusedMessages).to(RefusedMessages)
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container

@@ -95,8 +95,32 @@ for (const [name, create] of Object.entries({
         pool,
         expiresAtEpochMs,
         bytes,
+        aside: undefined,
       }))
       expect(restart()).to.deep.equal(expected)
+    })
+
+    it('gives the next run what was noted of a message that was set aside', () => {
+      const aside = {
+        reason: "404 NOT_FOUND - no exchange 'gone'",
+        refusedAt: 1_790_000_000_123,
+        wasTold: true,
+      }
+      const id = journal.append(POOL, bytes('one'), undefined, aside)
+      keep('two')
+      expect(restart().map((record) => [record.id, record.aside])).to.deep.equal([
+        [id, aside],
+        [id + 1, undefined],
+      ])
+    })
+
+    it('can be asked at any time to make sure of what was appended', () => {
+      journal.commit()
+      keep('one')
+      journal.commit()
+      journal.commit()
+      keep('two')
+      expect(texts(restart())).to.deep.equal(['one', 'two'])
     })
 
     it('gives it to every later run, as long as it is not removed', () => {

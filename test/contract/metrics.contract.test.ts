@@ -22,6 +22,8 @@ const SERIES: Readonly<Record<string, string>> = {
   'dialled:failed': 'warren_upstream_dial_duration_seconds_count{outcome="failed"}',
   upstreamLost: 'warren_upstreams_lost_total',
   'reconnectTried:connected': 'warren_pool_reconnects_total{outcome="connected"}',
+  'keptMessages:replayed': 'warren_kept_messages_total{event="replayed"}',
+  'keptMessages:set_aside': 'warren_kept_messages_total{event="set_aside"}',
   'reconnectTried:failed': 'warren_pool_reconnects_total{outcome="failed"}',
 }
 
@@ -77,6 +79,14 @@ for (const [name, create] of Object.entries({
       expect(await subject.seconds('handshakeDone')).to.equal(2)
       expect(await subject.seconds('dialled:connected')).to.equal(0.25)
       expect(await subject.seconds('dialled:failed')).to.equal(10)
+    })
+
+    it('counts what becomes of messages that are kept', async () => {
+      subject.metrics.keptMessages('replayed', 3)
+      subject.metrics.keptMessages('replayed', 2)
+      subject.metrics.keptMessages('set_aside', 1)
+      expect(await subject.count('keptMessages:replayed')).to.equal(5)
+      expect(await subject.count('keptMessages:set_aside')).to.equal(1)
     })
 
     it('counts losses, and attempts to reconnect by outcome', async () => {

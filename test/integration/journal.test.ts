@@ -2,6 +2,8 @@ import { expect } from 'chai'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { takeAll } from '../support/queue-contents.js'
 import { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { runToExit, WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
@@ -90,4 +92,100 @@ describe('a journal', function () {
       .to.contain(directory)
       .and.to.match(/in use|another/)
   })
+})
+
+describe('a journal, when Warren is killed at any moment', function () {
+  this.timeout(400_000)
+  let broker: RabbitMqBroker
+  let parent: string
+  let warren: WarrenProcess
+
+  const start = async (): Promise<void> => {
+    warren = await WarrenProcess.start(broker.port, [
+      ...['--pool-publish-buffer-size', '100000', '--pool-publish-guarantee', 'confirmed'],
+      ...['--pool-publish-buffer-dir', join(parent, 'journal')],
+    ])
+  }
+
+  beforeEach(async () => {
+    parent = mkdtempSync(join(tmpdir(), 'warren-journal-'))
+    broker = await RabbitMqBroker.start()
+    await start()
+    const client = await WireClient.connect(warren.port)
+    await client.openChannel(1)
+    await client.declareQueue(1, QUEUE, { durable: true })
+    await broker.eval('mnesia:sync_log()')
+    await client.close()
+  })
+  afterEach(async () => {
+    await warren.stop()
+    await broker.stop()
+    rmSync(parent, { recursive: true })
+  })
+
+  it('has all that sessions were told is taken, in order, however often and whenever that is', async () => {
+    /** By publisher, the messages that it was told are taken. */
+    const taken = Array.from({ length: 4 }, (): number[] => [])
+    let isOver = false
+    const session = async (name: number, number: number): Promise<void> => {
+      const client = await WireClient.connect(warren.port)
+      await client.openChannel(1)
+      client.publish(1, { routingKey: QUEUE, body: `${name}:${number}`, properties: { deliveryMode: 2 } })
+      client.method(1, 'channel.close', { code: 200, text: 'bye' })
+      await client.expectMethod('channel.close-ok', 90_000)
+      client.reset()
+      taken[name].push(number)
+    }
+    const publish = async (name: number): Promise<void> => {
+      for (let number = 0; !isOver; number++) {
+        // Without Warren, or without a broker since its start, nobody gets in: the next message is another.
+        await session(name, number).catch(() => undefined)
+        await delay(5)
+      }
+    }
+    const publishing = Promise.all(taken.map((_, name) => publish(name)))
+    const allTaken = (): number => taken.reduce((sum, { length }) => sum + length, 0)
+    const more = async (count: number): Promise<void> => {
+      const before = allTaken()
+      await eventually(() => expect(allTaken()).to.be.least(before + count), 90_000)
+    }
+    const restartWarren = async (): Promise<void> => {
+      await warren.stop()
+      await start()
+    }
+
+    for (let round = 0; round < 3; round++) {
+      await more(50)
+      await broker.stopApp()
+      await more(100)
+      // While the broker is away, or in the middle of the drain.
+      if (round !== 1) await restartWarren()
+      await broker.startApp()
+      if (round === 0) continue
+      const drains = 'publish buffer draining'
+      await eventually(() => expect(warren.lines(drains)).not.to.have.length(0), 90_000)
+      await restartWarren()
+    }
+    await more(20)
+    isOver = true
+    await publishing
+    await eventually(async () => {
+      const { body } = await pools()
+      expect(body.every(({ buffered_messages: waiting }) => waiting === 0)).to.equal(true)
+    })
+
+    const arrived = await takeAll(broker.port, QUEUE)
+    for (const [name, numbers] of taken.entries()) {
+      const mine = arrived.filter((body) => body.startsWith(`${name}:`)).map((body) => Number(body.slice(2)))
+      const firsts = [...new Set(mine)]
+      expect(firsts.filter((number, at) => at > 0 && number < firsts[at - 1])).to.deep.equal([])
+      expect(numbers.filter((number) => !firsts.includes(number))).to.deep.equal([])
+    }
+  })
+
+  const pools = async (): Promise<{ body: { buffered_messages: number }[] }> => {
+    const response = await fetch(`http://127.0.0.1:${warren.managementPort}/pools`)
+    const { pools: body } = (await response.json()) as { pools: { buffered_messages: number }[] }
+    return { body }
+  }
 })

@@ -207,6 +207,79 @@ describe('publishers whose broker is cut off', function () {
     expect(String(lines(SET_ASIDE)[0]['reason'])).to.contain('NOT_FOUND')
   })
 
+  it('have what the broker has refused published when an operator has mended what was wrong', async () => {
+    await start()
+    const ask = async (method: string, path: string): Promise<Record<string, unknown>> => {
+      const response = await fetch(`http://127.0.0.1:${warren.managementPort}${path}`, { method })
+      return (await response.json()) as Record<string, unknown>
+    }
+    const client = await connect()
+    client.method(1, 'exchange.declare', { exchange: 'gone', type: 'fanout' })
+    await client.expectMethod('exchange.declare-ok')
+    const direct = await WireClient.connect(broker.port)
+    clients.push(direct)
+    await direct.openChannel(1)
+    direct.method(1, 'exchange.delete', { exchange: 'gone' })
+    await direct.expectMethod('exchange.delete-ok')
+    await cut()
+    // It goes with the connection that declared it: whoever publishes now hasn't asked the broker for anything.
+    const publisher = await connect()
+    for (const body of numbered('m', 3)) publish(publisher, body, { exchange: 'gone' })
+    heal()
+    await eventually(async () => expect((await ask('GET', '/aside'))['total']).to.equal(3), 20_000)
+    const { aside } = (await ask('GET', '/aside')) as { aside: Record<string, unknown>[] }
+    expect(aside.map(({ id }) => id)).to.deep.equal(['1', '2', '3'])
+    for (const message of aside)
+      expect(message).to.include({
+        ...{ exchange: 'gone', routing_key: QUEUE, size: 2, publisher_told: false, expired: false },
+        reason: "404 NOT_FOUND - no exchange 'gone' in vhost '/'",
+      })
+
+    direct.method(1, 'exchange.declare', { exchange: 'gone', type: 'fanout' })
+    await direct.expectMethod('exchange.declare-ok')
+    direct.method(1, 'queue.bind', { queue: QUEUE, exchange: 'gone', routingKey: '' })
+    await direct.expectMethod('queue.bind-ok')
+    expect(await ask('DELETE', '/aside/2')).to.include({ status: 'success', dropped: 1 })
+    expect(await ask('POST', '/aside/all/retry')).to.include({ status: 'success', retried: 2 })
+    await eventually(async () => {
+      const { messages } = (await broker.queues()).find(({ name }) => name === QUEUE)!
+      expect(messages).to.equal(2)
+    })
+    expect(await takeAll(broker.port, QUEUE)).to.deep.equal(['m0', 'm2'])
+    const { aside: left } = (await ask('GET', '/summary')) as { aside: unknown }
+    expect(left).to.deep.equal({ messages: 0, bytes: 0 })
+    direct.method(1, 'exchange.delete', { exchange: 'gone' })
+    await direct.expectMethod('exchange.delete-ok')
+  })
+
+  for (const [what, limit] of [
+    ['their user', '{user, <<"faulty">>}'],
+    ['their virtual host', 'vhost'],
+  ])
+    it(`stay while ${what} has as many connections as it may, and are served when one is free`, async () => {
+      await start()
+      const client = await confirming({ user: 'faulty', password: 'secret' })
+      await cut()
+      publish(client, 'patient')
+      const set = (most: string): string =>
+        limit === 'vhost'
+          ? `rabbit_vhost_limit:set(<<"/">>, [{<<"max-connections">>, ${most}}], <<"test">>)`
+          : `rabbit_auth_backend_internal:set_user_limits(<<"faulty">>, #{<<"max-connections">> => ${most}}, <<"test">>)`
+      await broker.eval(set('0'))
+      try {
+        heal()
+        const reason = (): string => String(lines('reconnecting failed').at(-1)?.['reason'])
+        await eventually(
+          () => expect(reason()).to.match(/^530 NOT_ALLOWED - .* limit \(0\) is reached$/),
+          20_000,
+        )
+      } finally {
+        await broker.eval(set('-1'))
+      }
+      expect(await toldOfAll(client, 2)).to.deep.equal([])
+      expect(await takeAll(broker.port, QUEUE)).to.deep.equal(['before', 'patient'])
+    })
+
   it('are told when they may no longer write', async () => {
     await start()
     const client = await confirming({ user: 'faulty', password: 'secret' })

@@ -18,6 +18,8 @@ const MEGABYTE = 1024 * 1024
 const SAMPLE_MS = 15_000
 /** A process that has been busy keeps some memory for the next time. */
 const MEMORY_ALLOWED = 16 * MEGABYTE
+/** How long the last turn of a client may take. */
+const TURN_LIMIT_MS = 90_000
 /** How long it may take until nothing is left of the last clients: handshake limits, sweeps. */
 const REST_LIMIT_MS = 60_000
 
@@ -79,16 +81,16 @@ async function load(warren: WarrenProcess, broker: RabbitMqBroker, milliseconds:
       console.error(text)
     },
   }
-  const runAll = (actors: readonly Actor[]): Promise<unknown> =>
-    Promise.all(
-      actors
-        .flatMap((actor) => Array.from({ length: actor.copies }, () => actor))
-        .map((actor) =>
-          actor
-            .run(soak)
-            .catch((error: unknown) => soak.complain(`${actor.name}: ${(error as Error).message}`)),
-        ),
+  const run = (actor: Actor): Promise<unknown> => {
+    const hangs = delay(milliseconds + TURN_LIMIT_MS, undefined, { ref: false }).then(() => {
+      throw new Error('it waits for ever')
+    })
+    return Promise.race([actor.run(soak), hangs]).catch((error: unknown) =>
+      soak.complain(`${actor.name}: ${(error as Error).message}`),
     )
+  }
+  const runAll = (actors: readonly Actor[]): Promise<unknown> =>
+    Promise.all(actors.flatMap((actor) => Array.from({ length: actor.copies }, () => run(actor))))
   const all = [...wellBehaved, ...rude]
   const last = runAll(all.filter(({ isLast }) => isLast === true))
   const sampler = setInterval(() => void sample(warren, broker), SAMPLE_MS)

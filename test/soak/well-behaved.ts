@@ -6,6 +6,7 @@ import { WireClient } from '../support/wire-client.js'
 import { repeating, type Actor, type Soak } from './actor.js'
 
 const WORK = 'soak.work'
+const CALLS = 'soak.rpc'
 /** How long messages may take to come out once nobody publishes any more. */
 const LINGER_MS = 30_000
 const BODY = 'a message of some fifty octets, as most of them are'
@@ -23,7 +24,7 @@ export function missingMessages(): number {
 export async function declareQueues(brokerPort: number): Promise<void> {
   const client = await WireClient.connect(brokerPort)
   await client.openChannel(1)
-  await client.declareQueue(1, WORK, { durable: true })
+  for (const queue of [WORK, CALLS]) await client.declareQueue(1, queue, { durable: true })
   await client.close()
 }
 
@@ -74,14 +75,15 @@ const consuming: Actor = {
 
 async function remoteCalls({ url }: Soak): Promise<void> {
   const connection = new Connection(url)
+  const client = connection.createRPCClient({ confirm: true, timeout: 20_000 })
   try {
-    const client = connection.createRPCClient({ confirm: true, timeout: 20_000 })
     for (let n = 0; n < 10; n++) {
-      const { body } = (await client.send('soak.rpc', `question ${n}`)) as { body: unknown }
+      const { body } = (await client.send(CALLS, `question ${n}`)) as { body: unknown }
       if (body !== `question ${n}`) throw new Error(`the answer to question ${n} is ${String(body)}`)
     }
-    await client.close()
   } finally {
+    // In this order, or the connection waits for the client for ever.
+    await client.close()
     await connection.close()
   }
 }
@@ -94,7 +96,7 @@ const answering: Actor = {
     const connection = new Connection(soak.url)
     connection.on('error', (error: Error) => soak.complain(`answering service: ${error.message}`))
     const server = connection.createConsumer(
-      { queue: 'soak.rpc', queueOptions: { durable: true }, concurrency: 5 },
+      { queue: CALLS, queueOptions: { durable: true }, concurrency: 5 },
       async (request, reply) => reply(request.body),
     )
     while (!soak.isEmpty()) await delay(100)

@@ -81,7 +81,7 @@ export interface WorldOptions {
   /** What the random numbers are; by default 0.5, at which a backoff has no jitter. */
   random?: () => number
   /** Where messages outlive Warren. */
-  journal?: Journal
+  journal?: Journal | undefined
 }
 
 /** How far {@link World.advance} moves the clock before everybody gets to react. */

@@ -19,6 +19,7 @@ let text = `written by ${process.pid} `
 for (let count = 0; ; count++) {
   text = count % 100 === 0 ? text.slice(0, 30) : `${text}${count}`
   const id = journal.append({ user: 'guest', virtualHost: text.slice(0, 20) }, Buffer.from(text), undefined)
+  journal.commit()
   say('+', id)
   // All but every tenth goes some time later.
   const old = id - 40

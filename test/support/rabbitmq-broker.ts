@@ -503,6 +503,7 @@ ssl_options.fail_if_no_peer_cert = ${clients === 'required'}`
   }
 
   private failPending(what: string): void {
+    if (this.pending.size === 0) return
     const log = join(this.directory, 'log', 'rabbit.log')
     const tail = existsSync(log) ? readFileSync(log, 'utf8').slice(-4000) : ''
     for (const { reject } of this.pending.values())

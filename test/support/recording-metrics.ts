@@ -34,8 +34,12 @@ export class RecordingMetrics implements Metrics {
     this.add(`reconnectTried:${isConnected ? 'connected' : 'failed'}`)
   }
 
-  private add(name: string): void {
-    this.counts.set(name, this.count(name) + 1)
+  keptMessages(event: string, count: number): void {
+    this.add(`keptMessages:${event}`, count)
+  }
+
+  private add(name: string, count = 1): void {
+    this.counts.set(name, this.count(name) + count)
   }
 
   private time(name: string, seconds: number): void {

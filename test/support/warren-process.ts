@@ -46,11 +46,18 @@ export class WarrenProcess {
     this.managementPort = this.lines('management server listening')[0]?.['port'] as number
   }
 
-  /** Starts Warren on a free port in front of `broker`, a port on 127.0.0.1 or an upstream URL; resolves when it accepts clients. */
-  static async start(broker: number | string, args: string[] = []): Promise<WarrenProcess> {
-    const url = typeof broker === 'string' ? broker : `amqp://127.0.0.1:${broker}`
+  /**
+   * Starts Warren on a free port in front of `broker`, a port on 127.0.0.1 or an upstream URL; undefined leaves the URL to the environment. Resolves
+   * when it accepts clients.
+   */
+  static async start(
+    broker: number | string | undefined,
+    args: string[] = [],
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<WarrenProcess> {
+    const url = typeof broker === 'number' ? `amqp://127.0.0.1:${broker}` : broker
     const all = ['--listen-address', '127.0.0.1', '--listen-port', '0', '--log-format', 'json', ...args]
-    const { child, exit } = launch([...all, url])
+    const { child, exit } = launch(url === undefined ? all : [...all, url], env)
     const log: LogLine[] = []
     const port = await new Promise<number>((resolve, reject) => {
       const timer = setTimeout(() => {

@@ -1,4 +1,5 @@
 /** Asks a management server. */
+import { redactUrl } from '../config/upstream-url.js'
 
 /** The server said no. The message is its own. */
 export class Refusal extends Error {
@@ -17,10 +18,13 @@ const TIMEOUT_MS = 10_000
 /** One server, and the token for it. */
 export class ManagementClient {
   readonly #url: string
+  /** For messages. */
+  readonly #shownUrl: string
   readonly #token: string | undefined
 
   constructor(url: string, token: string | undefined) {
     this.#url = url.replace(/\/+$/, '')
+    this.#shownUrl = redactUrl(this.#url)
     this.#token = token
   }
 
@@ -32,7 +36,7 @@ export class ManagementClient {
       () => undefined,
     )
     if (answer === undefined)
-      throw new Unreachable(`${this.#url} does not answer like Warren's management server`)
+      throw new Unreachable(`${this.#shownUrl} does not answer like Warren's management server`)
     if (response.ok || accepts.includes(response.status)) return answer
     throw new Refusal(typeof answer['error'] === 'string' ? answer['error'] : `status ${response.status}`)
   }
@@ -50,7 +54,7 @@ export class ManagementClient {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
     } catch (error) {
-      throw new Unreachable(`Failed to connect to management server: ${reasonOf(error)} (${this.#url})`)
+      throw new Unreachable(`Failed to connect to management server: ${reasonOf(error)} (${this.#shownUrl})`)
     }
   }
 }
@@ -59,5 +63,6 @@ function reasonOf(error: unknown): string {
   const { cause, name, message } = error as Error & { cause?: Error & { code?: string } }
   if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`
   if (cause?.code === 'ECONNREFUSED') return 'connection refused'
-  return cause?.message ?? message
+  // Node.js quotes a URL that it doesn't take, with the password in it.
+  return cause?.message ?? (name === 'TypeError' ? 'the address cannot be used' : message)
 }

@@ -144,10 +144,11 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
     ['clients', view.clientsView],
     ['upstreams', view.upstreamsView],
     ['pools', view.poolsView],
+    ['aside', view.asideView],
   ] as const)
     program
       .command(name)
-      .description(`lists ${name}`)
+      .description(name === 'aside' ? 'lists messages that the broker has refused' : `lists ${name}`)
       .option('--search <text>', 'only those with this text in one of their fields')
       .option('--sort <field>', 'by this field; -field downwards')
       .option('--limit <n>', 'how many (default: 100, at most 1000)')
@@ -174,6 +175,14 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
       const list = id.startsWith('u') ? 'upstreams' : 'clients'
       tell(await client().ask('DELETE', `/${list}/${encodeURIComponent(id)}`))
     })
+  program
+    .command('retry <id>')
+    .description('publishes a message again that was set aside, or "all"')
+    .action(async (id: string) => tell(await client().ask('POST', `/aside/${encodeURIComponent(id)}/retry`)))
+  program
+    .command('drop <id>')
+    .description('forgets a message that was set aside, or "all", for good')
+    .action(async (id: string) => tell(await client().ask('DELETE', `/aside/${encodeURIComponent(id)}`)))
   program
     .command('drain')
     .description('ends Warren in order: no new clients, those that are in may finish')

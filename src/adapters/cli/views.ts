@@ -106,6 +106,27 @@ export function poolsView(answer: Json): string {
   )
 }
 
+/** `aside`. */
+export function asideView(answer: Json): string {
+  if (number(answer, 'total') === 0) return 'No messages are set aside.\n'
+  return list(answer, 'aside', (rows) =>
+    table(
+      [
+        { title: 'ID', of: (row) => text(row, 'id') },
+        { title: 'REFUSED AT', of: (row) => text(row, 'refused_at') },
+        { title: 'USER', of: (row) => text(row, 'user') },
+        { title: 'VHOST', of: (row) => text(row, 'vhost') },
+        { title: 'EXCHANGE', of: (row) => text(row, 'exchange') || '(default)' },
+        { title: 'ROUTING KEY', of: (row) => text(row, 'routing_key') },
+        { title: 'SIZE', of: (row) => bytesText(number(row, 'size')) },
+        { title: 'TOLD', of: (row) => (row['publisher_told'] === true ? 'yes' : 'no') },
+        { title: 'REASON', of: (row) => (row['expired'] === true ? 'expired; ' : '') + text(row, 'reason') },
+      ],
+      rows,
+    ),
+  )
+}
+
 /** `history`. */
 export function historyView(answer: Json): string {
   const rows = answer['changes'] as Json[]
@@ -132,7 +153,10 @@ export function topView(now: Json, before: Json | undefined, seconds: number, cl
       .map(([state, count]) => `${count} ${state}`)
       .join(', ')
   const process = now['process'] as Record<string, number>
-  const buffered = now['buffered'] as Record<string, number>
+  const messages = (name: string): string => {
+    const kept = now[name] as Record<string, number>
+    return `${kept['messages']} messages, ${bytesText(kept['bytes'])}`
+  }
   return [
     `Warren ${text(now, 'version')} on ${text(now, 'host')}, up ${ageText(number(now, 'uptime_seconds'))}`,
     '',
@@ -140,7 +164,7 @@ export function topView(now: Json, before: Json | undefined, seconds: number, cl
     `upstreams  ${counts('upstreams')}; limit ${limitText(number(now, 'upstream_limit'))}`,
     `channels   ${number(now, 'client_channels')} of clients; upstream ${counts('upstream_channels')}`,
     `pools      ${counts('pools')}`,
-    `buffer     ${buffered['messages']} messages, ${bytesText(buffered['bytes'])}`,
+    `buffer     ${messages('buffered')}; unconfirmed ${messages('unconfirmed')}; set aside ${messages('aside')}`,
     `rates      ${rate('publishes').toFixed(0)} publishes/s, ${rate('deliveries').toFixed(0)} deliveries/s, ` +
       `${bytesText(Math.round(rate('bytes_in')))}/s in, ${bytesText(Math.round(rate('bytes_out')))}/s out, ` +
       `${rate('accepted').toFixed(0)} connects/s`,

@@ -4,4 +4,19 @@
  */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError'
+  /** Everything that is wrong, one line each, without secrets; at least one. The message is the first, and how many more there are. */
+  readonly problems: readonly string[]
+
+  constructor(problems: string | readonly [string, ...string[]]) {
+    const all = (typeof problems === 'string' ? [problems] : problems).map(onOneLine)
+    const more = all.length - 1
+    super(more === 0 ? all[0] : `${all[0]} (and ${more} more: warren --check lists them)`)
+    this.problems = all
+  }
+}
+
+/** Paths and keys may hold anything. */
+function onOneLine(text: string): string {
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
 }

@@ -1,6 +1,6 @@
 import type { LoadedSettings } from './load-settings.js'
-import { type ConfigurationValue, entries, secretKeys } from './schema.js'
-import { redactUrl, type UpstreamUrls } from './upstream-url.js'
+import { redacted } from './redaction.js'
+import { type ConfigurationValue, entries } from './schema.js'
 
 /** The effective configuration as TOML, ending with a newline: each value with its source in a comment, secrets redacted. */
 export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' | 'sources'>): string {
@@ -10,18 +10,18 @@ export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' |
       `[${section}]`,
       ...entries
         .filter(({ key }) => key.startsWith(`${section}.`))
-        .map(({ key }) => {
-          const name = key.slice(section.length + 1)
-          const value = keys[name]
-          const hidden = secretKeys.has(key) && value !== '' ? '***' : value
-          const shown = key === 'upstream.url' ? redacted(value as UpstreamUrls) : hidden
-          return `${`${name} = ${JSON.stringify(shown)}`.padEnd(40)} # ${sources[key]}`
+        .map((entry) => {
+          const name = entry.key.slice(section.length + 1)
+          const value = JSON.stringify(redacted(entry, keys[name]))
+          return `${`${name} = ${value}`.padEnd(40)} # ${inComment(sources[entry.key])}`
         }),
     ],
   )
   return `${lines.slice(1).join('\n')}\n`
 }
 
-function redacted(urls: UpstreamUrls): UpstreamUrls {
-  return typeof urls === 'string' ? redactUrl(urls) : urls.map(redactUrl)
+/** A file's name may hold what would end the comment. */
+function inComment(source: string): string {
+  // eslint-disable-next-line no-control-regex
+  return source.replace(/[\u0000-\u001f\u007f]/g, '?')
 }

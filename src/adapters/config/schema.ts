@@ -88,7 +88,9 @@ interface SchemaEntry<T> {
   readonly doc: string
   readonly format:
     | 'whole_number'
+    | 'size'
     | 'seconds'
+    | 'whole_seconds'
     | 'host'
     | 'upstream_url'
     | 'choice'
@@ -109,14 +111,14 @@ interface SchemaEntry<T> {
   readonly sensitive: true
   readonly range?: Range
   readonly choices?: readonly string[]
-  /** What of the value nobody gets to see. */
+  /** What of the value nobody gets to see. Such a key can also be given as a file that holds the value: see {@link FileNames}. */
   readonly secret?: SecretPart
   /** Another name in the environment, in place of the one that the key's name gives. Both work. */
   readonly alias?: `AMQP_${string}`
 }
 
-/** All of it, or all of it unless it is plainly the path of a file. */
-export type SecretPart = 'all' | 'unless-path'
+/** All of it, the credentials in a URL, or all of it unless it is plainly the path of a file. */
+export type SecretPart = 'all' | 'credentials' | 'unless-path'
 
 interface Range {
   readonly minimum: number
@@ -131,6 +133,18 @@ export interface ConfigurationEntry extends SchemaEntry<ConfigurationValue> {
   /** `AMQP_A_B_C` for `a.b_c`. */
   readonly env: string
   /** `--a-b-c` for `a.b_c`. */
+  readonly flag: string
+  /** Of a key with a secret. */
+  readonly file: FileNames | undefined
+}
+
+/** The names under which a file with the value can be given. */
+export interface FileNames {
+  /** `a.b_c_file` */
+  readonly key: string
+  /** `AMQP_A_B_C_FILE` */
+  readonly env: string
+  /** `--a-b-c-file` */
   readonly flag: string
 }
 
@@ -211,6 +225,7 @@ export const schema = {
       allowed: 'amqp://host:port or amqps://host:port, or several',
       placeholder: 'url',
       sensitive: true,
+      secret: 'credentials',
     },
     connect_timeout: seconds(
       10,
@@ -275,11 +290,11 @@ export const schema = {
     cleanup_interval: seconds(30, 'How often the sweep looks for idle upstream connections.', timeLimit),
     publish_buffer_size: wholeNumber(
       0,
-      'Most messages that a pool keeps while its broker is away, to publish them once it is back; 0 keeps none.',
+      'Most messages that a pool keeps for its broker: those that wait while it is away, and those that were sent and are not confirmed; 0 keeps none. As many again of each user are set aside when the broker refuses them.',
       'number',
       { minimum: 0, maximum: 2 ** 31 - 1 },
     ),
-    publish_buffer_bytes: wholeNumber(256 * mebibyte, 'The same in bytes.', 'bytes', {
+    publish_buffer_bytes: size(256 * mebibyte, 'The same in bytes.', {
       minimum: 1,
       maximum: 1024 * 1024 * mebibyte,
     }),
@@ -291,7 +306,7 @@ export const schema = {
       'always',
       ['always', 'interval', 'never'],
       'when',
-      'When the disk is made to hold a kept message: before it counts as kept, once a second, or when the system likes.',
+      'When the disk is made to hold kept messages: before their publishers hear that they are kept, once a second, or when the system likes.',
     ),
     reconnect_wait: seconds(
       10,
@@ -323,10 +338,9 @@ export const schema = {
       256 * mebibyte,
       "Most bytes of one client's messages that haven't wholly arrived; past it the client is closed.",
     ),
-    max_unfinished_bytes_total: wholeNumber(
+    max_unfinished_bytes_total: size(
       1024 * mebibyte,
       'The same for all clients together: the client that asks for more is closed.',
-      'bytes',
       { minimum: 1, maximum: 1024 * 1024 * mebibyte },
     ),
     max_table_depth: wholeNumber(
@@ -346,16 +360,11 @@ export const schema = {
       { minimum: 0, maximum: largestShort },
     ),
     // RabbitMQ 4.1 allows frames of 8192 bytes before tuning; a lower cap would take that back.
-    frame_max: wholeNumber(
-      0,
-      "Cap on the frame_max offered to clients; 0 leaves the broker's own.",
-      'bytes',
-      {
-        minimum: 8192,
-        maximum: mostBytes,
-        zero: true,
-      },
-    ),
+    frame_max: size(0, "Cap on the frame_max offered to clients; 0 leaves the broker's own.", {
+      minimum: 8192,
+      maximum: mostBytes,
+      zero: true,
+    }),
     heartbeat: heartbeat("Cap on the heartbeat offered to clients; 0 leaves the broker's own."),
   },
   management: {
@@ -405,16 +414,19 @@ export const schema = {
 export const entries: readonly ConfigurationEntry[] = Object.entries(schema).flatMap(([section, keys]) =>
   Object.entries<SchemaEntry<ConfigurationValue>>(keys).map(([name, entry]) => ({
     ...entry,
+    ...namesOf(section, name),
     key: `${section}.${name}` as ConfigurationKey,
-    env: `AMQP_${section}_${name}`.toUpperCase(),
-    flag: `--${section}-${name}`.replaceAll('_', '-'),
+    file: entry.secret === undefined ? undefined : namesOf(section, `${name}_file`),
   })),
 )
 
-/** Keys whose values are shown nowhere. */
-export const secretKeys: ReadonlySet<string> = new Set(
-  entries.filter(({ secret }) => secret !== undefined).map(({ key }) => key),
-)
+function namesOf(section: string, name: string): FileNames {
+  return {
+    key: `${section}.${name}`,
+    env: `AMQP_${section}_${name}`.toUpperCase(),
+    flag: `--${section}-${name}`.replaceAll('_', '-'),
+  }
+}
 
 /** A configuration that holds the defaults. It reads neither the environment nor the command line by itself; text is converted where it is set. */
 export function createConfiguration(): convict.Config<ConfigurationValues> {
@@ -446,9 +458,17 @@ convict.addFormats({
     coerce: numberIn,
     validate: (value: unknown, entry) => demand(Number.isInteger(value) && isInRange(value, entry), entry),
   },
+  size: {
+    coerce: (text: string) => numberWithUnit(text, byteUnits),
+    validate: (value: unknown, entry) => demand(Number.isInteger(value) && isInRange(value, entry), entry),
+  },
   seconds: {
-    coerce: numberIn,
+    coerce: (text: string) => numberWithUnit(text, timeUnits),
     validate: (value: unknown, entry) => demand(isInRange(value, entry), entry),
+  },
+  whole_seconds: {
+    coerce: (text: string) => numberWithUnit(text, timeUnits),
+    validate: (value: unknown, entry) => demand(Number.isInteger(value) && isInRange(value, entry), entry),
   },
   host: {
     validate: (value: unknown, entry) => demand(typeof value === 'string' && isHost(value), entry),
@@ -470,7 +490,7 @@ convict.addFormats({
     validate: (value: unknown, entry) => demand(typeof value === 'string' && !value.includes('\0'), entry),
   },
   truth: {
-    coerce: (text: string) => (text === 'true' ? true : text === 'false' ? false : text),
+    coerce: (text: string) => truthWords.get(text.toLowerCase()) ?? text,
     validate: (value: unknown, entry) => demand(typeof value === 'boolean', entry),
   },
   upstream_url: {
@@ -486,6 +506,28 @@ function isTextList(value: unknown): boolean {
   return isText(value) || (Array.isArray(value) && value.every(isText))
 }
 
+/** Without short forms such as M, which is a million to some and 2^20 to others. */
+const byteUnits: ReadonlyMap<string, number> = new Map([
+  ['b', 1],
+  ...['k', 'm', 'g', 't'].flatMap((letter, at): [string, number][] => [
+    [`${letter}b`, 1000 ** (at + 1)],
+    [`${letter}ib`, 1024 ** (at + 1)],
+  ]),
+])
+const timeUnits: ReadonlyMap<string, number> = new Map([
+  ['ms', 0.001],
+  ['s', 1],
+  ['m', 60],
+  ['min', 60],
+  ['h', 3600],
+  ['d', 86_400],
+])
+/** What the environment and command lines use for the two. */
+const truthWords: ReadonlyMap<string, boolean> = new Map([
+  ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
+  ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
+])
+
 function demand(fulfilled: boolean, entry: convict.SchemaObj): void {
   if (!fulfilled) throw new Error(`must be ${String(entry.allowed)}`)
 }
@@ -493,6 +535,15 @@ function demand(fulfilled: boolean, entry: convict.SchemaObj): void {
 /** The number that `text` is, or `text` itself, which is refused later. */
 function numberIn(text: string): number | string {
   return /^-?\d+(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+/** The same with a unit behind it, if there is one; a unit alone is none. */
+function numberWithUnit(text: string, units: ReadonlyMap<string, number>): number | string {
+  const [, number, unit] = /^(\d+(?:\.\d+)?) ?([a-z]+)$/i.exec(text) ?? []
+  const factor = unit === undefined ? undefined : units.get(unit.toLowerCase())
+  if (number === undefined || factor === undefined) return numberIn(text)
+  // 0.07 s is 70 ms, and not 70.00000000000001.
+  return Number((Number(number) * factor).toPrecision(15))
 }
 
 function isInRange(value: unknown, entry: convict.SchemaObj): boolean {
@@ -516,7 +567,13 @@ function wholeNumber(value: number, doc: string, placeholder: string, range: Ran
 }
 
 function bytes(value: number, doc: string, minimum = 1): SchemaEntry<number> {
-  return wholeNumber(value, doc, 'bytes', { minimum, maximum: mostBytes })
+  return size(value, doc, { minimum, maximum: mostBytes })
+}
+
+/** A whole number of bytes, also with a unit. */
+function size(value: number, doc: string, range: Range): SchemaEntry<number> {
+  const entry = wholeNumber(value, doc, 'bytes', range)
+  return { ...entry, format: 'size', allowed: `${entry.allowed}, units such as KiB, MiB, GB allowed` }
 }
 
 /** A limit on how many clients there are. */
@@ -540,7 +597,8 @@ function truth(value: boolean, doc: string): SchemaEntry<boolean> {
 
 /** AMQP's heartbeat is a short that counts seconds. */
 function heartbeat(doc: string): SchemaEntry<number> {
-  return wholeNumber(0, doc, 'seconds', { minimum: 0, maximum: largestShort })
+  const entry = wholeNumber(0, doc, 'seconds', { minimum: 0, maximum: largestShort })
+  return { ...entry, format: 'whole_seconds', allowed: `whole seconds from 0 to ${largestShort}` }
 }
 
 function seconds(value: number, doc: string, range: Range): SchemaEntry<number> {
@@ -548,7 +606,7 @@ function seconds(value: number, doc: string, range: Range): SchemaEntry<number> 
     doc,
     format: 'seconds',
     default: value,
-    allowed: `seconds from ${range.minimum} to ${range.maximum}, fractions allowed`,
+    allowed: `seconds from ${range.minimum} to ${range.maximum}, fractions and units (ms, s, m, h, d) allowed`,
     placeholder: 'seconds',
     range,
     sensitive: true,

@@ -20,7 +20,7 @@ export interface Denial {
   readonly error: string
 }
 
-/** The tokens, and the address that is bound. */
+/** The tokens, which may change while the server runs, and the address that is bound. */
 export interface AccessSettings {
   readonly address: string
   readonly token: Secret | undefined
@@ -29,14 +29,12 @@ export interface AccessSettings {
 
 /** Judges requests by token, Host and Origin. */
 export class Access {
+  readonly #settings: AccessSettings
   readonly #address: string
-  readonly #change: Uint8Array | undefined
-  readonly #read: Uint8Array | undefined
 
-  constructor({ address, token, readToken }: AccessSettings) {
-    this.#address = address
-    this.#change = token && digest(token.reveal())
-    this.#read = readToken && digest(readToken.reveal())
+  constructor(settings: AccessSettings) {
+    this.#settings = settings
+    this.#address = settings.address
   }
 
   /** Why `caller` may not use a route with this role; undefined when it may. */
@@ -45,7 +43,7 @@ export class Access {
   }
 
   get #needsToken(): boolean {
-    return this.#change !== undefined || this.#read !== undefined
+    return this.#settings.token !== undefined || this.#settings.readToken !== undefined
   }
 
   /**
@@ -74,8 +72,9 @@ export class Access {
     if (given === undefined) return { status: 401, error: 'a bearer token is needed' }
     const presented = digest(given)
     // Both are compared whatever the outcome of the first.
-    const mayChange = this.#change !== undefined && timingSafeEqual(presented, this.#change)
-    const mayRead = this.#read !== undefined && timingSafeEqual(presented, this.#read)
+    const { token, readToken } = this.#settings
+    const mayChange = token !== undefined && timingSafeEqual(presented, digest(token.reveal()))
+    const mayRead = readToken !== undefined && timingSafeEqual(presented, digest(readToken.reveal()))
     if (!mayChange && !mayRead) return { status: 401, error: 'the bearer token is wrong' }
     if (role === 'read' || mayChange) return undefined
     return { status: 403, error: 'this token may look, and change nothing' }

@@ -222,6 +222,7 @@ export function routesOf({
           ({ pool, retiring }) => `Pool ${pool}: ${retiring} upstream connections retire`,
         ),
     },
+    ...asideRoutes(overview, operations),
     {
       method: 'POST',
       url: '/drain',
@@ -274,6 +275,54 @@ export function routesOf({
     },
   ]
   return routes.map((route) => ({ ...route, handle: translated(route.handle) }))
+}
+
+/** Messages that Warren had accepted and that the broker refuses. */
+function asideRoutes(overview: Overview, operations: Operations): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/aside',
+      role: 'read',
+      summary: 'Messages that the broker has refused after Warren had accepted them, page by page.',
+      query: schema.pageQuery,
+      answer: schema.aside,
+      handle: ({ query }) => {
+        const messages = overview
+          .aside()
+          .map((message) => ({ ...message, refusedAt: new Date(message.refusedAt).toISOString() }))
+        return pageOf('aside', messages, query as PageQuery)
+      },
+    },
+    {
+      method: 'POST',
+      url: '/aside/:id/retry',
+      role: 'change',
+      summary: 'Publishes such a message again, or all of them.',
+      params: schema.byAsideId,
+      answer: schema.asideRetried,
+      handle: (request) =>
+        succeed(operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
+          [
+            retried === 1 ? '1 message is published again' : `${retried} messages are published again`,
+            ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
+            ...(expired > 0 ? [`${expired} have expired and stay aside`] : []),
+          ].join(', '),
+        ),
+    },
+    {
+      method: 'DELETE',
+      url: '/aside/:id',
+      role: 'change',
+      summary: 'Forgets such a message, or all of them, for good.',
+      params: schema.byAsideId,
+      answer: schema.asideDropped,
+      handle: (request) =>
+        succeed(operations.dropAside(idOf(request)), ({ dropped }) =>
+          dropped === 1 ? '1 message dropped' : `${dropped} messages dropped`,
+        ),
+    },
+  ]
 }
 
 function limitRoutes(limits: Limits): Route[] {

@@ -60,6 +60,10 @@ export const pageQuery = {
 }
 
 export const byId = object({ id: { type: 'string', maxLength: 40 } })
+/** Of a message that was set aside. */
+export const byAsideId = object({
+  id: { type: 'string', pattern: '^(all|\\d{1,15})$', description: 'The id of one message, or "all".' },
+})
 
 export const health = object({ status: text, service: text })
 export const readiness = object({ status: text, reasons: list(text), warnings: list(text) })
@@ -144,7 +148,27 @@ export const pools = page(
     max_channels: whole,
     buffered_messages: whole,
     buffered_bytes: whole,
+    unconfirmed_messages: whole,
+    unconfirmed_bytes: whole,
     quarantine: flag,
+  }),
+)
+export const aside = page(
+  'aside',
+  object({
+    id: text,
+    user: text,
+    vhost: text,
+    exchange: text,
+    routing_key: text,
+    size: { ...whole, description: 'Of the body, in bytes.' },
+    reason: { ...text, description: 'Why the broker refuses it, in its own words.' },
+    refused_at: text,
+    expired: {
+      ...flag,
+      description: 'It has waited longer than its expiration lets it, and can only be dropped.',
+    },
+    publisher_told: { ...flag, description: 'Its publisher has asked for confirms and got a Basic.Nack.' },
   }),
 )
 export const summary = object({
@@ -162,6 +186,8 @@ export const summary = object({
   upstream_channel_capacity: whole,
   pools: counts('open', 'paused', 'reconnecting', 'idle'),
   buffered: counts('messages', 'bytes'),
+  unconfirmed: counts('messages', 'bytes'),
+  aside: counts('messages', 'bytes'),
   traffic: counts(
     'accepted',
     'bytes_in',
@@ -190,6 +216,8 @@ export const clientKilled = object({ ...done, client: text, remote_address: text
 export const upstreamClosed = object({ ...done, upstream: text, pool: text, channels: whole })
 export const poolPaused = object({ ...done, pool: text, clients: whole })
 export const poolReconnecting = object({ ...done, pool: text, retiring: whole })
+export const asideRetried = object({ ...done, retried: whole, waiting: whole, expired: whole })
+export const asideDropped = object({ ...done, dropped: whole })
 export const draining = object({ ...done, clients: whole, grace: number })
 export const reloaded = object({
   ...done,

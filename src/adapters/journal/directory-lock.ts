@@ -9,46 +9,101 @@ import { type FileSystem, codeOf } from './file-system.js'
 interface Holder {
   readonly pid: number
   readonly host: string
-  /** Tells a process from a later one with the same number; empty where the system doesn't say. */
+  /** The boot of the machine, and when the process began since then: tells it from a later one with the same number. Empty where the system doesn't say. */
   readonly started: string
+  /** In which process numbers mean the same: a container has its own. Empty where the system doesn't say. */
+  readonly space: string
 }
 
 const NAME = 'lock'
+/** A lock that its holder hasn't renewed for so long is taken over, if nothing better is known of the holder. */
+export const LEASE_MS = 15_000
+/** How often it's renewed. */
+export const RENEWAL_MS = LEASE_MS / 3
+
+/** Somebody else has the directory, or may have it. */
+export class DirectoryInUse extends JournalError {
+  /** Changes whenever the holder renews the lock; undefined if the holder is known to live. */
+  readonly beat: string | undefined
+
+  constructor(message: string, beat: string | undefined) {
+    super(message)
+    this.beat = beat
+  }
+}
 
 /**
- * A file that names its holder. One whose process is gone is taken over; Node.js knows no lock that the system itself would lift.
- * A holder on another host can't be looked at, so its lock stands until somebody removes the file.
+ * A file that names its holder, who renews it. One whose process is seen to be gone is taken over at once. A process of another machine or container can't be
+ * looked at: its lock is stale once it hasn't been renewed for {@link LEASE_MS}, and a holder who comes back from a longer pause finds that out before it writes.
  */
 export class DirectoryLock {
   readonly #fs: FileSystem
   readonly #path: string
+  readonly #text: string
+  readonly #wallTime: () => number
+  #renewedAt: number
   #isHeld = true
+  #isLost = false
 
-  private constructor(fs: FileSystem, path: string) {
+  private constructor(fs: FileSystem, path: string, text: string, wallTime: () => number) {
     this.#fs = fs
     this.#path = path
+    this.#text = text
+    this.#wallTime = wallTime
+    this.#renewedAt = wallTime()
   }
 
-  /** Throws {@link JournalError}, which names the holder, when another process has the directory. */
-  static take(fs: FileSystem, directory: string): DirectoryLock {
+  /**
+   * Throws {@link DirectoryInUse}, which names the holder, when another process has the directory or may have it. A lock whose beat is still
+   * `staleBeat` is taken over: the caller has watched it for {@link LEASE_MS}.
+   */
+  static take(
+    fs: FileSystem,
+    directory: string,
+    wallTime: () => number = Date.now,
+    staleBeat?: string,
+  ): DirectoryLock {
     const path = join(directory, NAME)
-    const own = join(directory, `${NAME}.${randomUUID()}`)
-    const me: Holder = { pid: process.pid, host: hostname(), started: startOf(fs, process.pid) }
-    fs.writeFileSync(own, JSON.stringify(me), { flag: 'wx', mode: 0o600 })
+    const token = randomUUID()
+    const own = join(directory, `${NAME}.${token}`)
+    const text = JSON.stringify({ ...self(fs), token })
+    fs.writeFileSync(own, text, { flag: 'wx', mode: 0o600 })
     try {
       // A link appears with its contents, and only where there's none yet.
-      while (!link(fs, own, path)) removeStale(fs, path, `${own}.stale`, directory)
+      while (!link(fs, own, path)) removeStale(fs, path, `${own}.stale`, directory, wallTime(), staleBeat)
     } finally {
       fs.unlinkSync(own)
     }
-    return new DirectoryLock(fs, path)
+    const lock = new DirectoryLock(fs, path, text, wallTime)
+    lock.renew()
+    return lock
+  }
+
+  /** Tells others that the holder is there. False once somebody else has taken the directory over: then nothing may be written there any more. */
+  renew(): boolean {
+    if (this.#isLost || !this.#isHeld) return false
+    const text = read(this.#fs, this.#path)
+    if (text === undefined) this.#fs.writeFileSync(this.#path, this.#text, { flag: 'wx', mode: 0o600 })
+    else if (text !== this.#text) {
+      this.#isLost = true
+      return false
+    }
+    const now = this.#wallTime()
+    this.#fs.utimesSync(this.#path, now / 1000, now / 1000)
+    this.#renewedAt = now
+    return true
+  }
+
+  /** As {@link renew}, if that's overdue: after a pause of the whole process somebody may have taken over. */
+  check(): boolean {
+    return Math.abs(this.#wallTime() - this.#renewedAt) < LEASE_MS / 2 || this.renew()
   }
 
   /** Lets others in; can be called twice. */
   release(): void {
     if (!this.#isHeld) return
     this.#isHeld = false
-    this.#fs.unlinkSync(this.#path)
+    if (read(this.#fs, this.#path) === this.#text) this.#fs.unlinkSync(this.#path)
   }
 }
 
@@ -63,11 +118,26 @@ function link(fs: FileSystem, from: string, to: string): boolean {
 }
 
 /** Removes the lock when its holder is gone, else throws. */
-function removeStale(fs: FileSystem, path: string, aside: string, directory: string): void {
+function removeStale(
+  fs: FileSystem,
+  path: string,
+  aside: string,
+  directory: string,
+  now: number,
+  staleBeat: string | undefined,
+): void {
   const text = read(fs, path)
   if (text === undefined) return
   const holder = parse(text)
-  if (isAlive(fs, holder)) throw inUse(directory, path, holder)
+  const state = stateOf(fs, holder)
+  if (state === 'alive') throw inUse(directory, path, holder, undefined)
+  if (state === 'unknown') {
+    const renewedAt = fs.statSync(path).mtimeMs
+    const beat = `${text} ${renewedAt}`
+    // One kernel has one clock for all its containers; that of another machine may be wrong.
+    const isOverdue = isOfThisBoot(fs, holder) && now - renewedAt >= LEASE_MS
+    if (!isOverdue && beat !== staleBeat) throw inUse(directory, path, holder, beat)
+  }
   try {
     fs.renameSync(path, aside)
   } catch (error) {
@@ -78,13 +148,19 @@ function removeStale(fs: FileSystem, path: string, aside: string, directory: str
   const isSame = read(fs, aside) === text
   if (!isSame) link(fs, aside, path)
   fs.unlinkSync(aside)
-  if (!isSame) throw inUse(directory, path, undefined)
+  if (!isSame) throw inUse(directory, path, undefined, undefined)
 }
 
-function inUse(directory: string, path: string, holder: Holder | undefined): JournalError {
+function inUse(
+  directory: string,
+  path: string,
+  holder: Holder | undefined,
+  beat: string | undefined,
+): DirectoryInUse {
   const who = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`
-  return new JournalError(
+  return new DirectoryInUse(
     `the journal in ${directory} is in use by ${who}; give each Warren a directory of its own, or remove ${path} if that process is gone`,
+    beat,
   )
 }
 
@@ -100,36 +176,72 @@ function read(fs: FileSystem, path: string): string | undefined {
 /** Undefined for a file that isn't ours to judge. */
 function parse(text: string): Holder | undefined {
   try {
-    const { pid, host, started } = JSON.parse(text) as Holder
-    return Number.isInteger(pid) && pid > 0 && typeof host === 'string' ? { pid, host, started } : undefined
+    const { pid, host, started, space } = JSON.parse(text) as Partial<Holder>
+    const isHolder = Number.isInteger(pid) && pid! > 0 && typeof host === 'string'
+    return isHolder ? { pid: pid!, host, started: started ?? '', space: space ?? '' } : undefined
   } catch {
     return undefined
   }
 }
 
-/** Whether the holder may still be there. */
-function isAlive(fs: FileSystem, holder: Holder | undefined): boolean {
-  if (holder === undefined || holder.host !== hostname()) return true
+/** What can be seen of the holder from here. */
+function stateOf(fs: FileSystem, holder: Holder | undefined): 'alive' | 'gone' | 'unknown' {
+  if (holder === undefined) return 'unknown'
+  const me = self(fs)
+  const isKnown = holder.started !== '' && holder.space !== '' && holder.space === me.space
+  if (isKnown && isOfThisBoot(fs, holder))
+    return startOf(fs, holder.pid) === holder.started ? 'alive' : 'gone'
+  // Where the system says nothing of processes but whether there's one with that number.
+  const isNeighbour = me.started === '' && holder.started === '' && holder.host === me.host
+  return isNeighbour && !hasProcess(holder.pid) ? 'gone' : 'unknown'
+}
+
+function isOfThisBoot(fs: FileSystem, holder: Holder | undefined): boolean {
+  const boot = bootOf(fs)
+  return boot !== '' && holder?.started.startsWith(`${boot}/`) === true
+}
+
+function hasProcess(pid: number): boolean {
   try {
-    process.kill(holder.pid, 0)
+    process.kill(pid, 0)
+    return true
   } catch (error) {
-    if (codeOf(error) === 'ESRCH') return false
+    return codeOf(error) !== 'ESRCH'
   }
-  const started = startOf(fs, holder.pid)
-  return started === '' || holder.started === '' || started === holder.started
+}
+
+function self(fs: FileSystem): Holder {
+  return { pid: process.pid, host: hostname(), started: startOf(fs, process.pid), space: spaceOf(fs) }
+}
+
+/** Linux numbers the namespaces of process numbers. */
+function spaceOf(fs: FileSystem): string {
+  try {
+    return fs.readlinkSync('/proc/self/ns/pid')
+  } catch {
+    return ''
+  }
+}
+
+function bootOf(fs: FileSystem): string {
+  try {
+    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return ''
+  }
 }
 
 /**
  * When the process began: the boot and the ticks since then, from Linux's /proc. In a container each run may have the same number.
- * Another word for one that has ended and waits for its parent to notice; nothing where the system doesn't say.
+ * Nothing for one that isn't there, that has ended and waits for its parent to notice, or where the system doesn't say.
  */
 function startOf(fs: FileSystem, pid: number): string {
   try {
-    const boot = fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
     // The name before them may hold spaces and brackets.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return 'ZX'.includes(fields[0]) ? 'ended' : `${boot}/${fields[19]}`
+    const boot = bootOf(fs)
+    return 'ZX'.includes(fields[0]) || boot === '' ? '' : `${boot}/${fields[19]}`
   } catch {
     return ''
   }

@@ -2,13 +2,14 @@ import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../application/ports/clock.js'
 import {
+  type AsideNote,
   type Journal,
   JournalError,
   type JournalPool,
   type JournalRecord,
 } from '../../application/ports/journal.js'
 import type { Logger } from '../../application/ports/logger.js'
-import { DirectoryLock } from './directory-lock.js'
+import { DirectoryInUse, DirectoryLock, LEASE_MS, RENEWAL_MS } from './directory-lock.js'
 import { type FileSystem, codeOf, journalError } from './file-system.js'
 import {
   NewerSegment,
@@ -38,6 +39,8 @@ export interface FileJournalNeeds {
   readonly fs?: FileSystem
 }
 
+/** How often a lock is looked at that may be stale. */
+const LOCK_POLL_MS = 500
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 const SEGMENT_NAME = /^(\d{10})\.segment$/
 const OTHERS = 0o077
@@ -55,17 +58,25 @@ export class FileJournal implements Journal {
   readonly #logger: Logger
   readonly #fs: FileSystem
   readonly #lock: DirectoryLock
-  readonly #timer: Timer | undefined
+  readonly #timers: Timer[]
   readonly #segments = new Segments()
   #writer: SegmentWriter | undefined
   #lastId = 0
   #lastOldId = 0
   /** Removals that the disk had no room for. */
   #unwritten: number[] = []
+  /** What was appended since the last commit, where that means something. */
+  #uncommitted: number[] = []
+  /** A sync of what isn't committed has failed. */
+  #syncError: Error | undefined
   #isMoving = false
   #isClosed = false
 
-  private constructor(options: FileJournalOptions, { clock, logger, fs = nodeFs }: FileJournalNeeds) {
+  private constructor(
+    options: FileJournalOptions,
+    { clock, logger, fs = nodeFs }: FileJournalNeeds,
+    staleBeat: string | undefined,
+  ) {
     this.#directory = options.directory
     this.#policy = options.sync
     this.#segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES
@@ -74,7 +85,7 @@ export class FileJournal implements Journal {
     fs.mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
     if ((fs.statSync(this.#directory).mode & OTHERS) !== 0)
       logger.warn('others may look into the journal directory', { directory: this.#directory })
-    this.#lock = DirectoryLock.take(fs, this.#directory)
+    this.#lock = DirectoryLock.take(fs, this.#directory, () => clock.wallTime(), staleBeat)
     try {
       this.#readSegments()
     } catch (error) {
@@ -82,16 +93,43 @@ export class FileJournal implements Journal {
       throw error
     }
     this.#dropIdle()
+    this.#timers = [clock.every(RENEWAL_MS, () => this.#renewLock())]
     if (typeof options.sync === 'object')
-      this.#timer = clock.every(options.sync.everyMs, () => this.#syncQuietly())
+      this.#timers.push(clock.every(options.sync.everyMs, () => this.#syncQuietly()))
   }
 
   /** Opens the journal in a directory, which is made when it isn't there. Throws {@link JournalError} when it can't be used: it's in use, unreadable, or a newer Warren's. */
-  static open(options: FileJournalOptions, needs: FileJournalNeeds): FileJournal {
+  static open(options: FileJournalOptions, needs: FileJournalNeeds, staleBeat?: string): FileJournal {
     try {
-      return new FileJournal(options, needs)
+      return new FileJournal(options, needs, staleBeat)
     } catch (error) {
       throw journalError(`the journal in ${options.directory} can't be opened`, error)
+    }
+  }
+
+  /**
+   * As {@link open}, but for a lock whose holder can't be seen from here, as it was in another container or on another machine: it's watched,
+   * and taken over when it isn't renewed.
+   */
+  static async openWhenFree(options: FileJournalOptions, needs: FileJournalNeeds): Promise<FileJournal> {
+    const { clock, logger } = needs
+    let watched: { readonly beat: string; readonly since: number } | undefined
+    for (;;) {
+      try {
+        const isStale = watched !== undefined && clock.now() - watched.since >= LEASE_MS
+        return FileJournal.open(options, needs, isStale ? watched?.beat : undefined)
+      } catch (error) {
+        const beat = error instanceof DirectoryInUse ? error.beat : undefined
+        // Who renews it lives.
+        if (beat === undefined || (watched !== undefined && watched.beat !== beat)) throw error
+        if (watched === undefined)
+          logger.warn('the journal may be in use: waiting whether its lock is renewed', {
+            directory: options.directory,
+            atMost: `${LEASE_MS / 1000} s`,
+          })
+        watched ??= { beat, since: clock.now() }
+      }
+      await new Promise<void>((resolve) => clock.after(LOCK_POLL_MS, resolve))
     }
   }
 
@@ -107,32 +145,75 @@ export class FileJournal implements Journal {
     return records.sort((a, b) => a.id - b.id)
   }
 
-  append(pool: JournalPool, bytes: Uint8Array, expiresAtEpochMs: number | undefined): number {
+  append(
+    pool: JournalPool,
+    bytes: Uint8Array,
+    expiresAtEpochMs: number | undefined,
+    aside?: AsideNote,
+  ): number {
     if (this.#isClosed) throw new JournalError(`the journal in ${this.#directory} is closed`)
     // An id is never given again, not even after a failure: something of it may be on the disk.
     const id = ++this.#lastId
     try {
-      this.#keep(id, (marker) => encodeMessage(marker, { id, pool, expiresAtEpochMs, bytes }))
-      if (this.#policy === 'always') this.#syncOrUndo(id)
+      if (!this.#lock.check()) throw new JournalError('another process has taken the directory over')
+      this.#keep(id, (marker) => encodeMessage(marker, { id, pool, expiresAtEpochMs, bytes, aside }))
     } catch (error) {
       throw journalError(`the journal in ${this.#directory} can't keep a message`, error)
     }
+    if (this.#policy === 'always') this.#uncommitted.push(id)
     this.#writeRemovals()
     return id
   }
 
+  commit(): void {
+    const ids = this.#uncommitted
+    if (ids.length === 0) return
+    this.#uncommitted = []
+    try {
+      if (this.#syncError !== undefined) throw this.#syncError
+      this.#writer?.sync()
+    } catch (error) {
+      this.#syncError = undefined
+      // What isn't surely on the disk was not kept; in case that it's there all the same, it's removed.
+      for (const id of ids) if (this.#segments.release(id)) this.#unwritten.push(id)
+      this.#writeRemovals()
+      throw journalError(`the journal in ${this.#directory} can't keep messages`, error)
+    }
+  }
+
   remove(id: number): void {
-    if (this.#isClosed || !this.#segments.release(id)) return
+    if (this.#isClosed || !this.#isOurs() || !this.#segments.release(id)) return
     this.#unwritten.push(id)
     this.#writeRemovals()
     this.#dropIdle()
   }
 
+  /** Whether nobody has taken the directory over; false also if that can't be known. */
+  #isOurs(): boolean {
+    try {
+      return this.#lock.check()
+    } catch {
+      return false
+    }
+  }
+
+  #renewLock(): void {
+    try {
+      if (this.#lock.renew()) return
+      this.#logger.error('another process has taken the journal over: no further messages are kept', {
+        directory: this.#directory,
+      })
+      this.#timers.forEach((timer) => timer.cancel())
+    } catch (error) {
+      this.#logger.warn("the journal's lock can't be renewed", { error: (error as Error).message })
+    }
+  }
+
   close(): void {
     if (this.#isClosed) return
-    this.#writeRemovals()
+    if (this.#isOurs()) this.#writeRemovals()
     this.#isClosed = true
-    this.#timer?.cancel()
+    this.#timers.forEach((timer) => timer.cancel())
     if (this.#policy !== 'never') this.#syncQuietly()
     this.#writer?.close()
     this.#writer = undefined
@@ -196,21 +277,6 @@ export class FileJournal implements Journal {
     const offset = writer.append(encode(writer.marker))
     this.#segments.grow(writer.size)
     return offset
-  }
-
-  /** What isn't surely on the disk was not kept. */
-  #syncOrUndo(id: number): void {
-    const { offset } = this.#segments.newest!.live.get(id)!
-    try {
-      this.#writer!.sync()
-    } catch (error) {
-      this.#writer!.cutBack(offset)
-      this.#segments.grow(offset)
-      this.#segments.release(id)
-      // In case that the record is there all the same.
-      this.#unwritten.push(id)
-      throw error
-    }
   }
 
   #writerWithRoom(): SegmentWriter {
@@ -297,6 +363,7 @@ export class FileJournal implements Journal {
     try {
       this.#writer?.sync()
     } catch (error) {
+      if (this.#uncommitted.length > 0) this.#syncError = error as Error
       this.#logger.error('the disk may not hold what was written to the journal last', {
         error: (error as Error).message,
       })

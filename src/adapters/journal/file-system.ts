@@ -13,9 +13,11 @@ export type FileSystem = Pick<
   | 'readFileSync'
   | 'readSync'
   | 'readdirSync'
+  | 'readlinkSync'
   | 'renameSync'
   | 'statSync'
   | 'unlinkSync'
+  | 'utimesSync'
   | 'writeFileSync'
   | 'writeSync'
 >

@@ -1,12 +1,13 @@
 /**
  * The bytes of a segment. Header: `magic(8) version(4) marker(8) crc(4)`. Record: `marker(8) size(4) crc(4) payload(size)`, where the checksum covers size and payload.
- * Payload: `kind(1) id(6)`, and for a message `expiry(8) user(2+n) virtual-host(2+n) bytes`. All numbers are big-endian.
+ * Payload: `kind(1) id(6)`, and for a message `expiry(8) user(2+n) virtual-host(2+n) bytes`; one that was set aside has
+ * `refused-at(8) told(1) reason(2+n)` before its bytes. All numbers are big-endian.
  *
  * The marker finds the next record behind a damaged one. It's random for each segment: a client that writes records of its own making into
  * a message can't have them read as such.
  */
 import { crc32 } from 'node:zlib'
-import type { JournalPool, JournalRecord } from '../../application/ports/journal.js'
+import type { AsideNote, JournalPool, JournalRecord } from '../../application/ports/journal.js'
 
 const MAGIC = Buffer.from('WARRENPJ')
 /** The only version so far. */
@@ -29,10 +30,16 @@ const REMOVAL_SIZE = ID_AT + ID_SIZE
 
 const MESSAGE = 1
 const REMOVAL = 2
+const ASIDE = 3
 const KINDS = new Map([
   [MESSAGE, 'message' as const],
   [REMOVAL, 'removal' as const],
+  [ASIDE, 'message' as const],
 ])
+/** When it was refused, and whether its publisher was told. */
+const NOTE_SIZE = 8 + 1
+/** In characters, of which each takes three octets at most. */
+const LONGEST_REASON = 10_000
 
 /** Where a record lies and what it says. */
 export interface Entry {
@@ -68,19 +75,27 @@ export function encodeHeader(marker: Uint8Array): Buffer {
 /** The message as a record; throws RangeError when a name is too long. */
 export function encodeMessage(
   marker: Uint8Array,
-  { id, pool, expiresAtEpochMs, bytes }: JournalRecord,
+  { id, pool, expiresAtEpochMs, bytes, aside }: JournalRecord,
 ): Buffer {
-  const user = Buffer.from(pool.user)
-  const virtualHost = Buffer.from(pool.virtualHost)
-  const record = Buffer.allocUnsafe(USER_AT + 2 + user.length + 2 + virtualHost.length + bytes.length)
-  record[KIND_AT] = MESSAGE
+  const names = [Buffer.from(pool.user), Buffer.from(pool.virtualHost)]
+  // No limit of the broker's, but of the field.
+  const reason = aside && Buffer.from(aside.reason.slice(0, LONGEST_REASON))
+  const size = names.reduce((sum, { length }) => sum + 2 + length, USER_AT + bytes.length)
+  const record = Buffer.allocUnsafe(size + (reason === undefined ? 0 : NOTE_SIZE + 2 + reason.length))
+  record[KIND_AT] = aside === undefined ? MESSAGE : ASIDE
   record.writeUIntBE(id, ID_AT, ID_SIZE)
   record.writeDoubleBE(expiresAtEpochMs ?? Infinity, EXPIRY_AT)
   let at = USER_AT
-  for (const name of [user, virtualHost]) {
-    at = record.writeUInt16BE(name.length, at)
-    record.set(name, at)
-    at += name.length
+  const write = (text: Buffer): void => {
+    at = record.writeUInt16BE(text.length, at)
+    record.set(text, at)
+    at += text.length
+  }
+  names.forEach(write)
+  if (aside !== undefined && reason !== undefined) {
+    at = record.writeDoubleBE(aside.refusedAt, at)
+    at = record.writeUInt8(aside.wasTold ? 1 : 0, at)
+    write(reason)
   }
   record.set(bytes, at)
   return seal(record, marker)
@@ -103,19 +118,26 @@ export function remark(record: Buffer, marker: Uint8Array): Buffer {
 /** The message in a record that {@link scanSegment} has found; nothing of it is shared with `record`. */
 export function decodeMessage(record: Buffer): JournalRecord {
   const expiry = record.readDoubleBE(EXPIRY_AT)
-  const names: string[] = []
   let at = USER_AT
-  for (let i = 0; i < 2; i++) {
+  const readText = (): string => {
     const start = at + 2
     at = start + record.readUInt16BE(at)
-    names.push(record.toString('utf8', start, at))
+    return record.toString('utf8', start, at)
   }
-  const pool: JournalPool = { user: names[0], virtualHost: names[1] }
+  const pool: JournalPool = { user: readText(), virtualHost: readText() }
+  let aside: AsideNote | undefined
+  if (record[KIND_AT] === ASIDE) {
+    const refusedAt = record.readDoubleBE(at)
+    const wasTold = record[at + 8] === 1
+    at += NOTE_SIZE
+    aside = { reason: readText(), refusedAt, wasTold }
+  }
   return {
     id: record.readUIntBE(ID_AT, ID_SIZE),
     pool,
     expiresAtEpochMs: expiry === Infinity ? undefined : expiry,
     bytes: new Uint8Array(record.subarray(at)),
+    aside,
   }
 }
 

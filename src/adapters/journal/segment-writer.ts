@@ -11,6 +11,7 @@ export class SegmentWriter {
   readonly marker: Uint8Array
   #size = 0
   #isSynced = true
+  #syncError: Error | undefined
   #isSound = true
 
   private constructor(fs: FileSystem, descriptor: number) {
@@ -68,13 +69,15 @@ export class SegmentWriter {
     }
   }
 
-  /** Waits until the disk has it all. Throws what the file system throws; then nobody can say what the disk has. */
+  /** Waits until the disk has it all. Throws what the file system throws; then nobody can say what the disk has, and another attempt would say nothing true. */
   sync(): void {
+    if (this.#syncError !== undefined) throw this.#syncError
     if (this.#isSynced) return
     try {
       this.#fs.fsyncSync(this.#descriptor)
     } catch (error) {
       this.#isSound = false
+      this.#syncError = error as Error
       throw error
     }
     this.#isSynced = true

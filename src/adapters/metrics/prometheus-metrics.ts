@@ -1,7 +1,7 @@
 /** The metrics as Prometheus reads them, by prom-client. */
 import { injectable } from 'inversify'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { Metrics, RefusalReason } from '../../application/ports/metrics.js'
+import type { KeptMessageEvent, Metrics, RefusalReason } from '../../application/ports/metrics.js'
 import type { Overview, Summary } from '../../application/overview.js'
 import type { PoolView } from '../../application/views.js'
 
@@ -70,6 +70,12 @@ export class PrometheusMetrics implements Metrics {
     'outcome',
   )
 
+  readonly #kept = this.#counter(
+    'kept_messages_total',
+    'Messages that Warren has kept for the broker: replayed after an outage, repeated (the broker may have them twice), expired, set_aside (refused by the broker), dropped (refused, and no room to set them aside).',
+    'event',
+  )
+
   /** What the answer to a scrape is called. */
   get contentType(): string {
     return this.#registry.contentType
@@ -97,6 +103,10 @@ export class PrometheusMetrics implements Metrics {
 
   reconnectTried(isConnected: boolean): void {
     this.#reconnects.inc({ outcome: isConnected ? 'connected' : 'failed' })
+  }
+
+  keptMessages(event: KeptMessageEvent, count: number): void {
+    this.#kept.inc({ event }, count)
   }
 
   /** Adds what there is to see in `overview`, and the figures of the process. To be called once. */
@@ -160,6 +170,18 @@ export class PrometheusMetrics implements Metrics {
           this.set({ use, name: name.slice(0, MOST_NAME) }, Date.parse(expires) / 1000)
       },
     })
+    gauge(
+      'unconfirmed_messages',
+      'Messages that were sent, and that Warren keeps until the broker has confirmed them.',
+      () => summary.unconfirmed.messages,
+    )
+    gauge('unconfirmed_bytes', 'Bytes of those messages.', () => summary.unconfirmed.bytes)
+    gauge(
+      'aside_messages',
+      'Messages that the broker has refused, and that wait for an operator.',
+      () => summary.aside.messages,
+    )
+    gauge('aside_bytes', 'Bytes of those messages.', () => summary.aside.bytes)
     for (const [counter, [name, help]] of Object.entries(TRAFFIC))
       new Counter({
         name: `warren_${name}`,

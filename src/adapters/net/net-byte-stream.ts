@@ -1,12 +1,18 @@
 import type { Socket } from 'node:net'
 import type { ByteStream, ByteStreamHandler } from '../../application/ports/byte-stream.js'
 import type { CertificateNames } from '../../domain/external-identity.js'
-import { type Flushable, flushAfterTurn } from './turn-flusher.js'
+import { type TurnTaker, callAfterTurn } from './turns.js'
 
 /** From this many waiting bytes on, `write` asks its caller to wait. Far above a chunk, so that a busy stream isn't stopped for every one. */
 const HIGH_WATER_MARK = 1024 * 1024
 /** A peer that sends nothing is noticed by the system after this long, even without heartbeats. */
 const KEEP_ALIVE_DELAY_MS = 30_000
+
+/**
+ * How long a stream's handler may be busy with it in one turn of the event loop. The system hands over up to 2 MiB in a turn; what is
+ * left when the time is over comes in the next, after the others' turn.
+ */
+const TURN_MS = 4
 
 /** What the socket doesn't tell. */
 export interface NetByteStreamOptions {
@@ -19,12 +25,19 @@ export interface NetByteStreamOptions {
 }
 
 /** A TCP connection, with or without TLS on it, as a ByteStream. */
-export class NetByteStream implements ByteStream, Flushable {
+export class NetByteStream implements ByteStream, TurnTaker {
   readonly remoteAddress: string
   readonly certificateNames: CertificateNames | undefined
   readonly #socket: Socket
   #handler: ByteStreamHandler | undefined
   #corked = false
+  #paused = false
+  /** Something is to be done when the turn ends. */
+  #isTurnOpen = false
+  /** How long the handler has been busy in this turn, in ms. */
+  #busy = 0
+  /** Nothing more is read in this turn. */
+  #hasHadItsTurn = false
   #mustDrain = false
   #ending = false
   #closed = false
@@ -50,7 +63,7 @@ export class NetByteStream implements ByteStream, Flushable {
     this.#handler = handler
     if (!isFirst) return
     const socket = this.#socket
-    socket.on('data', (chunk: Buffer) => this.#handler?.onData(chunk))
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
     if (this.#closed) queueMicrotask(() => handler.onClose(this.#error))
   }
@@ -61,7 +74,7 @@ export class NetByteStream implements ByteStream, Flushable {
     if (!this.#corked) {
       this.#corked = true
       socket.cork()
-      flushAfterTurn(this)
+      this.#openTurn()
     }
     socket.write(bytes)
     if (socket.writableLength < HIGH_WATER_MARK) return true
@@ -69,17 +82,26 @@ export class NetByteStream implements ByteStream, Flushable {
     return false
   }
 
-  flush(): void {
-    this.#corked = false
-    this.#socket.uncork()
+  endTurn(): void {
+    this.#isTurnOpen = false
+    this.#busy = 0
+    if (this.#corked) {
+      this.#corked = false
+      this.#socket.uncork()
+    }
+    if (!this.#hasHadItsTurn) return
+    this.#hasHadItsTurn = false
+    if (!this.#paused) this.#socket.resume()
   }
 
   pause(): void {
+    this.#paused = true
     this.#socket.pause()
   }
 
   resume(): void {
-    this.#socket.resume()
+    this.#paused = false
+    if (!this.#hasHadItsTurn) this.#socket.resume()
   }
 
   end(): void {
@@ -88,12 +110,28 @@ export class NetByteStream implements ByteStream, Flushable {
     if (this.#corked) this.#socket.uncork()
     // Reading on: closing with unread bytes would make the system throw away what the peer hasn't read yet.
     this.#socket.end()
-    this.#socket.resume()
+    this.resume()
   }
 
   destroy(): void {
     this.#ending = true
     this.#socket.destroy()
+  }
+
+  #onData(chunk: Buffer): void {
+    const began = performance.now()
+    this.#handler?.onData(chunk)
+    this.#busy += performance.now() - began
+    this.#openTurn()
+    if (this.#busy < TURN_MS || this.#hasHadItsTurn) return
+    this.#hasHadItsTurn = true
+    this.#socket.pause()
+  }
+
+  #openTurn(): void {
+    if (this.#isTurnOpen) return
+    this.#isTurnOpen = true
+    callAfterTurn(this)
   }
 
   #onDrain(): void {

@@ -10,6 +10,13 @@ export type RefusalReason =
   | 'unavailable'
   | 'protocol_error'
 
+/**
+ * What becomes of messages that Warren keeps. `replayed`: published and confirmed after an outage. `repeated`: sent again, since the connection was
+ * lost before the broker's confirm; the broker may have it twice. `expired`: had waited too long. `set_aside`: refused by the broker.
+ * `dropped`: refused, and there was no room to set it aside.
+ */
+export type KeptMessageEvent = 'replayed' | 'repeated' | 'expired' | 'set_aside' | 'dropped'
+
 /** Where Warren counts what happens now and then; what happens all the time is in Traffic. Calls never throw. */
 export interface Metrics {
   /** A client was sent away before it was in. */
@@ -24,4 +31,6 @@ export interface Metrics {
   upstreamLost(): void
   /** A pool that had lost its last connection tried again. */
   reconnectTried(isConnected: boolean): void
+  /** So many messages that Warren keeps have come so far. */
+  keptMessages(event: KeptMessageEvent, count: number): void
 }

@@ -31,6 +31,10 @@ const BASIC_PROPERTIES: readonly PropertyType[] = [
 ]
 /** The lowest flag says that another flag word follows, which the basic class never needs. RabbitMQ ignores the one above. */
 const CONTINUATION_FLAG = 1
+/** Of the fourteen properties. */
+const KNOWN_FLAGS = 0xfffc
+/** Zeros before the first property's flag in 32 bits. */
+const HIGHEST_FLAG_ZEROS = 16
 const WEIGHT_AT = 2
 
 /** The class that the header at `bytes[at]` belongs to. */
@@ -51,7 +55,9 @@ export function contentBodySizeText(bytes: Uint8Array, at: number): string {
 
 /** The announced body size in bytes; sizes beyond 2^53 come out inexact, but stay as large. */
 export function contentBodySize(bytes: Uint8Array, at: number): number {
-  return readLong(bytes, at + BODY_SIZE_AT) * 2 ** 32 + readLong(bytes, at + BODY_SIZE_AT + 4)
+  const high = readLong(bytes, at + BODY_SIZE_AT)
+  const low = readLong(bytes, at + BODY_SIZE_AT + 4)
+  return high === 0 ? low : high * 2 ** 32 + low
 }
 
 /** Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables included (nested no deeper than `tableDepth`). */
@@ -64,8 +70,9 @@ export function hasWellFormedProperties(
   const flags = readShort(bytes, at + FLAGS_AT)
   at += CONTENT_HEADER_MIN_SIZE
   if ((flags & CONTINUATION_FLAG) !== 0) return false
-  for (let bit = 15, i = 0; i < BASIC_PROPERTIES.length; bit--, i++) {
-    if ((flags & (1 << bit)) === 0) continue
+  for (let left = flags & KNOWN_FLAGS; left !== 0;) {
+    const i = Math.clz32(left) - HIGHEST_FLAG_ZEROS
+    left &= ~(1 << (15 - i))
     at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, tableDepth)
     if (at < 0 || at > end) return false
   }
@@ -86,14 +93,20 @@ export function readHeaders(bytes: Uint8Array, at: number, end: number): FieldTa
   return readTable(new ByteReader(bytes, at, end))
 }
 
-/** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
-export function readExpiration(bytes: Uint8Array, at: number, end: number): string | undefined {
+/** Where the expiration property of a well-formed header in `bytes[at, end)` stands, a short string; -1 when it has none. */
+export function expirationAt(bytes: Uint8Array, at: number, end: number): number {
   const flags = readShort(bytes, at + FLAGS_AT)
-  if ((flags & EXPIRATION_FLAG) === 0) return undefined
+  if ((flags & EXPIRATION_FLAG) === 0) return -1
   at += CONTENT_HEADER_MIN_SIZE
   for (let bit = 15, i = 0; 1 << bit > EXPIRATION_FLAG; bit--, i++)
     if ((flags & (1 << bit)) !== 0) at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, Infinity)
-  return new ByteReader(bytes, at, end).shortString()
+  return at
+}
+
+/** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
+export function readExpiration(bytes: Uint8Array, at: number, end: number): string | undefined {
+  const expiration = expirationAt(bytes, at, end)
+  return expiration < 0 ? undefined : new ByteReader(bytes, expiration, end).shortString()
 }
 
 function skipProperty(

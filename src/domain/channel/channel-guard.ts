@@ -28,7 +28,8 @@ import {
   connectionError,
 } from '../amqp/reply-codes.js'
 import { ConsumerTags } from './consumer-tags.js'
-import { copiesToForgedReplyTo, isForgedReplyTo, isPoisonousConsumer, isPoisonousQueue } from './poison.js'
+import { copiesToForgedReplyTo, isPoisonousConsumer, isPoisonousQueue } from './poison.js'
+import { isForgedReplyTo, replyAddressIn } from './reply-to.js'
 
 /** A method without content: it may go upstream. */
 export const VERDICT_SINGLE = 0
@@ -54,14 +55,13 @@ export type Verdict =
 /** What RabbitMQ says when a channel of it crashes: it names no method. */
 const INTERNAL = connectionError(INTERNAL_ERROR, 'INTERNAL_ERROR')
 
-const latin1 = new TextDecoder('latin1')
-/** `amq.rabbitmq.reply-to.` and something behind it. */
-const SHORTEST_REPLY_TO = 23
-
 /** The reserved ticket in front of a queue's name. */
 const RESERVED_SIZE = 2
 const CONSUME_NO_WAIT = 0b1000
 const CANCEL_NO_WAIT = 0b1
+const PUBLISH_IMMEDIATE = 0b10
+/** Of a Basic.Ack's payload: ids, delivery tag, flags. */
+const ACK_SIZE = 13
 
 const CONNECTION_CLASS = 10
 const BASIC_CLASS = 60
@@ -145,6 +145,12 @@ export class ChannelGuard {
     if (frame.payloadSize < 4) return this.#refuse(unknownFrame(frame))
     const methodId = frame.methodId
     if (this.#expects !== EXPECTS_METHOD) return this.#refuseInContent()
+    // The two that come in great numbers, judged without looking up what they look like.
+    if (methodId === id.BASIC_PUBLISH) return this.#judgePublish(frame)
+    if (methodId === id.BASIC_ACK && frame.payloadSize === ACK_SIZE) {
+      this.#isSafe = false
+      return VERDICT_SINGLE
+    }
     const layout = method.methodOf(methodId)
     if (layout === undefined) return this.#refuseUnknown(methodId)
     if (layout.sender === 'server' || layout.classId === CONNECTION_CLASS)
@@ -152,22 +158,28 @@ export class ChannelGuard {
     const args = frame.payloadStart + 4
     if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd, this.#limits.maxTableDepth))
       return this.#refuse(undecodableMethod(frame))
-    if (methodId !== id.BASIC_PUBLISH && !hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
+    if (!hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
       return this.#refuse(amqpError(FRAME_ERROR, 'Malformed UTF-8 in shortstr'))
-    if (methodId !== id.BASIC_PUBLISH && methodId !== id.CHANNEL_CLOSE) this.#isSafe = false
+    if (methodId !== id.CHANNEL_CLOSE) this.#isSafe = false
     return this.#judgeRequest(frame, methodId, args)
+  }
+
+  /** RabbitMQ doesn't look whether its strings are UTF-8. */
+  #judgePublish(frame: Frame): Verdict {
+    const { bytes } = frame
+    const args = frame.payloadStart + 4
+    const flagsAt = behindShortStrings(bytes, args + RESERVED_SIZE, 2)
+    if (flagsAt !== frame.payloadEnd - 1) return this.#refuse(undecodableMethod(frame))
+    if ((bytes[flagsAt] & PUBLISH_IMMEDIATE) !== 0)
+      return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', id.BASIC_PUBLISH))
+    if (isForgedReplyTo(replyAddressIn(bytes, args))) return this.#refuse(INTERNAL)
+    this.#expects = EXPECTS_HEADER
+    return VERDICT_PART
   }
 
   #judgeRequest(frame: Frame, methodId: number, args: number): Verdict {
     const { bytes, payloadEnd } = frame
     switch (methodId) {
-      case id.BASIC_PUBLISH:
-        if ((bytes[payloadEnd - 1] & 0b10) !== 0)
-          return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', methodId))
-        if (isForDefaultExchange(bytes, args) && isForgedReplyTo(routingKeyOf(bytes, args)))
-          return this.#refuse(INTERNAL)
-        this.#expects = EXPECTS_HEADER
-        return VERDICT_PART
       case id.QUEUE_DECLARE:
         if (isPoisonousQueue(readArguments(method.QueueDeclare, bytes, args, payloadEnd)))
           return this.#refuse(INTERNAL)
@@ -317,17 +329,4 @@ function behindShortStrings(bytes: Uint8Array, at: number, count: number): numbe
 /** Takes a no-wait bit away. */
 function askForAnswer(bytes: Uint8Array, flagsAt: number, noWait: number): void {
   bytes[flagsAt] &= ~noWait
-}
-
-/** Basic.Publish names the exchange behind the reserved ticket, and behind it the routing key. */
-function isForDefaultExchange(bytes: Uint8Array, args: number): boolean {
-  return bytes[args + RESERVED_SIZE] === 0
-}
-
-/** The routing key of a Basic.Publish to the default exchange, or an empty one when it can't be a reply-to address. */
-function routingKeyOf(bytes: Uint8Array, args: number): string {
-  const at = args + RESERVED_SIZE + 1
-  const length = bytes[at]
-  if (length < SHORTEST_REPLY_TO || bytes[at + 1] !== 0x61 || bytes[at + 4] !== 0x2e) return ''
-  return latin1.decode(bytes.subarray(at + 1, at + 1 + length))
 }

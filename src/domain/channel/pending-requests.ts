@@ -1,10 +1,12 @@
 /** What a client channel has asked for and the broker hasn't dealt with yet: it tells who is to blame when the broker closes a shared connection. */
 import * as id from '../amqp/method-ids.js'
 
+const PUBLISH = 1
+const ACK = 2
 /** Requests that the broker never answers, as bits; a channel needs to know only whether there was one. */
 const SILENT = new Map([
-  [id.BASIC_PUBLISH, 1],
-  [id.BASIC_ACK, 2],
+  [id.BASIC_PUBLISH, PUBLISH],
+  [id.BASIC_ACK, ACK],
   [id.BASIC_REJECT, 4],
   [id.BASIC_NACK, 8],
   [id.BASIC_RECOVER_ASYNC, 16],
@@ -21,6 +23,16 @@ const MOST_REMEMBERED = 32
 export class PendingRequests {
   #silent = 0
   #asked: number[] | undefined
+
+  /** A Basic.Publish is on its way. */
+  published(): void {
+    this.#silent |= PUBLISH
+  }
+
+  /** A Basic.Ack is on its way. */
+  acknowledged(): void {
+    this.#silent |= ACK
+  }
 
   /** A request is on its way. */
   sent(methodId: number): void {

@@ -2,8 +2,9 @@
 import { type FieldTable, type FieldValue, fieldOf } from '../amqp/field-table.js'
 import type { Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
-import { readArguments } from '../amqp/method-layout.js'
+import { methodFrame, readArguments } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
+import { replyAddressIn, replyNodeOf } from './reply-to.js'
 
 /** The exchange types that every RabbitMQ has; others come with plugins. */
 const EXCHANGE_TYPES = new Set(['direct', 'fanout', 'topic', 'headers'])
@@ -15,11 +16,23 @@ const STREAM_OFFSET = 'x-stream-offset'
 /** A queue that is neither durable nor exclusive: brokers may deny them as deprecated (RabbitMQ 3.13 and later). */
 export const TRANSIENT_QUEUE = 'a transient queue that is not exclusive'
 
+/** What an answer to a direct reply-to address is called, before the name of the node. */
+const REPLY = 'an answer to direct reply-to at the node'
+
 const text = new TextDecoder()
 
-/** Whether a method can be risky at all. */
-export function mayBeRisky(methodId: number): boolean {
-  return methodId === id.EXCHANGE_DECLARE || methodId === id.QUEUE_DECLARE || methodId === id.BASIC_CONSUME
+/** Whether a well-formed method can be risky at all. */
+export function mayBeRisky(frame: Frame): boolean {
+  switch (frame.methodId) {
+    case id.BASIC_PUBLISH:
+      return replyAddressIn(frame.bytes, frame.payloadStart + 4) !== ''
+    case id.EXCHANGE_DECLARE:
+    case id.QUEUE_DECLARE:
+    case id.BASIC_CONSUME:
+      return true
+    default:
+      return false
+  }
 }
 
 /** The kind of risk in a well-formed method that {@link mayBeRisky}, in words; undefined when there's none. What the broker does with one it does with all of a kind. */
@@ -27,6 +40,8 @@ export function riskOf(frame: Frame): string | undefined {
   const { bytes, methodId, payloadStart, payloadEnd } = frame
   const at = payloadStart + 4
   switch (methodId) {
+    case id.BASIC_PUBLISH:
+      return riskOfAnswer(replyAddressIn(bytes, at))
     case id.EXCHANGE_DECLARE:
       return riskOfExchange(readArguments(method.ExchangeDeclare, bytes, at, payloadEnd))
     case id.QUEUE_DECLARE:
@@ -35,6 +50,12 @@ export function riskOf(frame: Frame): string | undefined {
       return riskOfConsumer(readArguments(method.BasicConsume, bytes, at, payloadEnd))
   }
   return undefined
+}
+
+/** RabbitMQ up to 3.10 fails over the address of a node that isn't in its cluster, or not any more. */
+function riskOfAnswer(address: string): string | undefined {
+  const node = replyNodeOf(address)
+  return node && `${REPLY} '${node}'`
 }
 
 /** A plugin's type may not be there, or fail over an argument of the wrong type. */
@@ -49,11 +70,14 @@ function riskOfExchange(declare: {
 }
 
 function riskOfQueue(declare: {
+  queue: string
   passive: boolean
   durable: boolean
   exclusive: boolean
   arguments: FieldTable
 }): string | undefined {
+  const answer = riskOfAnswer(declare.queue)
+  if (answer !== undefined) return answer
   if (declare.passive) return undefined
   const locator = fieldOf(declare.arguments, MASTER_LOCATOR)
   if (locator !== undefined) return `${MASTER_LOCATOR} = ${shown(locator)}`
@@ -97,4 +121,27 @@ function shown(field: FieldValue): string {
   return field.type === 'string'
     ? `'${text.decode(field.value).slice(0, 40)}'`
     : `a value of type ${field.type}`
+}
+
+/**
+ * What shows on a connection of its own what the broker makes of a risky request: a frame like it; for an answer, which mustn't come twice,
+ * the question whether anybody waits for it.
+ */
+export function trialOf(frame: Frame): Uint8Array {
+  const { bytes, start, end, methodId, payloadStart } = frame
+  if (methodId !== id.BASIC_PUBLISH) return new Uint8Array(bytes.subarray(start, end))
+  return methodFrame(method.QueueDeclare, 0, {
+    queue: replyAddressIn(bytes, payloadStart + 4),
+    passive: true,
+    durable: false,
+    exclusive: false,
+    autoDelete: false,
+    noWait: false,
+    arguments: [],
+  })
+}
+
+/** Whether a request of this kind is so seldom harmful that it goes to the broker also when it can't be tried. */
+export function isMostlyHarmless(kind: string): boolean {
+  return kind.startsWith(REPLY)
 }

@@ -14,14 +14,6 @@ export interface BufferedMessage<Origin> {
   readonly record: number | undefined
 }
 
-/** A message that the broker refuses; an operator decides what becomes of it. */
-export interface AsideMessage<Origin> {
-  readonly id: number
-  readonly message: BufferedMessage<Origin>
-  /** Why, in the broker's words. */
-  readonly reason: string
-}
-
 /** How much may wait. `maxMessages` 0 turns buffering off. */
 export interface BufferLimits {
   readonly maxMessages: number
@@ -33,7 +25,7 @@ const MOST_PINNED = 4
 
 /**
  * Messages wait, are sent ("under way"), and leave when the broker has confirmed them. Whatever happens in between, they're sent
- * in the order in which they were accepted, and none is forgotten: each leaves by {@link confirm}, {@link takeExpired} or {@link dropAside}.
+ * in the order in which they were accepted, and none is forgotten: each leaves by {@link confirm}, {@link takeExpired}, {@link takeRefused} or {@link withdraw}.
  */
 export class PublishBuffer<Origin> {
   readonly #limits: BufferLimits
@@ -41,9 +33,6 @@ export class PublishBuffer<Origin> {
   #underWay = new ConfirmWindow<BufferedMessage<Origin>>()
   #bytes = 0
   #expired: BufferedMessage<Origin>[] = []
-  readonly #aside = new Map<number, AsideMessage<Origin>>()
-  #asideBytes = 0
-  #lastAsideId = 0
 
   constructor(limits: BufferLimits) {
     this.#limits = limits
@@ -53,7 +42,7 @@ export class PublishBuffer<Origin> {
     return this.#limits.maxMessages > 0
   }
 
-  /** Messages that wait or are under way; those set aside don't count. */
+  /** Messages that wait or are under way. */
   get length(): number {
     return this.#waiting.length + this.#underWay.count
   }
@@ -129,41 +118,20 @@ export class PublishBuffer<Origin> {
     return expired
   }
 
-  /** Takes a message that the broker refuses out of the order, so that it doesn't hold up the others. Returns it; undefined for a tag that isn't under way. */
-  setAside(tag: number, reason: string): BufferedMessage<Origin> | undefined {
+  /** Takes a message that the broker refuses out of the order, so that it doesn't hold up the others. Undefined for a tag that isn't under way. */
+  takeRefused(tag: number): BufferedMessage<Origin> | undefined {
     const message = this.#underWay.take(tag)
-    if (message === undefined) return undefined
-    this.#bytes -= message.bytes.length
-    this.#asideBytes += message.bytes.length
-    const id = ++this.#lastAsideId
-    this.#aside.set(id, { id, message, reason })
+    if (message !== undefined) this.#bytes -= message.bytes.length
     return message
   }
 
-  /** What the broker refused, in order; a list made for the caller. */
-  get aside(): readonly AsideMessage<Origin>[] {
-    return [...this.#aside.values()]
-  }
-
-  /** How much memory {@link aside} takes beyond {@link bytes}. */
-  get asideBytes(): number {
-    return this.#asideBytes
-  }
-
-  /** Puts a message that was set aside at the end of the buffer, even if there's no room. False when there is none with this id. */
-  retryAside(id: number): boolean {
-    const message = this.dropAside(id)
-    if (message !== undefined) this.restore(message)
-    return message !== undefined
-  }
-
-  /** Forgets a message that was set aside, and returns it; undefined when there is none with this id. */
-  dropAside(id: number): BufferedMessage<Origin> | undefined {
-    const message = this.#aside.get(id)?.message
-    if (message === undefined) return undefined
-    this.#aside.delete(id)
-    this.#asideBytes -= message.bytes.length
-    return message
+  /** Takes back the acceptance of messages that wait, told by their records; what is under way stays. */
+  withdraw(records: ReadonlySet<number>): void {
+    for (let left = this.#waiting.length; left > 0; left--) {
+      const message = this.#waiting.popFront()!
+      if (message.record !== undefined && records.has(message.record)) this.#bytes -= message.bytes.length
+      else this.#waiting.pushBack(message)
+    }
   }
 }
 

@@ -1,12 +1,14 @@
 /** What must be known of a message that is kept: read from its bytes when it's asked for. */
 import { ByteReader } from '../amqp/byte-reader.js'
-import { contentBodySize, readExpiration } from '../amqp/content-header.js'
+import { contentBodySize, expirationAt, readExpiration } from '../amqp/content-header.js'
 import { FRAME_HEADER_SIZE, FRAME_OVERHEAD, readLong } from '../amqp/frame.js'
 
 const SIZE_AT = 3
 /** Behind the frame's header, the method's ids and a reserved short. */
 const EXCHANGE_AT = FRAME_HEADER_SIZE + 4 + 2
 const MANDATORY = 1
+/** RabbitMQ refuses to let a message wait longer, some 49 days. */
+const LONGEST_EXPIRATION = 2 ** 32 - 1
 
 /** A view on the frames of one whole message, Basic.Publish first, that lie side by side; the guard has found them well-formed. */
 export class PublishedMessage {
@@ -30,11 +32,12 @@ export class PublishedMessage {
     return (this.#bytes[at + 1 + this.#bytes[at]] & MANDATORY) !== 0
   }
 
-  /** How long it may wait in a queue, in milliseconds; undefined when it may wait for ever or the property isn't a number, which the broker will refuse. */
+  /** How long it may wait in a queue, in milliseconds; undefined when it may wait for ever or the property is one that the broker will refuse. */
   get expiration(): number | undefined {
     const at = frameEnd(this.#bytes, 0)
     const text = readExpiration(this.#bytes, at + FRAME_HEADER_SIZE, frameEnd(this.#bytes, at) - 1)
-    return text !== undefined && /^\+?\d+$/.test(text) ? Number(text) : undefined
+    if (text === undefined || !/^\+?\d+$/.test(text)) return undefined
+    return Number(text) > LONGEST_EXPIRATION ? undefined : Number(text)
   }
 
   /** Bytes of the body, without frames. */
@@ -45,6 +48,34 @@ export class PublishedMessage {
   get #routingKeyAt(): number {
     return EXCHANGE_AT + 1 + this.#bytes[EXCHANGE_AT]
   }
+}
+
+/** What logs and lists say of a message. */
+export function describeMessage(bytes: Uint8Array): {
+  readonly exchange: string
+  readonly routingKey: string
+  /** Of the body. */
+  readonly size: number
+} {
+  const { exchange, routingKey, bodySize } = new PublishedMessage(bytes)
+  return { exchange, routingKey, size: bodySize }
+}
+
+/** The message with another expiration in place of the one that it has: a copy. */
+export function withExpiration(message: Uint8Array, milliseconds: number): Uint8Array {
+  const header = frameEnd(message, 0)
+  const end = frameEnd(message, header)
+  const from = expirationAt(message, header + FRAME_HEADER_SIZE, end - 1)
+  const to = from + 1 + message[from]
+  const digits = String(milliseconds)
+  const grown = 1 + digits.length - (to - from)
+  const copy = new Uint8Array(message.length + grown)
+  copy.set(message.subarray(0, from))
+  copy[from] = digits.length
+  for (let i = 0; i < digits.length; i++) copy[from + 1 + i] = digits.charCodeAt(i)
+  copy.set(message.subarray(to), to + grown)
+  new DataView(copy.buffer).setUint32(header + SIZE_AT, end - header - FRAME_OVERHEAD + grown)
+  return copy
 }
 
 /** The channel number of the last frame of a message that has one number throughout; -1 if it hasn't. */

@@ -455,7 +455,19 @@ const STREAMS_AND_QUORUMS: Row[] = [
   ]),
 ]
 
+/** Given out by a node of another cluster. */
+const FOREIGN_ADDRESS =
+  'amq.rabbitmq.reply-to.g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw==.nZIbEaEnL+Mg8/8p4/aTig=='
+
 const CRASHES: Row[] = [
+  [
+    'an answer to an address of another cluster',
+    (c: WireClient) => c.publish(1, { routingKey: FOREIGN_ADDRESS, body: 'x' }),
+  ],
+  [
+    'the question whether anybody waits at an address of another cluster',
+    (c: WireClient) => c.method(1, 'queue.declare', { queue: FOREIGN_ADDRESS, passive: true }),
+  ],
   [
     'a reply to a malformed address',
     (c: WireClient) => c.publish(1, { routingKey: 'amq.rabbitmq.reply-to.a.b', body: 'x' }),

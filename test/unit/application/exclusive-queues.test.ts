@@ -694,14 +694,52 @@ describe('Exclusive queues', () => {
       expect(client.names(2).slice(1)).to.deep.equal(['queue.declare-ok'])
     })
 
-    it('are not reached by a channel with a state, which stays where it is: the broker’s answer is its own', async () => {
-      await send(
-        client,
-        method(2, 'confirm.select'),
-        publishFrames(2, { body: 'x' }),
-        method(2, 'queue.bind', { queue: 'q' }),
-      )
-      expect(publishers.names(2).slice(1)).to.deep.equal(['confirm.select', 'basic.publish', 'queue.bind'])
+    const ask = method(2, 'queue.bind', { queue: 'q' })
+    const confirm = (tag: number, multiple = false): void =>
+      publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
+
+    it('are reached by a channel in confirm mode once all is confirmed, which goes on counting', async () => {
+      world.broker.confirms = false
+      await send(client, method(2, 'confirm.select'))
+      publishers.method(2, 'confirm.select-ok')
+      for (const body of ['1', '2', '3']) await send(client, publishFrames(2, { body }))
+      await send(client, ask)
+      confirm(2)
+      confirm(3)
+      await settle()
+      expect(consumers.names(2)).to.deep.equal([])
+      confirm(1)
+      await settle()
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'confirm.select', 'queue.bind'])
+      await send(client, publishFrames(2, { body: '4' }), publishFrames(2, { body: '5' }))
+      consumers.method(2, 'queue.bind-ok')
+      consumers.method(2, 'basic.nack', { deliveryTag: 1, multiple: false, requeue: false })
+      consumers.method(2, 'basic.ack', { deliveryTag: 2, multiple: true })
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal([
+        ...['confirm.select-ok', 'basic.ack', 'basic.ack', 'basic.ack'],
+        ...['queue.bind-ok', 'basic.nack', 'basic.ack'],
+      ])
+      const tags = client.received(2).map(({ args }) => (args as { deliveryTag?: bigint }).deliveryTag)
+      expect(tags.filter((tag) => tag !== undefined).map(Number)).to.deep.equal([2, 3, 1, 4, 5])
+    })
+
+    it('are reached by a channel with an empty transaction, which is begun anew there', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), method(2, 'tx.commit'))
+      publishers.method(2, 'tx.select-ok')
+      publishers.method(2, 'tx.commit-ok')
+      await settle()
+      await send(client, ask)
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'tx.select', 'queue.bind'])
+      consumers.method(2, 'tx.select-ok')
+      consumers.method(2, 'queue.bind-ok')
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal(['tx.select-ok', 'tx.commit-ok', 'queue.bind-ok'])
+    })
+
+    it('are not reached from the middle of a transaction, which stays where it is: the broker’s answer is its own', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), ask)
+      expect(publishers.names(2).slice(1)).to.deep.equal(['tx.select', 'basic.publish', 'queue.bind'])
       expect(consumers.names(2)).to.deep.equal([])
     })
 

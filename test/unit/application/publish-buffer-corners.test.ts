@@ -161,7 +161,7 @@ describe('The publish buffer, where things cross,', () => {
       world.broker.confirms = false
       const client = await world.connectWithChannels(2)
       client.publish(1, 'one')
-      client.method(2, 'basic.qos', { prefetchCount: 1 })
+      client.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await brokerGoes()
       expect(client.refusal?.code).to.equal(320)
@@ -174,7 +174,7 @@ describe('The publish buffer, where things cross,', () => {
       world.broker.confirms = false
       const client = await world.connectWithChannels(2)
       client.publish(1, 'one')
-      client.method(2, 'basic.qos', { prefetchCount: 1 })
+      client.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await publisher('elsewhere')
       expect(world.broker.open).to.have.length(2)
@@ -372,8 +372,16 @@ describe('The publish buffer, where things cross,', () => {
     for (const refusal of [
       { code: 541, text: "INTERNAL_ERROR - access to vhost '/' refused for user 'guest': vhost '/' is down" },
       { code: 320, text: "CONNECTION_FORCED - broker forced connection closure with reason 'shutdown'" },
+      {
+        code: 530,
+        text: "NOT_ALLOWED - access to vhost '/' refused for user 'guest': connection limit (5) is reached",
+      },
+      {
+        code: 530,
+        text: "NOT_ALLOWED - connection refused for user 'guest': user connection limit (1) is reached",
+      },
     ])
-      it(`clients stay when a broker that comes back says ${refusal.code} at first`, async () => {
+      it(`clients stay when a broker that comes back says at first: ${refusal.text}`, async () => {
         const client = await publisher('before')
         await brokerGoes()
         client.publish(1, 'one')

@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { identifiers } from '../../../src/application/identifiers.js'
+import type { Overview } from '../../../src/application/overview.js'
+import type { PoolView } from '../../../src/application/views.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
@@ -59,6 +62,19 @@ describe('The publish buffer', () => {
       client.publish(1, 'four')
       await settle()
       expect(upstream.published()).to.deep.equal(['one', 'two', 'three', 'four'])
+    })
+
+    it('shows that its pool is reconnecting, and what waits', async () => {
+      const client = await publisher()
+      const pool = (): PoolView => world.container.get<Overview>(identifiers.Overview).pools()[0]
+      expect(pool()).to.include({ state: 'open', bufferedMessages: 0, bufferedBytes: 0 })
+      await brokerGoes()
+      client.publish(1, 'one')
+      await settle()
+      expect(pool()).to.include({ state: 'reconnecting', bufferedMessages: 1 })
+      expect(pool().bufferedBytes).to.be.greaterThan(3)
+      await brokerReturns()
+      expect(pool()).to.include({ state: 'open', bufferedMessages: 0, bufferedBytes: 0 })
     })
 
     it('lets a client in that the broker has accepted before, to publish and to leave', async () => {
@@ -169,7 +185,7 @@ describe('The publish buffer', () => {
       transactor.method(1, 'tx.select')
       const both = await world.connectWithChannels(2)
       both.publish(1, 'x')
-      both.method(2, 'basic.qos', { prefetchCount: 1 })
+      both.method(2, 'basic.consume', { queue: 'q' })
       await settle()
       await brokerGoes()
       for (const client of [consumer, transactor, both]) expect(client.refusal?.code).to.equal(320)

@@ -1,7 +1,10 @@
 import { expect } from 'chai'
+import { Access } from '../../../src/adapters/http/access.js'
 import { identifiers } from '../../../src/application/identifiers.js'
 import type { Limits } from '../../../src/application/limits.js'
-import type { Reload } from '../../../src/application/reload.js'
+import type { Reload, ReloadReport } from '../../../src/application/reload.js'
+import type { Settings } from '../../../src/application/settings.js'
+import { Secret } from '../../../src/domain/secret.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import { World } from '../../support/fake-world.js'
 
@@ -56,5 +59,23 @@ describe('Reload', () => {
     expect(reload.apply(next, ['pool.max_client_connections']).refused).to.deep.equal([
       'pool.max_client_connections: cannot set limit to 1 when 2 connections are active',
     ])
+  })
+
+  it('changes a token for the callers that come afterwards, and takes none away', () => {
+    const change = (settings: Settings['management']): ReloadReport =>
+      reload.apply({ ...world.settings, management: settings }, ['management.token'])
+    const access = new Access(world.settings.management)
+    const ask = (token: string): number =>
+      access.judge('change', {
+        ...{ authorization: `Bearer ${token}`, host: 'localhost' },
+        ...{ origin: undefined, fetchSite: undefined },
+      })?.status ?? 200
+    const { management } = world.settings
+    expect(change({ ...management, token: new Secret('first-token') }).applied).to.have.length(1)
+    expect([ask('first-token'), ask('second-token')]).to.deep.equal([200, 401])
+    change({ ...management, token: new Secret('second-token') })
+    expect([ask('first-token'), ask('second-token')]).to.deep.equal([401, 200])
+    expect(change({ ...management, token: undefined }).needsRestart).to.deep.equal(['management.token'])
+    expect([ask('none-of-them'), ask('second-token')]).to.deep.equal([401, 200])
   })
 })

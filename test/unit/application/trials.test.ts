@@ -3,7 +3,7 @@ import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
-import { method } from '../../support/wire-format.js'
+import { method, publishFrames } from '../../support/wire-format.js'
 
 const UNKNOWN = { code: 503, text: "COMMAND_INVALID - unknown exchange type 'x-odd'" }
 
@@ -117,6 +117,32 @@ describe('A request that may make the broker close the connection', () => {
     expect(client.refusal?.text).to.match(
       /^exchange type 'x-odd' could not be tried on a connection of its own: /,
     )
+  })
+
+  describe('and is an answer to direct reply-to', () => {
+    const routingKey =
+      'amq.rabbitmq.reply-to.g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw==.nZIbEaEnL+Mg8/8p4/aTig=='
+    const answer = publishFrames(1, { routingKey, body: 'answer' })
+
+    it('is not itself tried, but the question whether anybody waits for it', async () => {
+      client.send(answer)
+      await settle()
+      expect(trial().names(1)).to.deep.equal(['channel.open', 'queue.declare', 'channel.close'])
+      expect(shared.published()).to.deep.equal(['answer'])
+      const connections = world.broker.connections.length
+      client.send(answer)
+      await settle()
+      expect(shared.published()).to.deep.equal(['answer', 'answer'])
+      expect(world.broker.connections).to.have.length(connections)
+    })
+
+    it('goes to the broker also when it cannot be tried', async () => {
+      world.brokerDown()
+      client.send(answer)
+      await settle()
+      expect(client.refusal).to.equal(undefined)
+      expect(shared.published()).to.deep.equal(['answer'])
+    })
   })
 
   it('may lose its client meanwhile', async () => {

@@ -90,6 +90,40 @@ describe('warrenctl', () => {
     expect(out).to.contain('Ready: no: broker unreachable: no\n')
   })
 
+  it('lists, retries and drops messages that were set aside', async () => {
+    const where = ['--port', String(port)]
+    answer.body = '{"total":0,"offset":0,"aside":[]}'
+    expect((await ctl([...where, 'aside'])).out).to.equal('No messages are set aside.\n')
+    const message = {
+      id: '7',
+      user: 'shop',
+      vhost: '/',
+      exchange: '',
+      routing_key: 'orders',
+      size: 2048,
+      reason: 'basic.nack',
+      refused_at: '2026-11-21T16:00:00.000Z',
+      expired: true,
+      publisher_told: false,
+    }
+    answer.body = JSON.stringify({ total: 1, offset: 0, aside: [message] })
+    expect((await ctl([...where, 'aside', '--sort', '-size'])).out).to.equal(
+      [
+        'ID  REFUSED AT                USER  VHOST  EXCHANGE   ROUTING KEY  SIZE     TOLD  REASON',
+        '7   2026-11-21T16:00:00.000Z  shop  /      (default)  orders       2.0 KiB  no    expired; basic.nack\n',
+      ].join('\n'),
+    )
+    answer.body = '{"status":"success","message":"done"}'
+    expect((await ctl([...where, 'retry', '7'])).out).to.equal('done\n')
+    expect((await ctl([...where, 'drop', 'all'])).out).to.equal('done\n')
+    expect(asked.map(({ method, url }) => `${method} ${url}`)).to.deep.equal([
+      'GET /aside',
+      'GET /aside?sort=-size',
+      'POST /aside/7/retry',
+      'DELETE /aside/all',
+    ])
+  })
+
   it('shows tables, in which no name can move the cursor', async () => {
     const row = {
       id: 'p1',

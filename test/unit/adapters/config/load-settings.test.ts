@@ -2,7 +2,12 @@ import { inspect } from 'node:util'
 import { expect } from 'chai'
 import { ConfigurationError } from '../../../../src/adapters/config/configuration-error.js'
 import { Secret } from '../../../../src/domain/secret.js'
-import { loadSettings, type LoadedSettings } from '../../../../src/adapters/config/load-settings.js'
+import {
+  changedKeys,
+  loadSettings,
+  type LoadedSettings,
+  withChanges,
+} from '../../../../src/adapters/config/load-settings.js'
 
 interface World {
   argv?: string[]
@@ -19,17 +24,22 @@ function load({ argv = [], env = {}, files = {} }: World = {}): LoadedSettings {
   return loadSettings({ argv, env, cwd: '/work', readFile })
 }
 
-/** The one line with which loading fails. */
-function refusal(world: World): string {
+/** The error with which loading fails. */
+function failure(world: World): ConfigurationError {
   try {
     load(world)
   } catch (error) {
     expect(error).to.be.instanceOf(ConfigurationError)
-    const { message } = error as ConfigurationError
-    expect(message, 'one line').not.to.match(/[\n\r]/)
-    return message
+    const { message, problems } = error as ConfigurationError
+    for (const line of [message, ...problems]) expect(line, 'one line').not.to.match(/[\n\r]/)
+    return error as ConfigurationError
   }
   throw new Error('was not refused')
+}
+
+/** The one line with which loading fails. */
+function refusal(world: World): string {
+  return failure(world).message
 }
 
 const config = (text: string): World => ({ files: { '/work/config.toml': text } })
@@ -321,6 +331,39 @@ describe('loadSettings', () => {
       })
     }
 
+    it('is refused with the line of a comment in JSON', () => {
+      for (const comment of ['// hunter2', '/* hunter2 */', '# hunter2'])
+        expect(
+          refusal({
+            argv: ['--config=c.json'],
+            files: { '/work/c.json': `{\n  ${comment}\n  "log": {}\n}` },
+          }),
+        ).to.equal('configuration file /work/c.json, line 2: not valid JSON: it has no comments')
+    })
+
+    it('is refused with the line where a key stands for the second time', () => {
+      const json = (text: string): World => ({ argv: ['--config=c.json'], files: { '/work/c.json': text } })
+      expect(refusal(json('{"listen": {\n"port": 1,\n"po\\u0072t" : "hunter2"}}'))).to.equal(
+        'configuration file /work/c.json, line 3: key "port" stands twice',
+      )
+      expect(refusal(json('{"log": {}, "listen": {},\n\n"log": {}}'))).to.contain('line 3: key "log"')
+      load(json('{"pool": {"max_channels": 1}, "upstream": {"url": ["amqp://a", "amqp://max_channels"]}}'))
+      for (const text of [
+        '[listen]\nport = 1\nport = 2',
+        '[listen]\nport = 1\n[listen]',
+        'listen.port = 1\nlisten.port = 2',
+        'listen.port = 1\n\n[listen]\n',
+      ])
+        expect(refusal(config(text))).to.match(
+          /config\.toml, line [23]: not valid TOML: .*(redefine|defined)/,
+        )
+    })
+
+    it('may be empty, have a byte order mark, or line ends as on Windows', () => {
+      for (const text of ['', '\n', '# nothing', '\uFEFF', '\uFEFF[listen]\r\nport = 5673\r\n'])
+        expect(load(config(text)).settings.listen.port).to.equal(5673)
+    })
+
     it('must be an object of sections', () => {
       expect(refusal({ argv: ['--config=c.json'], files: { '/work/c.json': '[1]' } })).to.contain(
         'must be an object',
@@ -382,12 +425,46 @@ describe('loadSettings', () => {
       )
     })
 
-    it('only warns of an unknown environment variable with our prefix', () => {
-      const { warnings } = load({ env: { AMQP_LISTN_PORT: 'hunter2', AMQP_URL: 'hunter2', HOME: '/root' } })
-      expect(warnings).to.deep.equal([
-        'environment AMQP_LISTN_PORT: not a setting of Warren, ignored; did you mean AMQP_LISTEN_PORT?',
-        'environment AMQP_URL: not a setting of Warren, ignored',
-      ])
+    it('refuses a slip in an environment variable with our prefix, and names the nearest one but not the value', () => {
+      expect(refusal({ env: { AMQP_LISTN_PORT: 'hunter2' } })).to.equal(
+        'unknown environment variable AMQP_LISTN_PORT: did you mean AMQP_LISTEN_PORT?',
+      )
+      expect(refusal({ env: { AMQP_MANAGEMENT_TOKEN_FLE: 'hunter2' } })).to.contain(
+        'did you mean AMQP_MANAGEMENT_TOKEN_FILE?',
+      )
+    })
+
+    it('only warns of other variables with our prefix, which may be for another program', () => {
+      const { warnings } = load({ env: { AMQP_URL: 'hunter2', HOME: '/root' } })
+      expect(warnings).to.deep.equal(['environment AMQP_URL: not a setting of Warren, ignored'])
+    })
+
+    it('starts in a Kubernetes namespace with a service named amqp, or almost as one of our sections', () => {
+      const env = {
+        AMQP_SERVICE_HOST: '10.0.0.1',
+        AMQP_SERVICE_PORT: '5672',
+        AMQP_SERVICE_PORT_AMQP: '5672',
+        AMQP_PORT: 'tcp://10.0.0.1:5672',
+        AMQP_PORT_5672_TCP: 'tcp://10.0.0.1:5672',
+        AMQP_PORT_5672_TCP_PROTO: 'tcp',
+        AMQP_PORT_5672_TCP_PORT: '5672',
+        AMQP_PORT_5672_TCP_ADDR: '10.0.0.1',
+        AMQP_LISTENER_PORT: 'tcp://10.0.0.1:5672',
+      }
+      expect(load({ env }).warnings).to.have.length(Object.keys(env).length)
+    })
+
+    it('names the flag for a key that was written as in a file', () => {
+      for (const flag of ['--pool.max_channels', '--pool_max_channels', '--pool.max-channels'])
+        expect(refusal({ argv: [flag, '5'] })).to.equal(
+          `unknown flag ${flag}: did you mean --pool-max-channels?`,
+        )
+    })
+
+    it('repeats nothing of a flag that may be a secret', () => {
+      expect(refusal({ argv: ['-phunter2'] })).to.equal('unknown flag -p: see --help')
+      expect(refusal({ argv: ['--management-token:hunter2'] })).not.to.contain('hunter2')
+      expect(refusal({ argv: ['amqp://u:hunter2@a', 'amqp://u:hunter2@b'] })).not.to.contain('hunter2')
     })
   })
 
@@ -411,10 +488,22 @@ describe('loadSettings', () => {
     const refused: Record<string, string[]> = {
       '--listen-port': ['-1', '65536', '5673x', '0x10', '1e3', '1.5', '', ' 1', 'NaN'],
       '--listen-address': ['', 'a b', '[::1]', '256.1.1.1', '10.1', '-a', 'a:5673'],
-      '--upstream-connect-timeout': ['0', '-1', '10s', 'Infinity', '2147484'],
-      '--upstream-heartbeat': ['0.5', '65536'],
+      '--upstream-connect-timeout': [
+        '0',
+        '-1',
+        '10 seconds',
+        's',
+        '1e3s',
+        '25d',
+        '-1s',
+        'Infinity',
+        '2147484',
+      ],
+      '--upstream-heartbeat': ['0.5', '65536', '500ms', '1d'],
       '--client-frame-max': ['1', '8191', '-1', '2147483648'],
-      '--client-max-message-bytes': ['0', '64MiB'],
+      '--client-max-message-bytes': ['0', '64M', '64k', '3GiB', '0.3B', 'MiB', '-1MiB', '1e6'],
+      '--pool-max-channels': ['1KiB', '10s', '1_000', '1,000', ''],
+      '--pool-separate-roles': ['maybe', '2', ''],
       '--log-format': ['JSON', 'xml'],
     }
     for (const [flag, values] of Object.entries(refused)) {
@@ -424,6 +513,55 @@ describe('loadSettings', () => {
         })
       }
     }
+
+    const units: [flag: string, text: string, value: number][] = [
+      ['--shutdown-timeout', '10s', 10],
+      ['--shutdown-timeout', '7200ms', 7.2],
+      ['--shutdown-timeout', '1.5 m', 90],
+      ['--shutdown-timeout', '2min', 120],
+      ['--shutdown-timeout', '1h', 3600],
+      ['--shutdown-timeout', '1d', 86_400],
+      ['--shutdown-timeout', '70ms', 0.07],
+      ['--client-heartbeat', '1m', 60],
+      ['--client-frame-max', '131072B', 131_072],
+      ['--client-frame-max', '128KiB', 131_072],
+      ['--client-frame-max', '128 kib', 131_072],
+      ['--client-frame-max', '128kB', 128_000],
+      ['--client-frame-max', '1.5MiB', 1_572_864],
+      ['--client-frame-max', '2MB', 2_000_000],
+      ['--pool-publish-buffer-bytes', '1TiB', 2 ** 40],
+    ]
+    for (const [flag, text, value] of units) {
+      const [section, name] = flag.slice(2).replace('-', '.').replaceAll('-', '_').split('.')
+      it(`reads ${flag} ${text} as ${value}, from all sources alike`, () => {
+        const of = (world: World): unknown =>
+          (load(world).values as unknown as Record<string, Record<string, unknown>>)[section][name]
+        const grace = ['--shutdown-grace=0']
+        expect(of({ argv: [...grace, flag, text] })).to.equal(value)
+        expect(of({ argv: grace, env: { [`AMQP_${section}_${name}`.toUpperCase()]: text } })).to.equal(value)
+        expect(of({ argv: grace, ...config(`[${section}]\n${name} = "${text}"`) })).to.equal(value)
+      })
+    }
+
+    it('takes the usual words for true and false', () => {
+      const separates = (world: World): boolean => load(world).settings.pool.separateRoles
+      for (const word of ['false', 'FALSE', 'no', 'off', '0'])
+        expect(separates({ env: { AMQP_POOL_SEPARATE_ROLES: word } }), word).to.equal(false)
+      for (const word of ['true', 'True', 'yes', 'on', '1'])
+        expect(separates({ env: { AMQP_POOL_SEPARATE_ROLES: word } }), word).to.equal(true)
+    })
+
+    it('takes a flag for a truth that stands alone for true', () => {
+      const env = { AMQP_POOL_SEPARATE_ROLES: 'false' }
+      for (const rest of [[], ['amqp://h'], ['--check']]) {
+        const { settings } = load({ env, argv: ['--pool-separate-roles', ...rest] })
+        expect(settings.pool.separateRoles).to.equal(true)
+        expect(settings.upstream.endpoints[0].host).to.equal(rest[0] === 'amqp://h' ? 'h' : '127.0.0.1')
+      }
+      expect(
+        load({ argv: ['--pool-separate-roles', 'false', 'amqp://h'] }).settings.pool.separateRoles,
+      ).to.equal(false)
+    })
 
     const accepted: Record<string, string[]> = {
       '--listen-port': ['0', '65535'],
@@ -523,6 +661,214 @@ describe('loadSettings', () => {
       expect(refusal({ argv: [token, '--management-read-token=hunter2hunter2'] })).to.equal(
         'management.read_token from flag --management-read-token: must be another than management.token',
       )
+    })
+  })
+
+  describe('contradictions', () => {
+    // What is given, and the one line with which it is refused.
+    const contradictions: [world: World, line: string][] = [
+      [
+        { argv: ['--pool-publish-buffer-dir=/kept'] },
+        'pool.publish_buffer_dir = "/kept" from flag --pool-publish-buffer-dir: needs a publish buffer: pool.publish_buffer_size above 0',
+      ],
+      [
+        config('[pool]\npublish_guarantee = "confirmed"'),
+        'pool.publish_guarantee = "confirmed" from file /work/config.toml: needs a publish buffer: pool.publish_buffer_size above 0',
+      ],
+      [
+        { argv: ['--client-frame-max=100MiB'] },
+        'client.frame_max = 104857600 from flag --client-frame-max: client.frame_max (104857600, flag --client-frame-max) must not be above client.max_buffer_bytes (67108864, default)',
+      ],
+      [
+        { env: { AMQP_CLIENT_MAX_MESSAGE_BYTES: '512MiB' } },
+        'client.max_message_bytes = 536870912 from environment AMQP_CLIENT_MAX_MESSAGE_BYTES: client.max_message_bytes (536870912, environment AMQP_CLIENT_MAX_MESSAGE_BYTES) must not be above client.max_unfinished_bytes (268435456, default)',
+      ],
+      [
+        { argv: ['--client-max-unfinished-bytes-total=200MiB'] },
+        'client.max_unfinished_bytes_total = 209715200 from flag --client-max-unfinished-bytes-total: client.max_unfinished_bytes (268435456, default) must not be above client.max_unfinished_bytes_total (209715200, flag --client-max-unfinished-bytes-total)',
+      ],
+      [
+        { argv: ['--shutdown-grace=1m'] },
+        'shutdown.grace = 60 from flag --shutdown-grace: shutdown.grace (60, flag --shutdown-grace) must not be above shutdown.timeout (30, default)',
+      ],
+      [
+        { argv: ['--management-port=5673'] },
+        'management.port = 5673 from flag --management-port: listen.port and management.port are the same port, 5673, of one address',
+      ],
+      [
+        { argv: ['--listen-port=7000', '--listen-address=127.0.0.1'], env: { AMQP_MANAGEMENT_PORT: '7000' } },
+        'management.port = 7000 from environment AMQP_MANAGEMENT_PORT: listen.port and management.port are the same port, 7000, of one address',
+      ],
+      [
+        { argv: ['amqp://localhost:5673'] },
+        'upstream.url = "amqp://localhost:5673" from argument: Warren itself listens on port 5673 there; the broker needs another',
+      ],
+      [
+        { argv: ['amqp://u:hunter2@127.0.0.1:6673'] },
+        'upstream.url = "amqp://***@127.0.0.1:6673" from argument: Warren itself listens on port 6673 there; the broker needs another',
+      ],
+    ]
+    for (const [world, line] of contradictions) {
+      it(`refuses ${line.slice(0, line.indexOf(' from '))}`, () => {
+        expect(refusal(world)).to.equal(line)
+      })
+    }
+
+    it('accepts what only looks like one', () => {
+      const worlds: World[] = [
+        { argv: ['--listen-port=0', '--management-port=0'] },
+        { argv: ['--management-port=5673', '--management-enabled=false'] },
+        { argv: ['--management-port=5673', '--management-address=127.0.0.2', '--listen-address=127.0.0.1'] },
+        { argv: ['amqp://rabbitmq:5673'] },
+        { argv: ['amqp://127.0.0.1:5673', '--listen-address=127.0.0.2'] },
+        { argv: ['--client-frame-max=64MiB', '--shutdown-grace=30', '--client-max-message-bytes=256MiB'] },
+        { argv: ['--pool-publish-buffer-dir=/kept', '--pool-publish-buffer-size=1'] },
+      ]
+      for (const world of worlds) load(world)
+    })
+  })
+
+  describe('everything that is wrong', () => {
+    it('is told at once, one line each, the first of which says how many there are', () => {
+      const broken: World = {
+        argv: ['--listen-prt', '1', '--frobnicate=2', '--log-level=loud', '--shutdown-grace=x'],
+        env: { AMQP_LISTEN_ADDRESS: 'a b', AMQP_LISTN_PORT: '1' },
+        ...config('[pool]\nmax_chanels = 1\nidle_timeout = -1\n[nothing]\nx = 1'),
+      }
+      const { problems, message } = failure(broken)
+      expect(problems.map((line) => line.split(/ = |: /)[0])).to.deep.equal([
+        'unknown flag --listen-prt',
+        'unknown flag --frobnicate',
+        'unknown key pool.max_chanels in file /work/config.toml',
+        'unknown key nothing.x in file /work/config.toml',
+        'pool.idle_timeout',
+        'listen.address',
+        'shutdown.grace',
+        'log.level',
+        'unknown environment variable AMQP_LISTN_PORT',
+      ])
+      expect(message).to.equal(`${problems[0]} (and 8 more: warren --check lists them)`)
+    })
+
+    it('is told of values that contradict each other too', () => {
+      expect(
+        failure({ argv: ['--shutdown-grace=60', '--management-address=0.0.0.0'] }).problems,
+      ).to.have.length(2)
+    })
+
+    it('is told of values from several sources, and a wrong one never takes the place of a right one', () => {
+      const { problems } = failure({
+        argv: ['--listen-port=x'],
+        env: { AMQP_LISTEN_PORT: 'y' },
+        ...config('[listen]\nport = -1'),
+      })
+      expect(problems.map((line) => /from (\w+)/.exec(line)?.[1])).to.deep.equal([
+        'file',
+        'environment',
+        'flag',
+      ])
+    })
+  })
+
+  describe('secrets', () => {
+    const files = {
+      '/run/secrets/token': 'hunter2hunter2\n',
+      '/work/other': '\uFEFFhunter3hunter3\r\n\r\n',
+      '/run/secrets/empty': '\n',
+      '/run/secrets/short': 'hunter2\n',
+    }
+    const tokenOf = (world: World): string | undefined =>
+      load({ ...world, files: { ...files, ...world.files } }).settings.management.token?.reveal()
+
+    it('can be in files that the environment, a flag or the file names, without the line break at the end', () => {
+      expect(tokenOf({ env: { AMQP_MANAGEMENT_TOKEN_FILE: '/run/secrets/token' } })).to.equal(
+        'hunter2hunter2',
+      )
+      expect(tokenOf({ argv: ['--management-token-file=other'] })).to.equal('hunter3hunter3')
+      expect(tokenOf(config('[management]\ntoken_file = "/run/secrets/token"'))).to.equal('hunter2hunter2')
+    })
+
+    it('are taken from the strongest source, in a file or not', () => {
+      const file = config('[management]\ntoken_file = "/run/secrets/token"')
+      const env = { AMQP_MANAGEMENT_TOKEN: 'environment' }
+      expect(tokenOf({ ...file, env })).to.equal('environment')
+      expect(tokenOf({ ...file, env, argv: ['--management-token-file=other'] })).to.equal('hunter3hunter3')
+    })
+
+    it('name their file and who named it as their source', () => {
+      const source = (world: World): string =>
+        load({ ...world, files: { ...files, ...world.files } }).sources['management.token']
+      expect(source({ env: { AMQP_MANAGEMENT_TOKEN_FILE: '/run/secrets/token' } })).to.equal(
+        'file /run/secrets/token (environment AMQP_MANAGEMENT_TOKEN_FILE)',
+      )
+      expect(source(config('[management]\ntoken_file = "other"'))).to.equal(
+        'file other (management.token_file in file /work/config.toml)',
+      )
+    })
+
+    it('are refused where their file is missing, empty, holds something else, or is no path', () => {
+      const from = (path: string): string =>
+        refusal({ argv: [`--management-token-file=${path}`], files }).replace('management.token', 'T')
+      const source = 'from file /run/secrets/PATH (flag --management-token-file)'
+      expect(from('/run/secrets/none')).to.equal(
+        `T ${source.replace('PATH', 'none')}: can't be read: no such file`,
+      )
+      expect(from('/run/secrets/empty')).to.equal(`T ${source.replace('PATH', 'empty')}: is empty`)
+      expect(from('/run/secrets/short')).to.equal(
+        `T = *** ${source.replace('PATH', 'short')}: must be empty, or 8 to 256 printable ASCII characters without spaces`,
+      )
+      expect(from('')).to.equal('T_file from flag --management-token-file: must be a path')
+      expect(refusal(config('[management]\ntoken_file = 1'))).to.equal(
+        'management.token_file from file /work/config.toml: must be a path',
+      )
+    })
+
+    it('are refused when one source gives them twice', () => {
+      const token = 'hunter2hunter2'
+      expect(refusal({ env: { AMQP_MANAGEMENT_TOKEN: token, AMQP_MANAGEMENT_TOKEN_FILE: '/x' } })).to.equal(
+        'management.token is given twice, by environment AMQP_MANAGEMENT_TOKEN and by environment AMQP_MANAGEMENT_TOKEN_FILE: use one',
+      )
+      expect(refusal(config(`[management]\ntoken = "${token}"\ntoken_file = "/x"`))).to.equal(
+        'management.token is given twice, as management.token in file /work/config.toml and as management.token_file in file /work/config.toml: use one',
+      )
+    })
+
+    it('can be the whole upstream URL', () => {
+      const world = { argv: ['--upstream-url-file=u'], files: { '/work/u': 'amqp://u:hunter2@rabbit\n' } }
+      expect(load(world).settings.upstream.endpoints[0].host).to.equal('rabbit')
+    })
+
+    it('are in nothing that an inspection of what was loaded shows', () => {
+      const loaded = load({ argv: ['--management-token=hunter2hunter2', 'amqp://u:hunter2@rabbit'] })
+      expect(loaded.values.management.token).to.equal('hunter2hunter2')
+      expect(inspect(loaded, { depth: 9, showHidden: true })).not.to.contain('hunter2')
+      expect(JSON.stringify(loaded)).not.to.contain('hunter2')
+    })
+  })
+
+  describe('changedKeys', () => {
+    it('names the keys whose values differ, and no others', () => {
+      const text = '[upstream]\nurl = ["amqp://a", "amqp://b"]\n[management]\ntoken_file = "t"'
+      const of = (token: string, port: string): LoadedSettings =>
+        load({
+          argv: ['--listen-port', port],
+          files: { '/work/config.toml': text, '/work/t': token },
+        })
+      expect(changedKeys(of('hunter2hunter2', '1'), of('hunter2hunter2\n', '1'))).to.deep.equal([])
+      expect(changedKeys(of('hunter2hunter2', '1'), of('hunter3hunter3', '2'))).to.deep.equal([
+        'listen.port',
+        'management.token',
+      ])
+    })
+  })
+
+  describe('withChanges', () => {
+    it('has the new values of some keys, so that the others still differ', () => {
+      const before = load({ argv: ['--listen-port=1', '--log-level=info'] })
+      const after = load({ argv: ['--listen-port=2', '--log-level=warn'] })
+      const between = withChanges(before, after, ['log.level'])
+      expect(changedKeys(between, after)).to.deep.equal(['listen.port'])
+      expect(changedKeys(before, between)).to.deep.equal(['log.level'])
     })
   })
 

@@ -37,14 +37,21 @@ describe('printConfig', () => {
     expect(text).to.contain('url = "amqp://***@rabbit:5672/v?***"')
     expect(text).not.to.contain('hunter2')
   })
+
   it('prints a list of upstream URLs as one, without their credentials', () => {
     const url = ['amqp://u:hunter2@a', 'amqp://b']
-    const loaded = load()
-    const text = printConfig({
-      ...loaded,
-      values: { ...loaded.values, upstream: { ...loaded.values.upstream, url } },
-    })
+    const { sources, values } = load()
+    const text = printConfig({ sources, values: { ...values, upstream: { ...values.upstream, url } } })
     expect(text).to.contain('url = ["amqp://***@a","amqp://b"]')
     expect(parse(text)).to.have.nested.property('upstream.url').that.deep.equals(['amqp://***@a', 'amqp://b'])
+  })
+
+  it('says which file a secret comes from, and who named it', () => {
+    const { values, sources } = load('--management-token=hunter2hunter2')
+    const source = 'file /run/a\nb = 1 (environment AMQP_MANAGEMENT_TOKEN_FILE)' as const
+    const text = printConfig({ values, sources: { ...sources, 'management.token': source } })
+    expect(text).to.match(
+      /^token = "\*\*\*" +# file \/run\/a\?b = 1 \(environment AMQP_MANAGEMENT_TOKEN_FILE\)$/m,
+    )
   })
 })

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { variableNames } from '../../../../src/adapters/config/environment.js'
 import { createConfiguration, entries } from '../../../../src/adapters/config/schema.js'
 
 describe('the configuration schema', () => {
@@ -11,10 +12,24 @@ describe('the configuration schema', () => {
     expect(entry).to.include({ flag: '--pool-max-channels', env: 'AMQP_POOL_MAX_CHANNELS' })
   })
 
-  it('gives each key names of its own', () => {
+  it('gives each key, and the file of each secret, names of its own', () => {
     for (const name of ['key', 'flag', 'env'] as const) {
-      expect(new Set(entries.map((entry) => entry[name])).size).to.equal(entries.length)
+      const names = entries.flatMap((entry) => [entry[name], ...(entry.file ? [entry.file[name]] : [])])
+      expect(new Set(names).size).to.equal(names.length)
     }
+    expect(new Set(variableNames).size).to.equal(variableNames.length)
+  })
+
+  it('takes every secret from a file too', () => {
+    const token = entries.find(({ key }) => key === 'management.token')
+    expect(token?.file).to.deep.equal({
+      key: 'management.token_file',
+      env: 'AMQP_MANAGEMENT_TOKEN_FILE',
+      flag: '--management-token-file',
+    })
+    expect(
+      entries.filter(({ secret, file }) => (secret === undefined) !== (file === undefined)),
+    ).to.deep.equal([])
   })
 
   it('reads neither the environment nor the command line by itself', () => {

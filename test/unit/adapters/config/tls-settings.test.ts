@@ -125,7 +125,7 @@ describe('the configuration of TLS', () => {
     [
       'one port for both',
       { ...LISTENER, AMQP_TLS_PORT: '5673' },
-      'tls.port from environment AMQP_TLS_PORT: must be another than listen.port',
+      'listen.port and tls.port are the same port, 5673, of one address',
     ],
     [
       'client certificates of nobody',

@@ -328,6 +328,78 @@ describe('ManagementServer', () => {
     })
   })
 
+  describe('messages that the broker has refused', () => {
+    beforeEach(async () => {
+      await start(NO_TOKENS, { settings: { pool: { publishBufferSize: 10, publishGuarantee: 'confirmed' } } })
+      world.broker.confirms = false
+      const client = await world.connectWithChannels(1)
+      for (const [exchange, body] of [
+        ['orders', 'one'],
+        ['bills', 'three'],
+      ])
+        client.publish(1, { body, exchange, routingKey: 'key' })
+      await settle()
+      for (const tag of [1, 2]) world.upstream.confirm(1, tag, false, 'basic.nack')
+      await settle()
+      world.broker.confirms = true
+    })
+
+    it('are listed', async () => {
+      const { body } = await ask('/aside?sort=-size')
+      const [first, second] = body['aside'] as Record<string, unknown>[]
+      expect(body['total']).to.equal(2)
+      expect(first).to.deep.equal({
+        id: '2',
+        user: 'guest',
+        vhost: '/',
+        exchange: 'bills',
+        routing_key: 'key',
+        size: 5,
+        reason: 'basic.nack',
+        refused_at: first['refused_at'],
+        expired: false,
+        publisher_told: false,
+      })
+      expect(first['refused_at']).to.match(/^2001-09-09T01:46:\d\d\.\d{3}Z$/)
+      expect(second['id']).to.equal('1')
+      expect((await ask('/aside?search=orders')).body['total']).to.equal(1)
+    })
+
+    it('are published again, one or all', async () => {
+      expect((await ask('/aside/2/retry', { method: 'POST' })).body).to.deep.equal({
+        status: 'success',
+        retried: 1,
+        waiting: 0,
+        expired: 0,
+        message: '1 message is published again',
+      })
+      expect((await ask('/aside/all/retry', { method: 'POST' })).body).to.deep.include({ retried: 1 })
+      await settle()
+      expect([...world.broker.stored]).to.deep.equal(['three', 'one'])
+      expect((await ask('/aside')).body['total']).to.equal(0)
+    })
+
+    it('are dropped, one or all', async () => {
+      expect((await ask('/aside/1', { method: 'DELETE' })).body).to.deep.equal({
+        status: 'success',
+        dropped: 1,
+        message: '1 message dropped',
+      })
+      expect((await ask('/aside/all', { method: 'DELETE' })).body).to.deep.include({ dropped: 1 })
+      expect((await ask('/aside')).body['total']).to.equal(0)
+    })
+
+    it('are told to be gone, and no other words are taken for an id', async () => {
+      expect(await ask('/aside/7', { method: 'DELETE' })).to.deep.include({
+        status: 404,
+        body: { error: 'there is no message set aside 7', status: 'failed' },
+      })
+      for (const id of ['x', '-1', '1.5', 'ALL'])
+        expect((await ask(`/aside/${id}/retry`, { method: 'POST' })).status, id).to.equal(400)
+      expect((await ask('/aside')).body['total']).to.equal(2)
+    })
+  })
+
   describe('health', () => {
     it('is told in two words, and readiness with reasons', async () => {
       await start(NO_TOKENS)

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { spawnSync } from 'node:child_process'
 import { expect } from 'chai'
-import { DirectoryLock } from '../../../../src/adapters/journal/directory-lock.js'
+import { DirectoryInUse, DirectoryLock, LEASE_MS } from '../../../../src/adapters/journal/directory-lock.js'
 import type { FileSystem } from '../../../../src/adapters/journal/file-system.js'
 import { JournalError } from '../../../../src/application/ports/journal.js'
 
@@ -19,11 +19,34 @@ describe('DirectoryLock', () => {
 
   afterEach(() => rmSync(directory, { recursive: true }))
 
-  const take = (fileSystem: FileSystem = fs): DirectoryLock => DirectoryLock.take(fileSystem, directory)
+  let now: number
+
+  beforeEach(() => {
+    now = Date.now()
+  })
+
+  const take = (fileSystem: FileSystem = fs, staleBeat?: string): DirectoryLock =>
+    DirectoryLock.take(fileSystem, directory, () => now, staleBeat)
   const names = (): string[] => readdirSync(directory)
   const leave = (holder: object): void => writeFileSync(path, JSON.stringify(holder))
-  const held = (): { pid: number; host: string; started: string } => {
+  const held = (): { pid: number; host: string; started: string; space: string } => {
     return JSON.parse(readFileSync(path, 'utf8')) as ReturnType<typeof held>
+  }
+  /** What a process of this kind would have left, which is this one but for what is given. */
+  const like = (different: Partial<ReturnType<typeof held>>): object => {
+    const lock = take()
+    const holder = { ...held(), ...different }
+    lock.release()
+    return holder
+  }
+  /** How the lock looks to one who can't take it. */
+  const beat = (): string | undefined => {
+    try {
+      take().release()
+    } catch (error) {
+      return (error as DirectoryInUse).beat
+    }
+    throw new Error('it could be taken')
   }
 
   it('names its holder, and nothing is left of it after its release', () => {
@@ -41,40 +64,110 @@ describe('DirectoryLock', () => {
     expect(names()).to.deep.equal(['lock'])
   })
 
-  it('is taken over from a process that is gone', () => {
+  it('is taken over at once from a process that is seen to be gone', () => {
     const { pid } = spawnSync(process.execPath, ['--version'])
-    leave({ pid, host: hostname(), started: 'earlier' })
+    leave(like({ pid, started: earlier() }))
     take()
     expect(held().pid).to.equal(process.pid)
     expect(names()).to.deep.equal(['lock'])
   })
 
-  it('is taken over from an earlier process with the same number, as in a container that was started again', function () {
-    if (!fs.existsSync('/proc/self/stat')) this.skip()
+  it('is taken over at once from an earlier process with the same number', function () {
+    if (bootId() === '') this.skip()
+    leave(like({ started: earlier() }))
     take()
-    leave({ ...held(), started: 'another boot/1' })
-    take()
-    expect(held().started).not.to.equal('another boot/1')
+    expect(held().started).not.to.equal(`${bootId()}/1`)
   })
 
-  it('stands while its holder is on another host, where nobody can look, and says what to do', () => {
-    leave({ pid: 1, host: 'elsewhere.example', started: '' })
-    expect(() => take()).to.throw(
-      JournalError,
-      `in use by process 1 on elsewhere.example; give each Warren a directory of its own, or remove ${path} if`,
-    )
+  it('stands while its holder lives, however long it has not been renewed', function () {
+    if (bootId() === '') this.skip()
+    take()
+    now += 10 * LEASE_MS
+    expect(beat()).to.equal(undefined)
   })
 
-  it('stands when it cannot be understood', () => {
+  for (const [what, different] of [
+    ['another container of this machine', { host: 'b3f1c0ffee12', space: 'pid:[1]', pid: 1 }],
+    ['another machine', { host: 'elsewhere.example', started: 'another boot/1', pid: 1 }],
+    ['a system that tells nothing', { host: 'elsewhere.example', started: '', space: '' }],
+  ] as const) {
+    it(`stands at first when its holder is on ${what}, and says what to do`, () => {
+      leave(like(different))
+      expect(() => take()).to.throw(
+        DirectoryInUse,
+        new RegExp(
+          `in use by process \\d+ on ${different.host}; .*, or remove ${path} if that process is gone`,
+        ),
+      )
+      expect(beat()).not.to.equal(undefined)
+      expect(names()).to.deep.equal(['lock'])
+    })
+
+    it(`is taken over from a holder on ${what} that has not renewed it`, () => {
+      leave(like(different))
+      const seen = beat()
+      take(fs, seen)
+      expect(held().pid).to.equal(process.pid)
+    })
+
+    it(`stands when a holder on ${what} has renewed it meanwhile`, () => {
+      leave(like(different))
+      const seen = beat()
+      fs.utimesSync(path, now / 1000 + 5, now / 1000 + 5)
+      expect(() => take(fs, seen)).to.throw(DirectoryInUse)
+      expect(beat()).not.to.be.oneOf([undefined, seen])
+    })
+  }
+
+  it('is taken over at once when another container of this machine has not renewed it for long: they have one clock', function () {
+    if (bootId() === '') this.skip()
+    leave(like({ host: 'b3f1c0ffee12', space: 'pid:[1]' }))
+    now += LEASE_MS - 1000
+    expect(() => take()).to.throw(DirectoryInUse)
+    now += 2000
+    take()
+    expect(held().pid).to.equal(process.pid)
+  })
+
+  it('stands when it cannot be understood, and is taken over when it is not renewed', () => {
     for (const text of ['', 'null', '{}', '{"pid":-1,"host":"x"}']) {
       writeFileSync(path, text)
       expect(() => take(), text).to.throw(JournalError, 'in use by another process')
       expect(readFileSync(path, 'utf8')).to.equal(text)
+      take(fs, beat()).release()
     }
   })
 
+  it('is renewed by its holder, so that others see that it is there', () => {
+    const lock = take()
+    const before = fs.statSync(path).mtimeMs
+    now += 5000
+    expect(lock.renew()).to.equal(true)
+    expect(fs.statSync(path).mtimeMs - before).to.be.closeTo(5000, 2)
+  })
+
+  it('is lost when another has taken it over in a long pause, who keeps it', () => {
+    const lock = take()
+    expect(lock.check()).to.equal(true)
+    const other = JSON.stringify({ ...held(), host: 'elsewhere.example' })
+    writeFileSync(path, other)
+    // Nobody looks at the disk for each message.
+    expect(lock.check()).to.equal(true)
+    now += LEASE_MS
+    expect([lock.check(), lock.check(), lock.renew()]).to.deep.equal([false, false, false])
+    lock.release()
+    expect(readFileSync(path, 'utf8')).to.equal(other)
+  })
+
+  it('is there again when somebody has removed the file of a holder that lives', () => {
+    const lock = take()
+    fs.unlinkSync(path)
+    expect(lock.renew()).to.equal(true)
+    expect(held().pid).to.equal(process.pid)
+  })
+
   it('is not taken from one who took it over a moment earlier', () => {
-    leave({ pid: 2 ** 30, host: hostname(), started: '' })
+    leave(like({ pid: 2 ** 22 + 1, started: earlier() }))
     const other = JSON.stringify({ pid: process.pid, host: hostname(), started: '' })
     const rival: FileSystem = {
       ...fs,
@@ -106,3 +199,17 @@ describe('DirectoryLock', () => {
     expect(held().pid).to.equal(process.pid)
   })
 })
+
+/** When a process began that had the same number before; empty where the system doesn't say. */
+function earlier(): string {
+  return bootId() === '' ? '' : `${bootId()}/1`
+}
+
+/** Which boot of the machine this is; empty where the system doesn't say. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+  } catch {
+    return ''
+  }
+}

@@ -15,6 +15,7 @@ import { expect } from 'chai'
 import { FileJournal, type FileJournalOptions } from '../../../../src/adapters/journal/file-journal.js'
 import type { FileSystem } from '../../../../src/adapters/journal/file-system.js'
 import { JournalError, JournalFull } from '../../../../src/application/ports/journal.js'
+import { settle } from '../../../support/fake-byte-stream.js'
 import { FakeClock } from '../../../support/fake-clock.js'
 import { FaultyFileSystem } from '../../../support/faulty-file-system.js'
 import { RecordingLogger } from '../../../support/recording-logger.js'
@@ -50,8 +51,13 @@ describe('FileJournal', () => {
     journals.push(journal)
     return journal
   }
-  const keep = (journal: FileJournal, text: string): number =>
+  const append = (journal: FileJournal, text: string): number =>
     journal.append(POOL, Buffer.from(text), undefined)
+  const keep = (journal: FileJournal, text: string): number => {
+    const id = append(journal, text)
+    journal.commit()
+    return id
+  }
   const kept = (journal: FileJournal): string[] =>
     journal.recover().map(({ bytes }) => Buffer.from(bytes).toString())
   const segments = (): string[] => readdirSync(directory).filter((name) => name.endsWith('.segment'))
@@ -299,7 +305,7 @@ describe('FileJournal', () => {
   })
 
   describe('syncing', () => {
-    it('is done before append returns, when it is always', () => {
+    it('is done before commit returns, when it is always', () => {
       const journal = open({ sync: 'always' })
       keep(journal, 'one')
       for (let i = 0; i < 3; i++) {
@@ -307,6 +313,43 @@ describe('FileJournal', () => {
         keep(journal, 'another')
         expect(disk.calls).to.deep.equal(['writeSync', 'fsyncSync'])
       }
+    })
+
+    it('is done once for everything that was appended', () => {
+      const journal = open({ sync: 'always' })
+      keep(journal, 'one')
+      disk.calls.length = 0
+      for (let i = 0; i < 100; i++) append(journal, 'another')
+      expect(disk.syncs).to.equal(0)
+      journal.commit()
+      journal.commit()
+      expect(disk.syncs).to.equal(1)
+    })
+
+    it('makes all refused that was appended since the last time when it fails', () => {
+      const journal = open({ sync: 'always' })
+      keep(journal, 'one')
+      for (const text of ['two', 'three']) append(journal, text)
+      disk.failing.set('fsyncSync', 'EIO')
+      expect(() => journal.commit()).to.throw(JournalError, "can't keep messages: EIO")
+      disk.failing.clear()
+      // Only what was refused is gone.
+      journal.commit()
+      keep(journal, 'four')
+      crash(journal)
+      expect(kept(open())).to.deep.equal(['one', 'four'])
+    })
+
+    it('makes it refused also when it fails as a segment is full, between appending and commit', () => {
+      const journal = open({ sync: 'always', segmentBytes: 60 })
+      append(journal, 'one')
+      disk.failing.set('fsyncSync', 'EIO')
+      expect(() => append(journal, 'two')).to.throw(JournalError)
+      disk.failing.clear()
+      append(journal, 'three')
+      expect(() => journal.commit()).to.throw(JournalError, "can't keep messages: EIO")
+      crash(journal)
+      expect(kept(open())).to.deep.equal([])
     })
 
     it('is not done for removals: at worst a message comes back', () => {
@@ -350,7 +393,7 @@ describe('FileJournal', () => {
       const journal = open({ sync: 'always' })
       keep(journal, 'one')
       disk.failing.set('fsyncSync', 'EIO')
-      expect(() => keep(journal, 'refused')).to.throw(JournalError, "can't keep a message: EIO")
+      expect(() => keep(journal, 'refused')).to.throw(JournalError, "can't keep messages: EIO")
       disk.failing.clear()
       keep(journal, 'two')
       crash(journal)
@@ -429,6 +472,88 @@ describe('FileJournal', () => {
       while (!disk.calls.includes('unlinkSync')) journal.remove(keep(journal, 'x'.repeat(50)))
       const before = disk.calls.slice(0, disk.calls.indexOf('unlinkSync'))
       expect(before.slice(-2)).to.deep.equal(['writeSync', 'fsyncSync'])
+    })
+  })
+
+  describe('a lock whose holder cannot be seen', () => {
+    const leaveLock = (): void => {
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      writeFileSync(path('lock'), JSON.stringify({ pid: 1, host: 'b3f1c0ffee12', started: '', space: '' }))
+    }
+    const openWhenFree = async (
+      meanwhile: (seconds: number) => void = () => undefined,
+    ): Promise<FileJournal | Error> => {
+      let outcome: FileJournal | Error | undefined
+      FileJournal.openWhenFree({ directory, sync: 'never' }, { clock, logger, fs: disk.fs }).then(
+        (journal) => (outcome = journal),
+        (error: unknown) => (outcome = error as Error),
+      )
+      for (let seconds = 0; seconds < 60; seconds++) {
+        await settle()
+        if (outcome !== undefined) break
+        meanwhile(seconds)
+        clock.advance(1000)
+      }
+      if (outcome instanceof FileJournal) journals.push(outcome)
+      return outcome ?? new Error('nothing happened within a minute')
+    }
+
+    it('is waited for, and taken over when it is not renewed: a container that was killed has another name when it comes back', async () => {
+      keep(open(), 'one')
+      crash(journals[0])
+      leaveLock()
+      const began = clock.now()
+      const journal = await openWhenFree()
+      expect(kept(journal as FileJournal)).to.deep.equal(['one'])
+      expect(clock.now() - began).to.be.within(15_000, 17_000)
+      expect(logger.messages('warn')).to.deep.equal([
+        'the journal may be in use: waiting whether its lock is renewed',
+      ])
+    })
+
+    it('is left to a holder who renews it', async () => {
+      leaveLock()
+      const began = clock.now()
+      const outcome = await openWhenFree((seconds) => {
+        if (seconds === 4) nodeFs.utimesSync(path('lock'), 1, 1)
+      })
+      expect(outcome).to.be.instanceOf(JournalError)
+      expect((outcome as Error).message).to.contain('in use by process 1 on b3f1c0ffee12')
+      expect(clock.now() - began).to.be.at.most(7000)
+    })
+
+    it('is not waited for when there is none', async () => {
+      expect(await openWhenFree(() => expect.fail('waited'))).to.be.instanceOf(FileJournal)
+    })
+
+    it('is renewed while the journal is open', () => {
+      open()
+      const beats = new Set<number>()
+      for (let i = 0; i < 4; i++) {
+        beats.add(statSync(path('lock')).mtimeMs)
+        clock.advance(5000)
+      }
+      expect(beats.size).to.equal(4)
+    })
+
+    it('makes who has lost it in a long pause refuse messages, and remove nothing', () => {
+      const journal = open()
+      const id = keep(journal, 'one')
+      keep(journal, 'two')
+      writeFileSync(path('lock'), JSON.stringify({ pid: 1, host: 'b3f1c0ffee12', started: '', space: '' }))
+      const size = sizeOnDisk()
+      clock.advance(20_000)
+      expect(() => keep(journal, 'three')).to.throw(
+        JournalError,
+        'another process has taken the directory over',
+      )
+      journal.remove(id)
+      journal.close()
+      expect(sizeOnDisk()).to.equal(size)
+      expect(logger.messages('error')).to.deep.equal([
+        'another process has taken the journal over: no further messages are kept',
+      ])
+      expect(readdirSync(directory)).to.include('lock')
     })
   })
 

@@ -17,7 +17,13 @@ const MARKER = Buffer.from('a marker')
 const POOL = { user: 'guest', virtualHost: '/' }
 
 function record(id: number, size = 10): JournalRecord {
-  return { id, pool: POOL, expiresAtEpochMs: undefined, bytes: new Uint8Array(size).fill(id) }
+  return {
+    id,
+    pool: POOL,
+    expiresAtEpochMs: undefined,
+    bytes: new Uint8Array(size).fill(id),
+    aside: undefined,
+  }
 }
 
 /** A segment of these records; a number is the removal of the message with this id. */
@@ -44,6 +50,14 @@ describe('a journal segment', () => {
       pool: fc.record({ user: name, virtualHost: name }),
       expiresAtEpochMs: fc.option(fc.nat(2 ** 48), { nil: undefined }),
       bytes: fc.uint8Array({ maxLength: 100 }),
+      aside: fc.option(
+        fc.record({
+          reason: fc.string({ unit: 'binary' }),
+          refusedAt: fc.nat(2 ** 48),
+          wasTold: fc.boolean(),
+        }),
+        { nil: undefined },
+      ),
     })
     fc.assert(
       fc.property(fc.array(given, { maxLength: 8 }), (records) => {

@@ -1,9 +1,16 @@
 import { expect } from 'chai'
 import type { FieldTable, FieldValue } from '../../../../src/domain/amqp/field-table.js'
 import { textField } from '../../../../src/domain/amqp/field-table.js'
-import { methodFrame } from '../../../../src/domain/amqp/method-layout.js'
+import * as id from '../../../../src/domain/amqp/method-ids.js'
+import { methodFrame, readArguments } from '../../../../src/domain/amqp/method-layout.js'
 import * as method from '../../../../src/domain/amqp/methods.js'
-import { TRANSIENT_QUEUE, mayBeRisky, riskOf } from '../../../../src/domain/channel/risky-requests.js'
+import {
+  TRANSIENT_QUEUE,
+  isMostlyHarmless,
+  mayBeRisky,
+  riskOf,
+  trialOf,
+} from '../../../../src/domain/channel/risky-requests.js'
 import { viewOf } from '../../../support/frames.js'
 
 const declareExchange = (
@@ -101,10 +108,31 @@ describe('Risky requests', () => {
     expect(consume({ type: 'bool', value: true })).to.contain('a value of type bool')
   })
 
+  const ADDRESS =
+    'amq.rabbitmq.reply-to.g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw==.nZIbEaEnL+Mg8/8p4/aTig=='
+
+  it('are answers to direct reply-to, for each node by itself, which are tried by a question', () => {
+    const publish = viewOf(
+      methodFrame(method.BasicPublish, 1, {
+        ...{ exchange: '', routingKey: ADDRESS, mandatory: false, immediate: false },
+      }),
+    )
+    const kind = "an answer to direct reply-to at the node 'reply@34242500'"
+    expect([mayBeRisky(publish), riskOf(publish)]).to.deep.equal([true, kind])
+    const question = viewOf(trialOf(publish))
+    expect(question.methodId).to.equal(id.QUEUE_DECLARE)
+    expect(
+      readArguments(method.QueueDeclare, question.bytes, question.payloadStart + 4, question.payloadEnd),
+    ).to.deep.include({ queue: ADDRESS, passive: true, noWait: false })
+    expect(riskOf(question), 'asked by a client').to.equal(kind)
+    expect(isMostlyHarmless(kind)).to.equal(true)
+    expect(isMostlyHarmless(TRANSIENT_QUEUE)).to.equal(false)
+  })
+
   it('are none among other methods', () => {
     const frame = viewOf(
       methodFrame(method.BasicQos, 1, { prefetchSize: 0, prefetchCount: 1, global: false }),
     )
-    expect([mayBeRisky(frame.methodId), riskOf(frame)]).to.deep.equal([false, undefined])
+    expect([mayBeRisky(frame), riskOf(frame)]).to.deep.equal([false, undefined])
   })
 })

@@ -188,12 +188,11 @@ describe('PublishBuffer', () => {
   })
 
   describe('a message that the broker refuses', () => {
-    it('is set aside with the reason, without harm to the others', () => {
+    it('leaves without harm to the others', () => {
       const { buffer, messages } = filled(3)
       takeAll(buffer)
-      buffer.setAside(2, 'NOT_FOUND')
-      expect(buffer.aside).to.deep.equal([{ id: 1, message: messages[1], reason: 'NOT_FOUND' }])
-      expect([buffer.length, buffer.bytes, buffer.asideBytes]).to.deep.equal([2, 20, 10])
+      expect(buffer.takeRefused(2)).to.equal(messages[1])
+      expect([buffer.length, buffer.bytes]).to.deep.equal([2, 20])
       buffer.rewind()
       expect(records(takeAll(buffer))).to.deep.equal(records([messages[0], messages[2]]))
     })
@@ -201,44 +200,26 @@ describe('PublishBuffer', () => {
     it('is not confirmed any more', () => {
       const { buffer, messages } = filled(3)
       takeAll(buffer)
-      buffer.setAside(2, 'NOT_FOUND')
+      buffer.takeRefused(2)
       expect(records(buffer.confirm(3, true))).to.deep.equal(records([messages[0], messages[2]]))
     })
 
-    it('goes to the end of the buffer when it is tried again, even when that is full', () => {
-      const buffer = new PublishBuffer<string>({ maxMessages: 1, maxBytes: 10 })
-      const [refused, next] = [message(), message()]
-      buffer.append(refused)
-      takeAll(buffer)
-      buffer.setAside(1, 'NOT_FOUND')
-      buffer.append(next)
-      expect(buffer.retryAside(1)).to.equal(true)
-      expect([buffer.length, buffer.bytes, buffer.asideBytes]).to.deep.equal([2, 20, 0])
-      expect(buffer.aside).to.deep.equal([])
-      buffer.rewind()
-      expect(records(takeAll(buffer))).to.deep.equal(records([next, refused]))
-    })
-
-    it('leaves for good when it is dropped', () => {
-      const { buffer, messages } = filled(2)
-      takeAll(buffer)
-      buffer.setAside(1, 'NOT_FOUND')
-      buffer.setAside(2, 'PRECONDITION_FAILED')
-      expect(buffer.dropAside(1)).to.equal(messages[0])
-      expect(buffer.aside.map(({ id }) => id)).to.deep.equal([2])
-      expect([buffer.length, buffer.asideBytes]).to.deep.equal([0, 10])
-    })
-
-    it('is known by its id only while it is set aside', () => {
+    it('is one that was sent', () => {
       const { buffer } = filled(1)
       takeAll(buffer)
-      buffer.setAside(7, 'never sent')
-      expect(buffer.aside).to.deep.equal([])
-      buffer.setAside(1, 'NOT_FOUND')
-      expect([buffer.retryAside(2), buffer.dropAside(2)]).to.deep.equal([false, undefined])
-      buffer.retryAside(1)
-      expect([buffer.retryAside(1), buffer.dropAside(1)]).to.deep.equal([false, undefined])
+      expect(buffer.takeRefused(7)).to.equal(undefined)
+      expect(buffer.takeRefused(1)).not.to.equal(undefined)
+      expect(buffer.takeRefused(1)).to.equal(undefined)
     })
+  })
+
+  it('takes its acceptance back only for what waits still', () => {
+    const { buffer, messages } = filled(4)
+    buffer.takeNext(0)
+    buffer.withdraw(new Set([messages[0], messages[2]].map(({ record }) => record!)))
+    expect([buffer.length, buffer.bytes]).to.deep.equal([3, 30])
+    buffer.rewind()
+    expect(records(takeAll(buffer))).to.deep.equal(records([messages[0], messages[1], messages[3]]))
   })
 })
 
@@ -246,9 +227,7 @@ describe('PublishBuffer', () => {
 class Model {
   waiting: Message[] = []
   taken: (Message | undefined)[] = []
-  aside: { id: number; message: Message }[] = []
   expired: Message[] = []
-  ids = 0
 
   constructor(readonly limits: { maxMessages: number; maxBytes: number }) {}
 
@@ -296,17 +275,10 @@ class Model {
     this.taken = []
   }
 
-  setAside(tag: number): void {
+  takeRefused(tag: number): Message | undefined {
     const message = this.taken[tag - 1]
-    if (message === undefined) return
-    this.taken[tag - 1] = undefined
-    this.aside.push({ id: ++this.ids, message })
-  }
-
-  takeAside(id: number): Message | undefined {
-    const found = this.aside.find((each) => each.id === id)
-    this.aside = this.aside.filter((each) => each !== found)
-    return found?.message
+    if (message !== undefined) this.taken[tag - 1] = undefined
+    return message
   }
 }
 
@@ -327,8 +299,7 @@ describe('PublishBuffer, whatever happens in whatever order', () => {
     },
     { weight: 4, arbitrary: fc.record({ do: fc.constant('confirm' as const), tag, multiple: fc.boolean() }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('rewind' as const) }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('setAside' as const), tag }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('retry' as const, 'drop' as const), id: tag }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('refuse' as const), tag }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('restore' as const), size: fc.nat(40) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('wait' as const), time: fc.nat(4) }) },
   )
@@ -376,20 +347,10 @@ describe('PublishBuffer, whatever happens in whatever order', () => {
               buffer.rewind()
               model.rewind()
               break
-            case 'setAside':
-              buffer.setAside(step.tag, 'refused')
-              model.setAside(step.tag)
-              break
-            case 'retry': {
-              const retried = model.takeAside(step.id)
-              expect(buffer.retryAside(step.id)).to.equal(retried !== undefined)
-              if (retried !== undefined) model.waiting.push(retried)
-              break
-            }
-            case 'drop': {
-              const dropped = buffer.dropAside(step.id)
-              expect(dropped?.record).to.equal(model.takeAside(step.id)?.record)
-              if (dropped !== undefined) left.push(dropped)
+            case 'refuse': {
+              const refused = buffer.takeRefused(step.tag)
+              expect(refused?.record).to.equal(model.takeRefused(step.tag)?.record)
+              if (refused !== undefined) left.push(refused)
               break
             }
             case 'wait':
@@ -400,21 +361,15 @@ describe('PublishBuffer, whatever happens in whatever order', () => {
           expect(records(expired)).to.deep.equal(records(model.expired))
           model.expired = []
           left.push(...expired)
-          const aside = buffer.aside
-          expect(aside.map(({ id, message }) => [id, message.record])).to.deep.equal(
-            model.aside.map(({ id, message }) => [id, message.record]),
-          )
-          expect([buffer.length, buffer.bytes, buffer.underWay, buffer.asideBytes]).to.deep.equal([
+          expect([buffer.length, buffer.bytes, buffer.underWay]).to.deep.equal([
             model.inside.length,
             model.bytes,
             model.taken.filter((each) => each !== undefined).length,
-            aside.reduce((sum, { message }) => sum + message.bytes.length, 0),
           ])
         }
         buffer.rewind()
         const rest = takeAll(buffer, -1)
-        const all = [...left, ...rest, ...buffer.aside.map(({ message }) => message)]
-        expect(records(all).sort()).to.deep.equal(records(accepted).sort())
+        expect(records([...left, ...rest]).sort()).to.deep.equal(records(accepted).sort())
       }),
       { numRuns: 500 },
     )

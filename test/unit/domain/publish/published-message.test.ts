@@ -1,6 +1,10 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { PublishedMessage, rewriteChannel } from '../../../../src/domain/publish/published-message.js'
+import {
+  PublishedMessage,
+  rewriteChannel,
+  withExpiration,
+} from '../../../../src/domain/publish/published-message.js'
 import { framesIn } from '../../../support/frames.js'
 import { type Properties, publishFrames } from '../../../support/wire-format.js'
 import { shortText } from '../arbitraries.js'
@@ -74,9 +78,47 @@ describe('PublishedMessage', () => {
     ])
   })
 
-  it('has no expiration when the property is not a number', () => {
-    for (const text of ['', ' ', '-1', '1.5', '1e3', '0x10', '5 ', ' 5', '5s', 'NaN', 'Infinity', '٣'])
+  it('has no expiration when the broker will refuse the property', () => {
+    for (const text of [
+      '',
+      ' ',
+      '-1',
+      '4294967296',
+      '1.5',
+      '1e3',
+      '0x10',
+      '5 ',
+      ' 5',
+      '5s',
+      'NaN',
+      'Infinity',
+      '٣',
+    ])
       expect(expirationOf(text), `'${text}'`).to.equal(undefined)
+  })
+})
+
+describe('withExpiration', () => {
+  it('changes the expiration and nothing else, whatever other properties there are', () => {
+    fc.assert(
+      fc.property(message, fc.nat(), fc.nat(), (given, before, after) => {
+        const frames = (expiration: string): Buffer =>
+          publishFrames(7, { ...given, properties: { ...given.properties, expiration } })
+        const bytes = frames(String(before))
+        const copy = new Uint8Array(bytes)
+        expect(Buffer.from(withExpiration(bytes, after))).to.deep.equal(frames(String(after)))
+        // Those bytes may be on their way, or needed once more.
+        expect(new Uint8Array(bytes)).to.deep.equal(copy)
+      }),
+    )
+  })
+
+  it('writes plain digits where RabbitMQ would have taken others', () => {
+    for (const before of ['+500', '007'])
+      expect(
+        new PublishedMessage(withExpiration(publishFrames(1, { properties: { expiration: before } }), 3))
+          .expiration,
+      ).to.equal(3)
   })
 })
 

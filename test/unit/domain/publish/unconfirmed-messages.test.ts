@@ -1,8 +1,14 @@
 import { expect } from 'chai'
-import { UnconfirmedMessages } from '../../../../src/domain/publish/unconfirmed-messages.js'
+import {
+  type UnconfirmedMessage,
+  UnconfirmedMessages,
+} from '../../../../src/domain/publish/unconfirmed-messages.js'
 
 /** The `size`-th message has that many bytes, each with its number. */
-const message = (size: number): Uint8Array => new Uint8Array(size).fill(size)
+const message = (size: number): UnconfirmedMessage => ({
+  bytes: new Uint8Array(size).fill(size),
+  expiresAt: size,
+})
 
 describe('UnconfirmedMessages', () => {
   let messages: UnconfirmedMessages
@@ -39,7 +45,7 @@ describe('UnconfirmedMessages', () => {
   it('gives the unconfirmed ones away, in order and with their numbers, and goes on counting', () => {
     messages.settle(1, false)
     messages.settle(4, false)
-    expect(messages.takeAll()).to.deep.equal([2, 3, 5].map((seq) => ({ seq, bytes: message(seq) })))
+    expect(messages.takeAll()).to.deep.equal([2, 3, 5].map((seq) => ({ seq, message: message(seq) })))
     expect(state()).to.deep.equal([0, 0])
     expect(messages.add(message(6))).to.equal(6)
     expect(messages.settle(6, true)).to.deep.equal([message(6)])

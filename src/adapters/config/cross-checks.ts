@@ -1,0 +1,115 @@
+/** What no single key can tell: values that don't go together. */
+import type { Source } from './given-value.js'
+import { shown } from './redaction.js'
+import { type ConfigurationKey, type ConfigurationValues, entries } from './schema.js'
+import { tlsContradictions } from './tls-settings.js'
+import { parseUpstreamUrl } from './upstream-url.js'
+
+type Sources = Readonly<Record<ConfigurationKey, Source>>
+
+/** An address on which Warren itself listens. */
+interface Ear {
+  readonly key: ConfigurationKey
+  readonly address: string
+  readonly port: number
+}
+
+/** One line for each contradiction, without secrets. The values are valid one by one. */
+export function contradictions(
+  values: ConfigurationValues,
+  sources: Sources,
+  managementPort: number,
+): string[] {
+  const { pool, client, shutdown, management } = values
+  /** Names the key that somebody has set, rather than one that was left alone. */
+  const line = (keys: readonly [ConfigurationKey, ...ConfigurationKey[]], reason: string): string => {
+    const key = keys.find((candidate) => sources[candidate] !== 'default') ?? keys[0]
+    const entry = entries.find((candidate) => candidate.key === key)!
+    const [section, name] = key.split('.')
+    const value = (values as unknown as Record<string, Record<string, unknown>>)[section][name]
+    return `${key} = ${shown(entry, value)} from ${sources[key]}: ${reason}`
+  }
+  const problems: string[] = []
+  const refuse = (
+    isWrong: boolean,
+    keys: readonly [ConfigurationKey, ...ConfigurationKey[]],
+    reason: string,
+  ): void => {
+    if (isWrong) problems.push(line(keys, reason))
+  }
+  /** `low` may be as large as `high`, and no larger. */
+  const inOrder = (
+    low: ConfigurationKey,
+    lowValue: number,
+    high: ConfigurationKey,
+    highValue: number,
+  ): void =>
+    refuse(
+      lowValue > highValue,
+      [low, high],
+      `${low} (${lowValue}, ${sources[low]}) must not be above ${high} (${highValue}, ${sources[high]})`,
+    )
+
+  const { publish_buffer_dir: directory, publish_buffer_size: size, publish_guarantee: guarantee } = pool
+  const noBuffer = 'needs a publish buffer: pool.publish_buffer_size above 0'
+  refuse(directory !== '' && size === 0, ['pool.publish_buffer_dir'], noBuffer)
+  refuse(guarantee === 'confirmed' && size === 0, ['pool.publish_guarantee'], noBuffer)
+  inOrder('client.frame_max', client.frame_max, 'client.max_buffer_bytes', client.max_buffer_bytes)
+  const { max_message_bytes: message, max_unfinished_bytes: unfinished } = client
+  const { max_unfinished_bytes_total: total } = client
+  inOrder('client.max_message_bytes', message, 'client.max_unfinished_bytes', unfinished)
+  inOrder('client.max_unfinished_bytes', unfinished, 'client.max_unfinished_bytes_total', total)
+  inOrder('shutdown.grace', shutdown.grace, 'shutdown.timeout', shutdown.timeout)
+
+  const { token, read_token: readToken } = management
+  if (management.enabled) {
+    refuse(
+      token === '' && readToken === '' && !isLoopback(management.address),
+      ['management.address'],
+      'an address that others can reach needs management.token or management.read_token',
+    )
+    if (token !== '' && token === readToken)
+      problems.push(
+        `management.read_token from ${sources['management.read_token']}: must be another than management.token`,
+      )
+  }
+
+  problems.push(...tlsContradictions(values, sources))
+
+  const ears = earsOf(values, managementPort)
+  for (const [at, ear] of ears.entries())
+    for (const other of ears.slice(0, at))
+      refuse(
+        collide(ear, other),
+        [ear.key, other.key],
+        `${other.key} and ${ear.key} are the same port, ${ear.port}, of one address`,
+      )
+  for (const { host, port } of parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled).endpoints)
+    refuse(
+      isLoopback(host) && ears.some((ear) => collide(ear, { ...ear, address: host, port })),
+      ['upstream.url'],
+      `Warren itself listens on port ${port} there; the broker needs another`,
+    )
+  return problems
+}
+
+function earsOf({ listen, tls, management }: ConfigurationValues, managementPort: number): Ear[] {
+  const { address, port } = listen
+  const ears: Ear[] = []
+  if (listen.enabled) ears.push({ key: 'listen.port', address, port })
+  if (tls.enabled) ears.push({ key: 'tls.port', address, port: tls.port })
+  if (management.enabled)
+    ears.push({ key: 'management.port', address: management.address, port: managementPort })
+  return ears
+}
+
+/** Whether the system would refuse the second of two. */
+function collide(a: Ear, b: Ear): boolean {
+  const isEverywhere = (address: string): boolean => address === '0.0.0.0' || address === '::'
+  const areSame = a.address === b.address || isEverywhere(a.address) || isEverywhere(b.address)
+  return a.port !== 0 && a.port === b.port && areSame
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || /^127(\.\d+){3}$/.test(address)
+}

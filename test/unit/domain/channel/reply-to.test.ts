@@ -1,0 +1,59 @@
+import { expect } from 'chai'
+import { methodFrame } from '../../../../src/domain/amqp/method-layout.js'
+import * as method from '../../../../src/domain/amqp/methods.js'
+import { isForgedReplyTo, replyAddressIn, replyNodeOf } from '../../../../src/domain/channel/reply-to.js'
+import { viewOf } from '../../../support/frames.js'
+
+/** As RabbitMQ 3.10 gave it out. */
+const PID = 'g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw=='
+const KEY = 'nZIbEaEnL+Mg8/8p4/aTig=='
+const PREFIX = 'amq.rabbitmq.reply-to'
+
+describe('Addresses for direct reply-to', () => {
+  it('name the node that has given them out', () => {
+    expect(isForgedReplyTo(`${PREFIX}.${PID}.${KEY}`)).to.equal(false)
+    expect(replyNodeOf(`${PREFIX}.${PID}.${KEY}`)).to.equal('reply@34242500')
+    expect(replyNodeOf('q')).to.equal(undefined)
+  })
+
+  for (const [what, name] of [
+    ['no base64', `${PREFIX}.a b.k`],
+    ['base64 of something else', `${PREFIX}.abcd.k`],
+    ['an address with a character changed', `${PREFIX}.${PID.replace('h2AA', 'h3AA')}.${KEY}`],
+    ['an address of another process', `${PREFIX}.${btoa('\x83Xv\0\x07other@1' + '\0'.repeat(12))}.${KEY}`],
+    ['an address whose length lies', `${PREFIX}.${btoa('\x83Xv\0\x0freply@1' + '\0'.repeat(12))}.${KEY}`],
+    ['an address that is too short', `${PREFIX}.${btoa('\x83Xv\0\x07reply@1' + '\0'.repeat(11))}.${KEY}`],
+  ]) {
+    it(`are forged with ${what}`, () => {
+      expect(isForgedReplyTo(name)).to.equal(true)
+    })
+  }
+
+  for (const name of [
+    PREFIX,
+    `${PREFIX}.`,
+    `${PREFIX}.a`,
+    `${PREFIX}.a.b.c`,
+    `${PREFIX}..b`,
+    `${PREFIX}.a.`,
+    'q',
+  ])
+    it(`are not names that RabbitMQ does not try to decode, such as ${name}`, () => {
+      expect(isForgedReplyTo(name)).to.equal(false)
+    })
+
+  const publishTo = (exchange: string, routingKey: string): string => {
+    const { bytes, payloadStart } = viewOf(
+      methodFrame(method.BasicPublish, 1, { exchange, routingKey, mandatory: false, immediate: false }),
+    )
+    return replyAddressIn(bytes, payloadStart + 4)
+  }
+
+  it('are found in publishes to the default exchange only', () => {
+    const address = `${PREFIX}.${PID}.${KEY}`
+    expect(publishTo('', address)).to.equal(address)
+    expect(publishTo('e', address)).to.equal('')
+    for (const key of ['', 'q', 'amq.rabbitmq.reply-to.', 'x'.repeat(60)])
+      expect(publishTo('', key)).to.equal('')
+  })
+})
