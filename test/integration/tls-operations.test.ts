@@ -75,7 +75,7 @@ describe('TLS in operation', function () {
     })
     return new Promise((resolve) => {
       // With TLS 1.3 a server refuses a client's certificate behind the handshake.
-      socket.once('error', (error) => resolve({ socket, error }))
+      socket.once('error', (error: Error) => resolve({ socket, error }))
       socket.once('close', () => resolve({ socket, error: new Error('closed') }))
       socket.once('data', () => resolve({ socket, error: undefined }))
       socket.once('secureConnect', () => socket.write('AMQP\0\0\x09\x01'))
