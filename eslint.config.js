@@ -59,6 +59,29 @@ export default tseslint.config(
     },
   },
   {
+    // The status page runs in browsers.
+    files: ['src/adapters/http/status-page/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(
+        [
+          'AbortSignal',
+          'URLSearchParams',
+          'addEventListener',
+          'clearTimeout',
+          'document',
+          'fetch',
+          'getComputedStyle',
+          'matchMedia',
+          'performance',
+          'sessionStorage',
+          'setInterval',
+          'setTimeout',
+          'window',
+        ].map((name) => [name, 'readonly']),
+      ),
+    },
+  },
+  {
     files: ['test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-unused-expressions': 'off',

@@ -1,7 +1,11 @@
 // Debian's package manager, for what the tests need from outside npm.
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+
+const POLICY = '/usr/sbin/policy-rc.d'
+/** Exit status with which a policy-rc.d forbids the action. */
+const FORBIDDEN = 101
 
 /** Whether this system has apt-get at all. */
 export function hasAptGet() {
@@ -19,4 +23,24 @@ export function aptGet(...args) {
   if (run.status === 0) return
   const why = run.error?.message ?? run.stderr.trim().split('\n').slice(-3).join(' / ')
   throw new Error(`apt-get ${args.join(' ')} failed: ${why}`)
+}
+
+/**
+ * Runs the work under a policy-rc.d that forbids package scripts to start services. A policy that the system already
+ * has is never replaced: it must forbid the start by itself, as those in container images do.
+ */
+export function withoutServiceStart(service, work) {
+  if (existsSync(POLICY)) {
+    if (spawnSync(POLICY, [service, 'start']).status === FORBIDDEN) return work()
+    throw new Error(`${POLICY} of this system would start ${service}`)
+  }
+  const remove = () => rmSync(POLICY, { force: true })
+  writeFileSync(POLICY, `#!/bin/sh\nexit ${FORBIDDEN}\n`, { mode: 0o755, flag: 'wx' })
+  process.once('exit', remove)
+  try {
+    return work()
+  } finally {
+    remove()
+    process.off('exit', remove)
+  }
 }

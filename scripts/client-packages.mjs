@@ -1,7 +1,7 @@
-// The clients of other languages that the integration suite runs: how each is recognised, and Debian's packages of it.
+// What the integration suite runs besides Warren and RabbitMQ, clients of other languages above all: how each is recognised, and Debian's packages of it.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { aptGet, hasAptGet } from './apt.mjs'
+import { aptGet, hasAptGet, withoutServiceStart } from './apt.mjs'
 
 /**
  * The command of Debian's package, also where another of that name comes first on the path: a Python or PHP that was
@@ -35,6 +35,15 @@ const CLIENTS = {
     packages: ['gcc', 'libc6-dev', 'librabbitmq-dev'],
     isThere: () => succeeds('sh', '-c', 'echo "#include <amqp.h>" | gcc -E -'),
   },
+  /** For the status page. */
+  chromium: { packages: ['chromium'], isThere: () => existsSync(systemCommand('chromium')) },
+  /** For the metrics and the alert rules. */
+  promtool: { packages: ['prometheus'], isThere: () => succeeds('promtool', '--version') },
+  /** What operators' scripts are made of. */
+  'curl, jq and bc': {
+    packages: ['curl', 'jq', 'bc'],
+    isThere: () => ['curl', 'jq', 'bc'].every((name) => succeeds(name, '--version')),
+  },
 }
 
 /** Why the tests of a client can't run here, or undefined where it is installed. */
@@ -50,16 +59,17 @@ export function missingClient(name) {
 export function installClients() {
   const missing = Object.keys(CLIENTS).filter((name) => missingClient(name) !== undefined)
   if (missing.length === 0) {
-    console.log('Clients of other languages: all installed')
+    console.log('Clients of other languages and tools: all installed')
     return
   }
-  console.log(`Clients of other languages: ${missing.join(', ')} not installed`)
+  console.log(`Clients of other languages and tools: ${missing.join(', ')} not installed`)
   if (process.getuid?.() === 0 && hasAptGet()) {
     console.log('Installing them with apt-get')
     try {
       aptGet('update')
       const packages = new Set(missing.flatMap((name) => CLIENTS[name].packages))
-      aptGet('install', '-y', '--no-install-recommends', ...packages)
+      // Prometheus comes with a service; of the others none has one.
+      withoutServiceStart('prometheus', () => aptGet('install', '-y', '--no-install-recommends', ...packages))
     } catch (error) {
       console.log(error.message)
     }

@@ -1,12 +1,7 @@
 // Finds an installed rabbitmq-server, or installs the distribution's package without starting its service.
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { aptGet, hasAptGet } from './apt.mjs'
-
-const POLICY = '/usr/sbin/policy-rc.d'
-/** Exit status with which a policy-rc.d forbids the action. */
-const FORBIDDEN = 101
+import { aptGet, hasAptGet, withoutServiceStart } from './apt.mjs'
 
 /** @returns the sbin directory of the installed rabbitmq-server (RABBITMQ_SBIN goes first), or undefined. */
 export function findRabbitMq() {
@@ -44,7 +39,9 @@ export function ensureRabbitMq() {
   console.log('RabbitMQ: not installed, installing the rabbitmq-server package with apt-get')
   try {
     aptGet('update')
-    withoutServiceStart(() => aptGet('install', '-y', '--no-install-recommends', 'rabbitmq-server'))
+    withoutServiceStart('rabbitmq-server', () =>
+      aptGet('install', '-y', '--no-install-recommends', 'rabbitmq-server'),
+    )
   } catch (error) {
     throw new Error(`${error.message}. Install rabbitmq-server yourself, or set RABBITMQ_SBIN.`, {
       cause: error,
@@ -69,24 +66,4 @@ function versionsUnder(directory) {
     .filter((name) => name.startsWith('rabbitmq_server-'))
     .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }))
     .map((name) => join(directory, name, 'sbin'))
-}
-
-/**
- * Runs the work under a policy-rc.d that forbids package scripts to start services. A policy that the system already
- * has is never replaced: it must forbid the start by itself, as those in container images do.
- */
-function withoutServiceStart(work) {
-  if (existsSync(POLICY)) {
-    if (spawnSync(POLICY, ['rabbitmq-server', 'start']).status === FORBIDDEN) return work()
-    throw new Error(`${POLICY} of this system would start the service`)
-  }
-  const remove = () => rmSync(POLICY, { force: true })
-  writeFileSync(POLICY, `#!/bin/sh\nexit ${FORBIDDEN}\n`, { mode: 0o755, flag: 'wx' })
-  process.once('exit', remove)
-  try {
-    return work()
-  } finally {
-    remove()
-    process.off('exit', remove)
-  }
 }

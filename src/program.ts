@@ -20,6 +20,7 @@ import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Settings } from './application/settings.js'
 import type { Proxy } from './application/proxy.js'
+import type { MinuteSummary } from './application/minute-summary.js'
 import type { Reload } from './application/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 
@@ -146,6 +147,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
     logger.info('management server listening', { ...bound, url: urlOf(bound) })
   }
   await proxy.start().catch(cannotListen(listen))
+  container.get<MinuteSummary>(identifiers.MinuteSummary).start()
 }
 
 function urlOf({ address, port }: { address: string; port: number }): string {

@@ -18,6 +18,7 @@ import type { ClientOutput } from './client-output.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from './common-frames.js'
 import { ConfirmTracking } from './confirm-tracking.js'
 import { type ConfirmOrigin, type PublishBacklog, readConfirm } from './publish-backlog.js'
+import type { PublishRoom } from './publish-room.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** The channel that publishes. */
@@ -76,11 +77,11 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#isKeeping || this.#tracking !== undefined
   }
 
-  /** Whether Warren keeps the messages of the channel until they're confirmed; `isStateless` as in {@link beforePublish}. */
-  willTrack(isStateless: boolean): boolean {
-    if (this.#tracking !== undefined) return true
+  /** The room that the next message takes until it's confirmed; undefined if it takes none. `isStateless` as in {@link beforePublish}. */
+  roomFor(isStateless: boolean): PublishRoom | undefined {
+    if (this.#tracking !== undefined) return this.#tracking.room
     const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
-    return isStateless && !isOfOwnMode && this.#host.asksForConfirms
+    return isStateless && !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
   }
 
   /** Whether Warren waits for confirms of the broker. */

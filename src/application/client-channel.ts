@@ -28,6 +28,7 @@ import type { ClientOutput } from './client-output.js'
 import { KeptPrefetch } from './kept-prefetch.js'
 import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from './common-frames.js'
 import type { PublishBacklog } from './publish-backlog.js'
+import type { PublishRoom } from './publish-room.js'
 import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
@@ -70,7 +71,7 @@ export interface ClientChannelHost {
   /** A message begins. */
   onPublish(): void
   /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
-  mustWaitForRoom(): boolean
+  mustWaitForRoom(room: PublishRoom): boolean
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -206,7 +207,7 @@ export class ClientChannel
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && !this.#publishing.isTracked
+    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked
   }
 
   // ---- what is published -----------------------------------------------------------------------------------------
@@ -458,7 +459,9 @@ export class ClientChannel
 
   /** Whether a publish is more than one like those before it. */
   #needsCare(frame: Frame): boolean {
-    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH) || this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    // Who isn't tracked after the first message never is.
+    const mustWait = this.#publishing.isTracked && this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    return mustWait || mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
@@ -492,7 +495,7 @@ export class ClientChannel
     if (methodId === id.BASIC_PUBLISH) {
       if (isDraining) return this.#waitForBroker(verdict)
       // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
-      if (this.#isHeldForRoom && this.#host.mustWaitForRoom()) {
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom(this.#host.backlog.room)) {
         this.#verdict = verdict
         return false
       }
@@ -585,17 +588,17 @@ export class ClientChannel
 
   /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
   #mustWaitForRoom(methodId: number): boolean {
-    if (methodId !== id.BASIC_PUBLISH || !this.#publishing.willTrack(this.#isStateless)) return false
-    this.#isHeldForRoom = this.#host.mustWaitForRoom()
+    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomFor(this.#isStateless) : undefined
+    this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
     return this.#isHeldForRoom
   }
 
   /**
-   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only publishes has no state
-   * at the broker without it. Answers have to keep the order of requests.
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
+   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests.
    */
   get #mayKeepPrefetch(): boolean {
-    return this.#host.backlog.isEnabled && this.#isStateless && !this.#pending.includes(0)
+    return this.#isStateless && !this.#pending.includes(0)
   }
 
   #keepPrefetch(frame: Frame): true {

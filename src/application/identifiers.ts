@@ -22,6 +22,7 @@ export const identifiers = {
   Overview: Symbol('Overview'),
   Operations: Symbol('Operations'),
   Readiness: Symbol('Readiness'),
+  MinuteSummary: Symbol('MinuteSummary'),
   Reload: Symbol('Reload'),
   Admission: Symbol('Admission'),
   Journal: Symbol('Journal'),

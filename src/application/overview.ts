@@ -5,6 +5,7 @@ import { identifiers } from './identifiers.js'
 import type { Limits } from './limits.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { Clock } from './ports/clock.js'
+import type { Metrics, Refusals } from './ports/metrics.js'
 import type { Product } from './product.js'
 import type { Proxy } from './proxy.js'
 import type { Traffic } from './traffic.js'
@@ -56,6 +57,8 @@ export interface Summary {
   /** Messages that the broker has refused, and that wait for an operator. */
   readonly aside: { readonly messages: number; readonly bytes: number }
   readonly traffic: Readonly<Record<keyof Traffic, number>>
+  /** Clients that were sent away before they were in, by reason. */
+  readonly refusals: Refusals
   /** The first of them, if there are many. */
   readonly certificates: readonly CertificateView[]
 }
@@ -67,6 +70,7 @@ export class Overview {
   readonly #directory: PoolDirectory
   readonly #limits: Limits
   readonly #traffic: Traffic
+  readonly #metrics: Metrics
   readonly #certificates: Certificates
   readonly #clock: Clock
   readonly #product: Product
@@ -78,6 +82,7 @@ export class Overview {
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
+    @inject(identifiers.Metrics) metrics: Metrics,
     @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Product) product: Product,
@@ -87,6 +92,7 @@ export class Overview {
     this.#directory = directory
     this.#limits = limits
     this.#traffic = traffic
+    this.#metrics = metrics
     this.#certificates = certificates
     this.#clock = clock
     this.#product = product
@@ -178,6 +184,7 @@ export class Overview {
       unconfirmed,
       aside: { messages: this.#refused.messages, bytes: this.#refused.bytes },
       traffic: { ...this.#traffic },
+      refusals: { ...this.#metrics.refusals },
       certificates: this.#certificates.views().slice(0, MOST_CERTIFICATES),
     }
   }

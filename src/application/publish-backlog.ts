@@ -66,6 +66,8 @@ export interface BacklogParts {
   readonly place: () => UpstreamConnection | undefined
   /** Messages wait, and there's no upstream connection for them: the pool gets one, and calls `resume`. */
   readonly onUpstreamNeeded: () => void
+  /** Whether an operator holds messages back: then nothing more is sent until {@link PublishBacklog.onResumed}. */
+  readonly isHeld: () => boolean
   /** Nothing waits any more: ordinary traffic may go on. */
   readonly onDrained: () => void
 }
@@ -221,13 +223,13 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
 
   /** Calls `callback` once what was accepted is where it survives a failure, as far as that was asked for; at once if it is. */
   whenCommitted(callback: () => void): void {
-    if (this.#uncommitted.size === 0 || this.#parts.journal === undefined) callback()
+    if (this.#parts.journal === undefined) callback()
     else this.#parts.journal.whenCommitted(callback)
   }
 
   /** Whether something was accepted that could still turn out not to be safe. */
   get isCommitting(): boolean {
-    return this.#uncommitted.size > 0
+    return this.#parts.journal?.isPending === true
   }
 
   onCommitted(): void {
@@ -331,6 +333,11 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     this.#pump()
   }
 
+  /** Messages are no longer held back. */
+  onResumed(): void {
+    this.#pump()
+  }
+
   #message(
     { bytes, expiresAt }: UnconfirmedMessage,
     listener: ConfirmOrigin,
@@ -373,7 +380,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     if (binding === undefined) return
     const { upstream, upstreamChannel } = binding
     const window = this.#suspects > 0 ? 1 : WINDOW
-    while (this.#buffer.underWay < window) {
+    while (this.#buffer.underWay < window && !this.#parts.isHeld()) {
       if (upstream.isCongested) {
         upstream.whenDrained(this)
         break

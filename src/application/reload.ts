@@ -33,6 +33,12 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'tls.external_logins': (from, to) => (write(to.tls).externalLogins = from.tls.externalLogins),
 }
 
+/** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
+const TOKENS = [
+  { key: 'token', name: 'token' },
+  { key: 'read_token', name: 'readToken' },
+] as const
+
 /** Used together, all or none of them: what they name is read anew also when none of them has changed. */
 const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
   'tls.cert',
@@ -46,12 +52,6 @@ const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
   'upstream_tls.server_name',
   'upstream_tls.skip_verify',
 ])
-
-/** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
-const TOKENS = [
-  { key: 'token', name: 'token' },
-  { key: 'read_token', name: 'readToken' },
-] as const
 
 /** The keys that {@link Reload} can apply. */
 export const liveKeys: ReadonlySet<string> = new Set([
@@ -70,7 +70,7 @@ export interface ReloadReport {
   readonly refused: readonly string[]
 }
 
-/** Applies what can be applied; the rest is named. */
+/** Applies what can be applied, each key for itself; the rest is named, and stays as it was. */
 @injectable()
 export class Reload {
   readonly #settings: Settings
@@ -126,7 +126,8 @@ export class Reload {
       else refused.push(`${key}: ${reason}`)
     }
     const report = { applied, needsRestart, refused }
-    this.#logger.info('configuration reloaded', report)
+    if (refused.length > 0) this.#logger.warn('configuration reloaded, but for what was refused', report)
+    else this.#logger.info('configuration reloaded', report)
     return report
   }
 

@@ -148,6 +148,7 @@ export class UpstreamPool implements UpstreamObserver {
       fields: this.fields,
       place: () => this.#policy.place<UpstreamConnection>(undefined, this.#upstreams, 'publisher'),
       onUpstreamNeeded: () => this.#openForBacklog(),
+      isHeld: () => this.#isPaused,
       onDrained: () => this.onUpstreamRoom(),
     })
   }
@@ -394,8 +395,8 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * From now on no client begins a message or gets a channel: whoever wants to isn't read from until {@link resume}. What has begun goes
-   * on, and so does everything from the broker.
+   * From now on no client begins a message or gets a channel: whoever wants to isn't read from until {@link resume}, and messages of the
+   * publish buffer stay there. What has begun goes on, and so does everything from the broker.
    */
   pause(): void {
     this.#isPaused = true
@@ -405,6 +406,7 @@ export class UpstreamPool implements UpstreamObserver {
   resume(): void {
     if (!this.#isPaused) return
     this.#isPaused = false
+    this.backlog.onResumed()
     this.onUpstreamRoom()
     for (const client of [...this.#clients]) client.onRoom()
     this.#removeIfEmpty()

@@ -23,6 +23,7 @@ import type { Journal } from '../application/ports/journal.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
+import { MinuteSummary } from '../application/minute-summary.js'
 import { Operations } from '../application/operations.js'
 import { Overview } from '../application/overview.js'
 import { RefusedMessages } from '../application/refused-messages.js'
@@ -95,6 +96,7 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.Overview).to(Overview)
   container.bind(identifiers.Operations).to(Operations)
   container.bind(identifiers.Readiness).to(Readiness)
+  container.bind(identifiers.MinuteSummary).to(MinuteSummary)
   container.bind(identifiers.Reload).to(Reload)
   container.bind(identifiers.Limits).to(Limits)
   container.bind(identifiers.Admission).to(Admission)

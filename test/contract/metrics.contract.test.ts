@@ -68,6 +68,8 @@ for (const [name, create] of Object.entries({
       expect(await subject.count('clientRefused:client_limit')).to.equal(2)
       expect(await subject.count('clientRefused:timeout')).to.equal(1)
       expect(await subject.count('clientClosed:504')).to.equal(1)
+      expect(subject.metrics.refusals).to.include({ client_limit: 2, timeout: 1 })
+      expect(subject.metrics.refusals.admission ?? 0).to.equal(0)
     })
 
     it('times handshakes, and dials by outcome', async () => {

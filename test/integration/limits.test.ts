@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { eventually } from '../support/eventually.js'
+import { LimitChurn } from '../support/limit-churn.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
@@ -37,6 +38,40 @@ describe('limits', function () {
     for (const client of inside) client.reset()
   })
 
+  it('close a connection over the limit at once, and answer the one before it', async () => {
+    warren = await WarrenProcess.start(broker.port, ['--pool-max-client-connections', '2'])
+    const first = await WireClient.connect(warren.port)
+    const under = await enters()
+    expect(under).not.to.equal(undefined)
+    const over = await WireClient.dial(warren.port)
+    await over.closed
+    expect(over.unread).to.equal(0)
+    under!.reset()
+    await first.close()
+  })
+
+  it('let everybody in at 0', async () => {
+    warren = await WarrenProcess.start(broker.port, ['--pool-max-client-connections', '0'])
+    const clients = await Promise.all(Array.from({ length: 300 }, () => enters()))
+    expect(clients.filter((client) => client !== undefined)).to.have.length(300)
+    for (const client of clients) client!.reset()
+  })
+
+  for (const limit of ['2', '0'])
+    it(`on upstream connections are of no concern while there is room: what fails is the dial (${limit})`, async () => {
+      warren = await WarrenProcess.start('amqp://127.0.0.1:1', ['--pool-max-upstream-connections', limit])
+      for (const user of ['one', 'two', 'three', 'four']) {
+        const client = await WireClient.dial(warren.port)
+        client.sendProtocolHeader()
+        await client.receiveStart()
+        client.startOk({ user, password: 'secret' })
+        const close = await client.expectMethod('connection.close')
+        expect(close.code).to.equal(503)
+        expect(close.text).to.match(/^upstream unreachable: /)
+        client.reset()
+      }
+    })
+
   it('give a place back after every kind of disconnect', async () => {
     warren = await WarrenProcess.start(broker.port, ['--pool-max-client-connections', '1'])
     const ways: Record<string, (client: WireClient) => Promise<unknown> | void> = {
@@ -68,6 +103,94 @@ describe('limits', function () {
     const close = await refused.expectMethod('connection.close')
     expect(close).to.include({ code: 503, text: 'upstream connection limit reached' })
     await first.close()
+  })
+
+  it('changed 1,000 times while clients come and go lose no connection, and never let one too many in', async () => {
+    const CHANGES = 1000
+    const ROUNDS = 10
+    const KEEPERS = 10
+    warren = await WarrenProcess.start(broker.port, ['--pool-max-client-connections', '30'])
+    const ask = async (method: string, path: string, body?: object): Promise<Response> =>
+      fetch(`http://127.0.0.1:${warren.managementPort}${path}`, {
+        method,
+        ...(body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      })
+    const stats = async (): Promise<{ active: number; max: number }> => {
+      const answer = (await (await ask('GET', '/stats')).json()) as Record<string, number>
+      return { active: answer.active_connections, max: answer.max_connections }
+    }
+    const crowd = new LimitChurn(warren.port)
+    const keepers: WireClient[] = []
+    for (let n = 0; n < KEEPERS; n++) keepers.push((await crowd.enter())!)
+
+    /** Who was in before the question and after the answer was in between. */
+    const look = async (): Promise<void> => {
+      const before = [...crowd.inside]
+      const { active, max } = await stats()
+      const throughout = before.filter((client) => crowd.inside.has(client)).length
+      expect(active).to.be.within(throughout, max)
+    }
+    let accepted = 0
+    const change = async (): Promise<void> => {
+      const amount = 1 + Math.floor(Math.random() * 12)
+      const ways = [
+        () => ask('PUT', '/limit', { limit: 8 + Math.floor(Math.random() * 24) }),
+        () => ask('POST', '/limit/increase', { amount }),
+        () => ask('POST', '/limit/decrease', { amount }),
+      ]
+      const response = await ways[Math.floor(Math.random() * ways.length)]()
+      const answer = (await response.json()) as { error?: string }
+      if (response.status === 200) accepted++
+      else
+        expect(answer.error).to.match(
+          /^cannot set limit to \d+ when \d+ connections are active$|^connection limit must be/,
+        )
+    }
+    /** With nobody coming or going the count is exact: there is room for so many, and not for one more. */
+    const count = async (): Promise<void> => {
+      await eventually(async () => expect((await stats()).active).to.equal(KEEPERS))
+      await ask('PUT', '/limit', { limit: KEEPERS + 7 })
+      accepted++
+      const { refused } = crowd
+      const comers = await Promise.all(Array.from({ length: 25 }, () => crowd.enter()))
+      expect(comers.filter((client) => client !== undefined)).to.have.length(7)
+      expect(crowd.refused - refused).to.equal(18)
+      expect(await stats()).to.deep.equal({ active: KEEPERS + 7, max: KEEPERS + 7 })
+      for (const client of comers) {
+        if (client === undefined) continue
+        crowd.inside.delete(client)
+        client.reset()
+      }
+    }
+
+    for (let round = 1; round <= ROUNDS; round++) {
+      crowd.start(20)
+      while (accepted < (round * CHANGES) / ROUNDS) {
+        await Promise.all([change(), change(), look()])
+        // An upward walk would end where nobody is refused any more.
+        if (accepted % 25 === 0)
+          await ask('PUT', '/limit', { limit: 20 }).then(({ ok }) => (accepted += Number(ok)))
+      }
+      await crowd.stop()
+      await count()
+    }
+    expect(crowd.lost).to.deep.equal([])
+    expect(crowd.served).to.be.above(100)
+    expect(crowd.refused).to.be.above(18 * ROUNDS)
+    for (const keeper of keepers) {
+      await keeper.openChannel(2)
+      crowd.inside.delete(keeper)
+      await keeper.close()
+    }
+    await eventually(async () => expect((await stats()).active).to.equal(0))
+    const { changes } = (await (await ask('GET', '/limit/history')).json()) as {
+      changes: { old: number; new: number }[]
+    }
+    expect(changes).to.have.length(CHANGES)
+    // No change was made on a limit that another had changed meanwhile.
+    changes.slice(1).forEach((each, at) => expect(each.old).to.equal(changes[at].new))
   })
 
   it('go up by 100 on SIGUSR1 and down on SIGUSR2, and open no inspector', async () => {

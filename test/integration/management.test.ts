@@ -129,43 +129,6 @@ describe('management', function () {
     expect((await ctl('frobnicate')).code).to.equal(2)
   })
 
-  it('loses and doubles nothing when its pool is paused, resumed and reconnected under load', async () => {
-    await start()
-    const reader = await WireClient.connect(warren.port)
-    await reader.openChannel(1)
-    const { queue } = await reader.declareQueue(1)
-    const total = 300
-    const writers = await Promise.all(
-      [0, 1, 2].map(async () => {
-        const client = await WireClient.connect(warren.port)
-        await client.openChannel(1)
-        return client
-      }),
-    )
-    let isDone = false
-    const disturb = (async () => {
-      for (let n = 0; !isDone; n++) {
-        await http('POST', '/pools/p1/pause')
-        await http('POST', '/pools/p1/resume')
-        if (n % 3 === 0) await http('POST', '/pools/p1/reconnect')
-      }
-    })()
-    for (let n = 0; n < total; n++) {
-      writers.forEach((writer, at) => writer.publish(1, { routingKey: queue, body: `${at}:${n}` }))
-      if (n % 20 === 0) await new Promise((resolve) => setImmediate(resolve))
-    }
-    for (const writer of writers) await writer.close()
-    isDone = true
-    await disturb
-    const arrived = await eventually(async () => {
-      const { messages } = (await broker.queues()).find(({ name }) => name === queue)!
-      expect(messages).to.equal(total * writers.length)
-      return messages
-    })
-    expect(arrived).to.equal(900)
-    await reader.close()
-  })
-
   it('reads its configuration again on SIGHUP, and says what needs a restart', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'warren-reload-'))
     const file = join(folder, 'warren.toml')
@@ -186,9 +149,57 @@ describe('management', function () {
     rmSync(folder, { recursive: true })
   })
 
+  it('refuses on SIGHUP what cannot be now, applies the rest, and tries again at the next SIGHUP', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'warren-reload-'))
+    const file = join(folder, 'warren.toml')
+    const write = (limit: number, rest = ''): void => {
+      writeFileSync(file, `[pool]\nmax_client_connections = ${limit}\n${rest}`)
+    }
+    const limit = async (): Promise<unknown> => (await http('GET', '/limit')).body
+    write(10)
+    await start('--config', file)
+    const clients = [await WireClient.connect(warren.port), await WireClient.connect(warren.port)]
+    write(1, 'max_upstream_connections = 7\nmax_channels = 50\n')
+    const refusals = (): unknown[] => warren.lines('configuration reloaded, but for what was refused')
+    const refusal = {
+      level: 'warn',
+      applied: ['pool.max_upstream_connections'],
+      needsRestart: ['pool.max_channels'],
+      refused: ['pool.max_client_connections: cannot set limit to 1 when 2 connections are active'],
+    }
+    warren.signal('SIGHUP')
+    await eventually(() => expect(refusals()).to.have.length(1))
+    expect(refusals()[0]).to.deep.include(refusal)
+    expect(await limit()).to.deep.equal({ current_limit: 10, active_connections: 2 })
+    // Neither what was refused nor what needs a restart is forgotten.
+    warren.signal('SIGHUP')
+    await eventually(() => expect(refusals()).to.have.length(2))
+    expect(refusals()[1]).to.deep.include({ ...refusal, applied: [] })
+    clients.pop()!.reset()
+    await eventually(async () =>
+      expect(await limit()).to.deep.equal({ current_limit: 10, active_connections: 1 }),
+    )
+    warren.signal('SIGHUP')
+    await eventually(async () =>
+      expect(await limit()).to.deep.equal({ current_limit: 1, active_connections: 1 }),
+    )
+    // From then on the limit is that of whoever changed it last.
+    await http('PUT', '/limit', { limit: 5 })
+    warren.signal('SIGHUP')
+    await eventually(() => expect(warren.lines('configuration reloaded')).to.have.length(2))
+    expect(warren.lines('configuration reloaded')[1]).to.deep.include({
+      applied: [],
+      needsRestart: ['pool.max_channels'],
+      refused: [],
+    })
+    expect(await limit()).to.deep.equal({ current_limit: 5, active_connections: 1 })
+    clients[0].reset()
+    rmSync(folder, { recursive: true })
+  })
+
   it('drains as SIGTERM does', async () => {
     await start()
-    expect((await ctl('drain')).stdout).to.equal('Draining: 0 clients have 5 s to finish\n')
+    expect((await ctl('drain')).stdout).to.equal('Draining: 0 clients with 5 s to finish\n')
     expect((await warren.exited).code).to.equal(0)
   })
 

@@ -20,6 +20,7 @@ import { MarkedSecrets } from '../support/marked-secrets.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { type Exit, runToExit, WarrenProcess } from '../support/warren-process.js'
+import { TestAuthority, textOf } from '../support/certificates.js'
 import { WireClient } from '../support/wire-client.js'
 
 const CTL = fileURLToPath(new URL('../../dist/ctl.js', import.meta.url))
@@ -33,8 +34,20 @@ describe('secrets', function () {
   const password = secrets.of('password')
   let broker: RabbitMqBroker
   let directory: string
+  let authority: TestAuthority
+  /** A certificate as a file, and its key as text that can be found again. */
+  let server: { cert: string; key: string }
+  let toBroker: { cert: string; key: string }
 
   before(async () => {
+    authority = new TestAuthority()
+    const marked = (name: string): { cert: string; key: string } => {
+      const { cert, key } = authority.server()
+      secrets.follow(name, textOf(key))
+      return { cert, key: textOf(key) }
+    }
+    server = marked("the listener's key")
+    toBroker = marked('the key for the broker')
     broker = await sharedBroker()
     await broker.addUser(USER, password, { vhosts: ['/'] })
     directory = mkdtempSync(join(tmpdir(), 'warren-secrets-'))
@@ -52,6 +65,19 @@ describe('secrets', function () {
   }
   const upstreamUrl = (): string =>
     `amqp://upstream:${secrets.inUrl('upstream password')}@127.0.0.1:${broker.port}/?password=${secrets.inUrl('upstream option')}`
+
+  /** TLS with everything that may be a secret in the environment. */
+  const tls = (): Record<string, string> => ({
+    AMQP_TLS_ENABLED: 'true',
+    AMQP_TLS_PORT: '0',
+    AMQP_TLS_CERT: server.cert,
+    AMQP_TLS_KEY: Buffer.from(server.key).toString('base64'),
+    AMQP_TLS_CA: authority.cert,
+    AMQP_TLS_CLIENT_CERTIFICATES: 'optional',
+    AMQP_TLS_EXTERNAL_LOGINS: `somebody=${USER}:${secrets.inUrl('password of a certificate')}`,
+    AMQP_UPSTREAM_CLIENT_CERT: toBroker.cert,
+    AMQP_UPSTREAM_CLIENT_KEY: toBroker.key,
+  })
 
   /** Nothing of what was seen may hold a secret. */
   function expectNone(seen: Readonly<Record<string, string>>): void {
@@ -166,6 +192,7 @@ describe('secrets', function () {
         AMQP_UPSTREAM_URL: upstreamUrl(),
         AMQP_MANAGEMENT_READ_TOKEN: secrets.of('read token'),
         AMQP_LOG_LEVEL: 'debug',
+        ...tls(),
         WARREN_TEST_REPORT: join(directory, 'report.json'),
         NODE_OPTIONS: `--import ${TROUBLE}`,
       }
@@ -306,6 +333,7 @@ describe('secrets', function () {
             AMQP_UPSTREAM_URL: upstreamUrl(),
             AMQP_MANAGEMENT_TOKEN: secrets.of('token in the environment'),
             AMQP_MANAGEMENT_READ_TOKEN_FILE: token,
+            ...tls(),
           },
         ],
       ]
@@ -322,6 +350,10 @@ describe('secrets', function () {
         [[], { AMQP_MANAGEMENT_TOKEN: `${token} ${token}` }],
         [[], { AMQP_MANAGEMENT_TOKEN_FILE: file('spaces', `${token} x`) }],
         [['--management-token', token, '--management-read-token', token]],
+        [[], { ...tls(), AMQP_TLS_EXTERNAL_LOGINS: `somebody=${token}` }],
+        [[], { ...tls(), AMQP_TLS_EXTERNAL_LOGINS: `a=b:${url},a=b:${url}` }],
+        [[], { ...tls(), AMQP_TLS_KEY: `${server.key},${toBroker.key}` }],
+        [['--upstream-tls-client-key', toBroker.key]],
         [[`--managment-token=${token}`]],
         [['--managment-token', token]],
         [['--management-address=0.0.0.0', `amqp://u:${url}@h`, `amqp://u:${url}@h`]],
@@ -362,6 +394,27 @@ describe('secrets', function () {
         expect(stderr.trimEnd().split('\n')).to.have.length(action[0] === '--check' ? 8 : 1)
       }
     })
+
+    it('are not in what is said of keys that cannot be used', async () => {
+      const base64 = Buffer.from(server.key).toString('base64')
+      const pem = server.key.trim().split('\n')
+      const keys = {
+        'base64 without its beginning': base64.slice(30),
+        'base64 without its end': base64.slice(0, -60),
+        'PEM with a line missing': [...pem.slice(0, 1), ...pem.slice(2)].join('\n'),
+        'PEM without its last line': pem.slice(0, -1).join('\n'),
+        'the key of another certificate': toBroker.key,
+        'a key as the name of a file': pem[2],
+      }
+      for (const [what, key] of Object.entries(keys)) {
+        const { code, stderr } = await run(['--check'], { ...tls(), AMQP_TLS_KEY: key })
+        expect(code, what).to.equal(EXIT_CONFIGURATION)
+        const lines = stderr.trimEnd().split('\n')
+        const problems = lines.filter((line) => !line.startsWith('warren: warning: '))
+        expect(problems, what).to.have.length(1)
+        expect(problems[0], what).to.contain('tls.key')
+      }
+    })
   })
 
   describe('of the objects that live in a Warren', () => {
@@ -375,6 +428,7 @@ describe('secrets', function () {
           AMQP_UPSTREAM_URL: upstreamUrl(),
           AMQP_MANAGEMENT_TOKEN: secrets.of('management token'),
           AMQP_MANAGEMENT_READ_TOKEN_FILE: file('inspected', secrets.of('read token')),
+          ...tls(),
         },
         cwd: directory,
       })

@@ -27,6 +27,12 @@ export class MarkedSecrets {
     return `a+/${core}=?`
   }
 
+  /** Looks from now on for a part of `pem` too, which somebody else has made: the second line of a key. */
+  follow(name: string, pem: string): void {
+    const [, , line] = pem.trim().split('\n')
+    this.#cores.set(name, line.trim().slice(0, 40))
+  }
+
   /** The same, as it has to be written in a URL. */
   inUrl(name: string): string {
     return encodeURIComponent(this.of(name))

@@ -1,17 +1,19 @@
-import type { Metrics } from '../../src/application/ports/metrics.js'
+import type { Metrics, RefusalReason } from '../../src/application/ports/metrics.js'
 
 /** Metrics that a test can look at: how often each thing happened, by name, and by `name:label` where there is a label. */
 export class RecordingMetrics implements Metrics {
   readonly counts = new Map<string, number>()
   readonly durations = new Map<string, number[]>()
+  readonly refusals: Partial<Record<RefusalReason, number>> = {}
 
   /** How often it happened. */
   count(name: string): number {
     return this.counts.get(name) ?? 0
   }
 
-  clientRefused(reason: string): void {
+  clientRefused(reason: RefusalReason): void {
     this.add(`clientRefused:${reason}`)
+    this.refusals[reason] = (this.refusals[reason] ?? 0) + 1
   }
 
   clientClosed(code: number): void {

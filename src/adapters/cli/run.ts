@@ -1,6 +1,6 @@
 /** The command line of warrenctl. */
 import { Command, CommanderError } from 'commander'
-import { type Json, ManagementClient, Refusal, Unreachable } from './management-client.js'
+import { type Json, ManagementClient, Misuse, Refusal, Unreachable } from './management-client.js'
 import * as view from './views.js'
 
 /** What the tool needs of its process. */
@@ -27,6 +27,7 @@ const EXIT_UNREACHABLE = 69
 
 const USUAL_LISTEN_PORT = 5673
 const MANAGEMENT_OFFSET = 1000
+const LARGEST_PORT = 65_535
 const TOP_INTERVAL_MS = 2000
 const CLEAR_SCREEN = '\x1b[H\x1b[2J'
 
@@ -52,19 +53,28 @@ export async function run(terminal: Terminal): Promise<number> {
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
-    if (!(error instanceof Refusal || error instanceof Unreachable)) throw error
-    terminal.complain(`Error: ${error.message}\n`)
-    return error instanceof Refusal ? EXIT_REFUSED : EXIT_UNREACHABLE
+    const failure = exitCodeOf(error)
+    if (failure === undefined) throw error
+    terminal.complain(`Error: ${(error as Error).message}\n`)
+    return failure
   }
+}
+
+/** Undefined for what is a bug. */
+function exitCodeOf(error: unknown): number | undefined {
+  if (error instanceof Misuse) return EXIT_USAGE
+  if (error instanceof Refusal) return EXIT_REFUSED
+  return error instanceof Unreachable ? EXIT_UNREACHABLE : undefined
 }
 
 /** `manager 5673 status` is `status` of the Warren whose clients connect on 5673. */
 function withoutManager(argv: readonly string[]): string[] {
   const at = argv.indexOf('manager')
   if (at < 0) return [...argv]
-  const port = Number(argv[at + 1])
-  if (!Number.isInteger(port)) return ['manager-needs-a-port']
-  return [...argv.slice(0, at), '--port', String(port + MANAGEMENT_OFFSET), ...argv.slice(at + 2)]
+  const port = argv[at + 1] ?? ''
+  if (!/^\d{1,5}$/.test(port))
+    throw new Misuse('manager needs the port on which clients connect: warrenctl manager 5673 status')
+  return [...argv.slice(0, at), '--port', String(Number(port) + MANAGEMENT_OFFSET), ...argv.slice(at + 2)]
 }
 
 function createProgram(terminal: Terminal, exitWith: (code: number) => void): Command {
@@ -241,6 +251,8 @@ async function poolIds(client: ManagementClient, pool: string): Promise<string[]
 function connect({ url, port, token }: Options, env: Terminal['env']): ManagementClient {
   const chosenPort =
     port ?? env['WARREN_PORT'] ?? env['AMQP_MANAGEMENT_PORT'] ?? String(USUAL_LISTEN_PORT + MANAGEMENT_OFFSET)
+  if (!/^\d{1,5}$/.test(chosenPort) || Number(chosenPort) < 1 || Number(chosenPort) > LARGEST_PORT)
+    throw new Misuse(`the port must be from 1 to ${LARGEST_PORT}, not ${chosenPort}`)
   const usual = `http://127.0.0.1:${chosenPort}`
   const chosenUrl = url ?? (port === undefined ? env['WARREN_URL'] : undefined) ?? usual
   const chosenToken = token ?? env['WARREN_TOKEN'] ?? env['AMQP_MANAGEMENT_TOKEN']

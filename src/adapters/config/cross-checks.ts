@@ -1,11 +1,9 @@
 /** What no single key can tell: values that don't go together. */
-import type { Source } from './given-value.js'
+import type { Sources } from './given-value.js'
 import { shown } from './redaction.js'
 import { type ConfigurationKey, type ConfigurationValues, entries } from './schema.js'
 import { tlsContradictions } from './tls-settings.js'
 import { parseUpstreamUrl } from './upstream-url.js'
-
-type Sources = Readonly<Record<ConfigurationKey, Source>>
 
 /** An address on which Warren itself listens. */
 interface Ear {

@@ -1,8 +1,11 @@
 /** A value as one of the sources gives it: in itself, or in a file that holds it. */
-import type { ConfigurationEntry } from './schema.js'
+import type { ConfigurationEntry, ConfigurationKey } from './schema.js'
 
 /** Where a value comes from, in the words that messages use. */
 export type Source = 'default' | `file ${string}` | `environment ${string}` | `flag ${string}` | 'argument'
+
+/** The source of every value. */
+export type Sources = Readonly<Record<ConfigurationKey, Source>>
 
 /** Neither read nor validated yet. */
 export interface GivenValue {

@@ -7,9 +7,9 @@ import { ConfigurationError } from './configuration-error.js'
 import { readConfigurationFile, type NamedFile } from './configuration-file.js'
 import { contradictions } from './cross-checks.js'
 import { type Environment, FILE_VARIABLE, unknownVariables, valuesInEnvironment } from './environment.js'
-import { type GivenValue, keyOf, type Source } from './given-value.js'
-import { parseNetworks } from './networks.js'
+import { type GivenValue, keyOf, type Source, type Sources } from './given-value.js'
 import { type ReadFile, readText } from './read-file.js'
+import { parseNetworks } from './networks.js'
 import { shown } from './redaction.js'
 import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
 import { readSecretFile } from './secret-file.js'
@@ -26,9 +26,6 @@ export interface SettingsInput {
   /** In place of the file system. */
   readonly readFile?: ReadFile
 }
-
-/** The source of every value. */
-export type Sources = Readonly<Record<ConfigurationKey, Source>>
 
 /** The configuration, and what the program was asked to do with it. Its secrets are in private fields, where no inspection finds them. */
 export class LoadedSettings {
@@ -75,7 +72,7 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   const settings = toSettings(values)
   if (action !== 'help' && action !== 'version')
     demandNone(contradictions(values, sources, settings.management.port))
-  const { unused } = parseUpstreamUrl(values.upstream.url)
+  const { unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,

@@ -501,11 +501,6 @@ convict.addFormats({
   },
 })
 
-function isTextList(value: unknown): boolean {
-  const isText = (item: unknown): boolean => typeof item === 'string'
-  return isText(value) || (Array.isArray(value) && value.every(isText))
-}
-
 /** Without short forms such as M, which is a million to some and 2^20 to others. */
 const byteUnits: ReadonlyMap<string, number> = new Map([
   ['b', 1],
@@ -527,6 +522,10 @@ const truthWords: ReadonlyMap<string, boolean> = new Map([
   ...['true', 'yes', 'on', '1'].map((word) => [word, true] as const),
   ...['false', 'no', 'off', '0'].map((word) => [word, false] as const),
 ])
+function isTextList(value: unknown): boolean {
+  const isText = (item: unknown): boolean => typeof item === 'string'
+  return isText(value) || (Array.isArray(value) && value.every(isText))
+}
 
 function demand(fulfilled: boolean, entry: convict.SchemaObj): void {
   if (!fulfilled) throw new Error(`must be ${String(entry.allowed)}`)

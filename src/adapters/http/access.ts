@@ -48,10 +48,10 @@ export class Access {
 
   /**
    * A page of another site can have its own name resolve to this address (DNS rebinding), and is then of this site in the eyes of the browser. With tokens
-   * that is no use to it, as it has none.
+   * that is no use to it, as it has none. Without a Host header it's no browser that asks, but a balancer's health check for example.
    */
   #judgeHost({ host }: Caller): Denial | undefined {
-    if (this.#needsToken) return undefined
+    if (this.#needsToken || host === undefined) return undefined
     const name = hostName(host)
     const isOwn = name !== undefined && (isIP(name) !== 0 || name === 'localhost' || name === this.#address)
     return isOwn ? undefined : { status: 403, error: 'the Host header names another host than this one' }
@@ -87,8 +87,7 @@ function digest(text: string): Uint8Array {
 }
 
 /** The name in a Host header, without port and brackets. */
-function hostName(host: string | undefined): string | undefined {
-  if (host === undefined) return undefined
-  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::\d+)?$/.exec(host)
+function hostName(host: string): string | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::\d*)?$/.exec(host)
   return (match?.[1] ?? match?.[2])?.toLowerCase()
 }

@@ -1,12 +1,12 @@
 /** The management server: HTTP in front of the use cases. */
 import swagger from '@fastify/swagger'
-import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
-import type { AddressInfo } from 'node:net'
+import { type FastifyError, type FastifyInstance, type FastifyReply, fastify } from 'fastify'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Product } from '../../application/product.js'
 import { Access, type AccessSettings, type Role } from './access.js'
-import type { HttpError } from './http-error.js'
+import { HttpError } from './http-error.js'
 import { type Route, type UseCases, routesOf } from './routes.js'
-import { failure } from './schemas.js'
+import { byFile, failure } from './schemas.js'
 import { statusPage } from './status-page.js'
 
 declare module 'fastify' {
@@ -18,8 +18,9 @@ declare module 'fastify' {
 
 /** Requests are words, no documents. */
 const BODY_LIMIT = 16 * 1024
-/** For a request to arrive. */
+/** For a request to arrive, and how often that's looked at: Node's own half minute is long when connections are few. */
 const REQUEST_TIMEOUT_MS = 10_000
+const TIMEOUT_CHECK_MS = 1000
 const KEEP_ALIVE_MS = 30_000
 /** Callers at the same time; operators are few. */
 const MOST_CONNECTIONS = 256
@@ -46,6 +47,13 @@ export class ManagementServer {
       connectionTimeout: REQUEST_TIMEOUT_MS * 2,
       keepAliveTimeout: KEEP_ALIVE_MS,
       forceCloseConnections: true,
+      // The shorter of the two times is Node's for the headers, whatever they are called: with its own minute the body would have that.
+      http: { connectionsCheckingInterval: TIMEOUT_CHECK_MS, headersTimeout: REQUEST_TIMEOUT_MS },
+      // What never gets as far as a route is answered in the same form.
+      clientErrorHandler: answerBadRequest,
+      frameworkErrors: (error, _, reply: FastifyReply) => {
+        void reply.code(error.statusCode ?? 400).send({ error: error.message, status: 'failed' })
+      },
       // A number is no text, and a text no number.
       ajv: { customOptions: { coerceTypes: false, removeAdditional: false, strict: false } },
     })
@@ -57,8 +65,7 @@ export class ManagementServer {
         components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
       },
     })
-    // Browsers send text across sites without asking first.
-    app.removeContentTypeParser('text/plain')
+    takeJsonOnly(app)
     guard(app, new Access(access))
     answerErrors(app)
     const page = statusPage()
@@ -77,8 +84,21 @@ export class ManagementServer {
         role: 'public',
         summary: 'The status page, for people.',
         handle: (_, reply) => {
-          void reply.headers(page.headers)
-          return page.html
+          void reply.headers(page.headers).type(page.html.type)
+          return page.html.content
+        },
+      },
+      {
+        method: 'GET',
+        url: '/page/:file',
+        role: 'public',
+        summary: 'What the status page is made of.',
+        params: byFile,
+        handle: ({ params }, reply) => {
+          const file = page.files.get((params as { file: string }).file)
+          if (file === undefined) throw new HttpError(404, 'the page has no such file')
+          void reply.type(file.type)
+          return file.content
         },
       },
     ]
@@ -103,6 +123,42 @@ export class ManagementServer {
   async close(): Promise<void> {
     await this.#app.close()
   }
+}
+
+/**
+ * Browsers send text and forms across sites without asking first. An empty body is none, whatever its type: many tools name one for
+ * every request.
+ */
+function takeJsonOnly(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined)
+    else void parse(request, body as string, done)
+  })
+}
+
+/** HTTP that Node can't make sense of, or that took too long. */
+function answerBadRequest(this: unknown, error: NodeJS.ErrnoException, socket: Socket): void {
+  // The other side is gone.
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, text] = BAD_REQUESTS[error.code ?? ''] ?? ['400 Bad Request', 'this is no HTTP request']
+  const body = JSON.stringify({ error: text, status: 'failed' })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    () => socket.destroy(),
+  )
+}
+
+const BAD_REQUESTS: Readonly<Record<string, readonly [status: string, text: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [
+    '408 Request Timeout',
+    `the request did not arrive within ${REQUEST_TIMEOUT_MS / 1000} s`,
+  ],
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
 }
 
 function register(
@@ -159,7 +215,8 @@ function answerErrors(app: FastifyInstance): void {
     const { invalidBody } = request.routeOptions.config
     const isBody =
       'validation' in error ? error.validationContext === 'body' : 'code' in error && isBadJson(error.code)
-    const text = isBody && invalidBody !== undefined ? invalidBody : error.message
+    const said = status === 415 ? 'a body must be JSON, with Content-Type: application/json' : error.message
+    const text = isBody && invalidBody !== undefined ? invalidBody : said
     await reply.code(status).send({ error: status >= 500 ? 'internal error' : text, status: 'failed' })
   })
 }

@@ -171,7 +171,8 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.closeUpstream(idOf(request)),
-          ({ upstream, channels }) => `Upstream connection ${upstream} closed with ${channels} channels`,
+          ({ upstream, channels }) =>
+            `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
         ),
     },
     {
@@ -193,7 +194,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.pausePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} paused with ${clients} clients`,
+          ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
         ),
     },
     {
@@ -206,7 +207,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.resumePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} resumed with ${clients} clients`,
+          ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
         ),
     },
     {
@@ -219,7 +220,7 @@ export function routesOf({
       handle: (request) =>
         succeed(
           operations.reconnectPool(idOf(request)),
-          ({ pool, retiring }) => `Pool ${pool}: ${retiring} upstream connections retire`,
+          ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
         ),
     },
     ...asideRoutes(overview, operations),
@@ -232,7 +233,7 @@ export function routesOf({
       handle: () =>
         succeed(
           { done: operations.drain() },
-          ({ clients, grace }) => `Draining: ${clients} clients have ${grace} s to finish`,
+          ({ clients, grace }) => `Draining: ${counted(clients, 'client')} with ${grace} s to finish`,
         ),
     },
     {
@@ -445,6 +446,11 @@ function authorOf({ headers }: FastifyRequest): LimitAuthor {
 function changed(outcome: LimitChange | LimitRefusal): LimitChange {
   if (isRefusal(outcome)) throw new HttpError(outcome.kind === 'invalid' ? 400 : 409, outcome.reason)
   return outcome
+}
+
+/** `1 client`, `2 clients`. */
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function succeed<Done extends object>(outcome: Outcome<Done>, message: (done: Done) => string): object {

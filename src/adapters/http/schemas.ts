@@ -59,6 +59,7 @@ export const pageQuery = {
   },
 }
 
+export const byFile = object({ file: { type: 'string', maxLength: 40 } })
 export const byId = object({ id: { type: 'string', maxLength: 40 } })
 /** Of a message that was set aside. */
 export const byAsideId = object({
@@ -203,6 +204,7 @@ export const summary = object({
     'returns',
     'recycled_channels',
   ),
+  refusals: { type: 'object', additionalProperties: whole, description: 'By reason.' },
   certificates: list(object({ use: text, name: text, expires: text, warning: textOrNull })),
   process: object({
     event_loop_lag_p50_seconds: number,

@@ -5,7 +5,8 @@ export function snakeCase(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [snakeName(name), snakeCase(inner)]))
 }
 
-function snakeName(name: string): string {
+/** The name as JSON has it here. */
+export function snakeName(name: string): string {
   const plain = /^is[A-Z]/.test(name) ? name[2].toLowerCase() + name.slice(3) : name
   return plain.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }

@@ -1,37 +1,49 @@
-/** The status page as it's sent: one file, nothing from elsewhere. */
-import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+/** The status page as it's sent: a few small files, nothing from elsewhere. */
+import { readFileSync, readdirSync } from 'node:fs'
+import { extname } from 'node:path'
+
+/** One file of the page. */
+export interface PageFile {
+  readonly content: string
+  readonly type: string
+}
 
 /** The page and what browsers are told of it. */
 export interface StatusPage {
-  readonly html: string
+  readonly html: PageFile
+  /** What it's made of, by name. */
+  readonly files: ReadonlyMap<string, PageFile>
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Reads the page; only the script and the style in it may run, and only this server may be asked. */
-export function statusPage(): StatusPage {
-  const html = readFileSync(new URL('status-page.html', import.meta.url), 'utf8')
-  const script = hashOf(html, 'script')
-  const style = hashOf(html, 'style')
-  return {
-    html,
-    headers: {
-      'content-type': 'text/html; charset=utf-8',
-      'content-security-policy': [
-        "default-src 'none'",
-        `script-src ${script}`,
-        `style-src ${style}`,
-        "connect-src 'self'",
-        'img-src data:',
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
-      ].join('; '),
-    },
-  }
+const FOLDER = new URL('status-page/', import.meta.url)
+const INDEX = 'index.html'
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
 }
+/** Only what comes from this server may run, and only this server may be asked. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
-function hashOf(html: string, tag: 'script' | 'style'): string {
-  const content = new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`).exec(html)?.[1] ?? ''
-  return `'sha256-${createHash('sha256').update(content).digest('base64')}'`
+/** Reads the page, once: it doesn't change while Warren runs. */
+export function statusPage(): StatusPage {
+  const files = new Map<string, PageFile>()
+  for (const name of readdirSync(FOLDER)) {
+    const type = TYPES[extname(name)]
+    if (type !== undefined) files.set(name, { type, content: readFileSync(new URL(name, FOLDER), 'utf8') })
+  }
+  const html = files.get(INDEX)
+  if (html === undefined) throw new Error(`${FOLDER.pathname} has no ${INDEX}`)
+  files.delete(INDEX)
+  return { html, files, headers: { 'content-security-policy': CONTENT_SECURITY_POLICY } }
 }

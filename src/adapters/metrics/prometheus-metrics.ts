@@ -1,7 +1,7 @@
 /** The metrics as Prometheus reads them, by prom-client. */
 import { injectable } from 'inversify'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
-import type { KeptMessageEvent, Metrics, RefusalReason } from '../../application/ports/metrics.js'
+import type { KeptMessageEvent, Metrics, RefusalReason, Refusals } from '../../application/ports/metrics.js'
 import type { Overview, Summary } from '../../application/overview.js'
 import type { PoolView } from '../../application/views.js'
 
@@ -10,6 +10,7 @@ const HANDSHAKE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 /** Virtual hosts with series of their own; the rest is summed up as `other`. */
 const MOST_VHOSTS = 50
+const OTHER = 'other'
 
 /** Names in certificates come from outside. */
 const MOST_NAME = 100
@@ -35,6 +36,34 @@ const TRAFFIC: Readonly<Record<TrafficCounter, readonly [name: string, help: str
     'Upstream channels that were handed to a further client channel instead of being opened.',
   ],
 }
+
+/** Each has its series from the start: a rate over one that appears with its first event misses that event. */
+const NO_REFUSALS: Readonly<Record<RefusalReason, number>> = {
+  client_limit: 0,
+  admission: 0,
+  other_protocol: 0,
+  timeout: 0,
+  access_refused: 0,
+  not_allowed: 0,
+  unavailable: 0,
+  protocol_error: 0,
+  not_accepted: 0,
+}
+
+const KEPT_MESSAGE_EVENTS: readonly KeptMessageEvent[] = [
+  'replayed',
+  'repeated',
+  'expired',
+  'set_aside',
+  'dropped',
+]
+
+/** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+]
 
 /** Counts and times what it's told, and reads the rest from an {@link Overview} whenever somebody scrapes. */
 @injectable()
@@ -75,6 +104,13 @@ export class PrometheusMetrics implements Metrics {
     'Messages that Warren has kept for the broker: replayed after an outage, repeated (the broker may have them twice), expired, set_aside (refused by the broker), dropped (refused, and no room to set them aside).',
     'event',
   )
+  readonly #refusals = { ...NO_REFUSALS }
+
+  constructor() {
+    for (const reason of Object.keys(NO_REFUSALS)) this.#refused.inc({ reason }, 0)
+    for (const outcome of ['connected', 'failed']) this.#reconnects.inc({ outcome }, 0)
+    for (const event of KEPT_MESSAGE_EVENTS) this.#kept.inc({ event }, 0)
+  }
 
   /** What the answer to a scrape is called. */
   get contentType(): string {
@@ -83,6 +119,11 @@ export class PrometheusMetrics implements Metrics {
 
   clientRefused(reason: RefusalReason): void {
     this.#refused.inc({ reason })
+    this.#refusals[reason]++
+  }
+
+  get refusals(): Refusals {
+    return this.#refusals
   }
 
   clientClosed(code: number): void {
@@ -159,17 +200,6 @@ export class PrometheusMetrics implements Metrics {
     gaugeBy('state', 'pools', 'Pools, by state.', () => summary.pools)
     gauge('buffered_messages', 'Messages in publish buffers.', () => summary.buffered.messages)
     gauge('buffered_bytes', 'Bytes in publish buffers.', () => summary.buffered.bytes)
-    new Gauge({
-      name: 'warren_certificate_expiry_timestamp_seconds',
-      help: 'When a certificate expires, in seconds since 1970.',
-      labelNames: ['use', 'name'],
-      registers,
-      collect() {
-        this.reset()
-        for (const { use, name, expires } of summary.certificates)
-          this.set({ use, name: name.slice(0, MOST_NAME) }, Date.parse(expires) / 1000)
-      },
-    })
     gauge(
       'unconfirmed_messages',
       'Messages that were sent, and that Warren keeps until the broker has confirmed them.',
@@ -182,6 +212,17 @@ export class PrometheusMetrics implements Metrics {
       () => summary.aside.messages,
     )
     gauge('aside_bytes', 'Bytes of those messages.', () => summary.aside.bytes)
+    new Gauge({
+      name: 'warren_certificate_expiry_timestamp_seconds',
+      help: 'When a certificate expires, in seconds since 1970.',
+      labelNames: ['use', 'name'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { use, name, expires } of summary.certificates)
+          this.set({ use, name: name.slice(0, MOST_NAME) }, Date.parse(expires) / 1000)
+      },
+    })
     for (const [counter, [name, help]] of Object.entries(TRAFFIC))
       new Counter({
         name: `warren_${name}`,
@@ -210,6 +251,7 @@ export class PrometheusMetrics implements Metrics {
       registers,
     }).set({ version: summary.version }, 1)
     collectDefaultMetrics({ register: this.#registry })
+    for (const name of MISNAMED) this.#registry.removeSingleMetric(name)
   }
 
   /** The answer to a scrape. */
@@ -233,5 +275,8 @@ function byVirtualHost(
   for (const pool of pools) sums.set(pool.vhost, (sums.get(pool.vhost) ?? 0) + pool[field])
   const ordered = [...sums].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
   const rest = ordered.splice(MOST_VHOSTS).reduce((sum, [, count]) => sum + count, 0)
-  return Object.fromEntries(rest === 0 ? ordered : [...ordered, ['other', rest]])
+  const largest = new Map(ordered)
+  // A virtual host may have that name itself.
+  if (rest > 0) largest.set(OTHER, (largest.get(OTHER) ?? 0) + rest)
+  return Object.fromEntries(largest)
 }

@@ -2,6 +2,7 @@
 import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto'
 import { CertificateError } from '../../application/ports/certificate-store.js'
 import type { PemSource } from '../../application/settings.js'
+import { isPlainPath } from '../config/plain-path.js'
 
 /** Gives a file's text, or throws an Error with Node's `code`. */
 export type ReadFile = (path: string) => string
@@ -28,7 +29,7 @@ export function readPem(key: string, source: PemSource, readFile: ReadFile): Pem
     text = readFile(value)
   } catch (error) {
     // A short base64 that went wrong isn't quoted either.
-    const shown = /[/.]/.test(value) ? value : '(not shown)'
+    const shown = isPlainPath(value) ? value : '(not shown)'
     throw new CertificateError(`${key}: can't read file ${shown}: ${reasonOf(error)}`)
   }
   const origin = `${key} (${value})`

@@ -16,11 +16,15 @@ export type RefusalReason =
  * `dropped`: refused, and there was no room to set it aside.
  */
 export type KeptMessageEvent = 'replayed' | 'repeated' | 'expired' | 'set_aside' | 'dropped'
+/** How many clients were sent away for each reason. */
+export type Refusals = Readonly<Partial<Record<RefusalReason, number>>>
 
 /** Where Warren counts what happens now and then; what happens all the time is in Traffic. Calls never throw. */
 export interface Metrics {
   /** A client was sent away before it was in. */
   clientRefused(reason: RefusalReason): void
+  /** How often that has happened so far, by reason; reasons that never came up may be missing. */
+  readonly refusals: Refusals
   /** A client that was in was closed with this reply code. */
   clientClosed(code: number): void
   /** From accept to Connection.Open-Ok. */

@@ -37,7 +37,7 @@ describe('Exclusive queues', () => {
     owner = await world.connectWithChannels(1)
     neighbour = await world.connectWithChannels(1)
     for (const client of [owner, neighbour]) {
-      client.method(1, 'basic.qos', { prefetchCount: 1 })
+      client.method(1, 'basic.recover', { requeue: true })
       await settle()
     }
   }
@@ -80,7 +80,9 @@ describe('Exclusive queues', () => {
   /** What the broker got on a channel since it was opened last and, on those of the clients, their state was set. */
   const asked = (channel: number, upstream = world.upstream): MethodName[] => {
     const names = upstream.names(channel)
-    return names.slice(names.lastIndexOf('channel.open') + 1).filter((name) => name !== 'basic.qos')
+    return names
+      .slice(names.lastIndexOf('channel.open') + 1)
+      .filter((name) => name !== 'basic.recover', { requeue: true })
   }
 
   /** Questions of Warren's own, whether a queue is there. */

@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { identifiers } from '../../../src/application/identifiers.js'
+import type { Limits } from '../../../src/application/limits.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
@@ -74,10 +76,26 @@ describe('Limits', () => {
       const first = await world.connect()
       for (let n = 0; n < 5; n++) world.dial()
       await settle()
+      expect(world.container.get<Limits>(identifiers.Limits).clients.active).to.equal(1)
       first.close()
       await settle()
       await world.connect()
     })
+  })
+
+  it('move by 100 with each signal, and remember that it was one', async () => {
+    world = await World.start({ settings: { pool: { maxClientConnections: 150 } } })
+    const limits = world.container.get<Limits>(identifiers.Limits)
+    limits.onSignal('up')
+    limits.onSignal('down')
+    limits.onSignal('down')
+    limits.onSignal('down')
+    expect(limits.clients.history.map(({ old, new: to, who }) => [old, to, who])).to.deep.equal([
+      [150, 250, 'signal'],
+      [250, 150, 'signal'],
+      [150, 50, 'signal'],
+    ])
+    expect(world.lines('connection limit not changed')).to.have.length(1)
   })
 
   describe('on upstream connections', () => {

@@ -125,6 +125,66 @@ describe('Operations', () => {
       expect(world.upstream.openChannels).to.have.length(2)
     })
 
+    /** A pool with a client whose messages wait for the broker. */
+    const buffered = async (messages: number): Promise<void> => {
+      world = await World.start({ settings: { pool: { publishBufferSize: 1000 } } })
+      const client = await world.connectWithChannels(1)
+      client.publish(1, 'before')
+      await settle()
+      world.brokerDown()
+      world.upstream.peer.reset()
+      await settle()
+      for (let n = 0; n < messages; n++) client.publish(1, `kept ${n}`)
+      await settle()
+    }
+    const kept = (messages: number): string[] => Array.from({ length: messages }, (_, n) => `kept ${n}`)
+
+    it('holds a publish buffer back that is about to drain, also over a further outage', async () => {
+      await buffered(10)
+      world.operations.pausePool('p1')
+      world.brokerUp()
+      await world.advance(PATIENCE_MS)
+      world.upstream.peer.reset()
+      await world.advance(PATIENCE_MS)
+      expect(published()).to.deep.equal(['before'])
+      expect(world.lines('publish buffer drained')).to.have.length(0)
+      world.operations.resumePool('p1')
+      await settle()
+      expect(published()).to.deep.equal(['before', ...kept(10)])
+      expect(world.lines('publish buffer drained')).to.have.length(1)
+    })
+
+    it('holds a publish buffer back in the middle of draining, and lets what is under way be confirmed', async () => {
+      await buffered(600)
+      world.broker.confirms = false
+      world.brokerUp()
+      await world.advance(1000)
+      const { upstream } = world
+      const [channel] = upstream.openChannels
+      const underWay = upstream.published().length
+      expect(underWay).to.be.within(1, 599)
+      world.operations.pausePool('p1')
+      upstream.confirm(channel, underWay, true)
+      await world.advance(PATIENCE_MS)
+      expect(upstream.published()).to.have.length(underWay)
+      world.broker.confirms = true
+      world.operations.resumePool('p1')
+      await settle()
+      expect(upstream.published()).to.deep.equal(kept(600))
+    })
+
+    it('ends the drain when the last messages are confirmed during the pause', async () => {
+      await buffered(10)
+      world.broker.confirms = false
+      world.brokerUp()
+      await world.advance(1000)
+      world.operations.pausePool('p1')
+      const [channel] = world.upstream.openChannels
+      world.upstream.confirm(channel, 10, true)
+      await settle()
+      expect(world.lines('publish buffer drained')).to.have.length(1)
+    })
+
     it('keeps a paused pool although everybody has left', async () => {
       world = await World.start()
       const client = await world.connect()

@@ -44,6 +44,14 @@ describe('Reload', () => {
     expect(world.lines('configuration reloaded')).to.have.length(1)
   })
 
+  it('lifts the client limit where the configuration has none any more', () => {
+    const limits = world.container.get<Limits>(identifiers.Limits)
+    limits.set(5, 'http')
+    const report = reload.apply(world.settings, ['pool.max_client_connections'])
+    expect(report.applied).to.deep.equal(['pool.max_client_connections'])
+    expect(limits.clients.limit).to.equal(0)
+  })
+
   it('gives clients that come afterwards the new values', async () => {
     const next = { ...world.settings, client: { ...world.settings.client, channelMax: 9 } }
     reload.apply(next, ['client.channel_max'])
@@ -51,14 +59,25 @@ describe('Reload', () => {
     expect(client.offered!.channelMax).to.equal(9)
   })
 
-  it('refuses a client limit below those who are in, and says so', async () => {
+  it('refuses a client limit below those who are in, says so with a warning, and applies the rest', async () => {
     await world.connect()
     world.dial()
     await settle()
-    const next = { ...world.settings, pool: { ...world.settings.pool, maxClientConnections: 1 } }
-    expect(reload.apply(next, ['pool.max_client_connections']).refused).to.deep.equal([
-      'pool.max_client_connections: cannot set limit to 1 when 2 connections are active',
-    ])
+    const next = {
+      ...world.settings,
+      pool: { ...world.settings.pool, maxClientConnections: 1, maxUpstreamConnections: 9 },
+    }
+    const report = reload.apply(next, ['pool.max_client_connections', 'pool.max_upstream_connections'])
+    expect(report).to.deep.equal({
+      applied: ['pool.max_upstream_connections'],
+      needsRestart: [],
+      refused: ['pool.max_client_connections: cannot set limit to 1 when 2 connections are active'],
+    })
+    const limits = world.container.get<Limits>(identifiers.Limits)
+    expect([limits.clients.limit, limits.upstreamLimit]).to.deep.equal([0, 9])
+    expect(limits.clients.history).to.deep.equal([])
+    const [line] = world.lines('configuration reloaded, but for what was refused')
+    expect(line).to.deep.include({ level: 'warn', fields: report })
   })
 
   it('changes a token for the callers that come afterwards, and takes none away', () => {

@@ -46,4 +46,19 @@ describe('MarkedSecrets', () => {
     expect(secrets.of('password')).to.equal(secret)
     expect(secrets.of('a third')).not.to.equal(secret)
   })
+
+  it('finds a key in PEM, and in what PEM is put into', () => {
+    const own = new MarkedSecrets()
+    const pem = `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(64)}\n${'bC+/'.repeat(16)}\nDD==\n-----END PRIVATE KEY-----\n`
+    own.follow('key', pem)
+    for (const text of [
+      pem,
+      JSON.stringify({ pem }),
+      inspect({ pem }),
+      Buffer.from(pem).toString('base64'),
+      Buffer.from(pem).toString('hex'),
+    ])
+      expect(own.tracesIn(text)).to.have.length.above(0)
+    expect(own.tracesIn('-----BEGIN PRIVATE KEY-----\n')).to.deep.equal([])
+  })
 })

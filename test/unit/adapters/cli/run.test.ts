@@ -83,6 +83,31 @@ describe('warrenctl', () => {
     expect((await ctl(['--help'])).code).to.equal(0)
   })
 
+  for (const [what, words, says] of [
+    ['no port after "manager"', ['manager', 'status'], 'manager needs the port on which clients connect'],
+    ['a port that is none', ['--port', 'many', 'status'], 'the port must be from 1 to 65535, not many'],
+    ['a port beyond all', ['manager', '65000', 'status'], 'the port must be from 1 to 65535, not 66000'],
+    ['an address that is none', ['--url', 'nonsense', 'status'], 'nonsense is no address of a server'],
+    ['a token that cannot be', ['--token', 'my\nsecret', 'status'], 'the token has characters'],
+  ] as const)
+    it(`ends with 2 and one line for ${what}, which has no token in it`, async () => {
+      const { code, out, err } = await ctl([...words])
+      expect({ code, out }).to.deep.equal({ code: 2, out: '' })
+      expect(err)
+        .to.match(/^Error: .*\n$/)
+        .and.to.contain(says)
+      expect(err).not.to.contain('secret')
+      expect(asked).to.deep.equal([])
+    })
+
+  it('says in one line that there is no such host', async () => {
+    const { code, err } = await ctl(['--url', 'http://warren.invalid:1', 'status'])
+    expect(code).to.equal(69)
+    expect(err).to.match(
+      /^Error: Failed to connect to management server: .* \(http:\/\/warren\.invalid:1\)\n$/,
+    )
+  })
+
   it('ends with 3 when Warren is not ready', async () => {
     answer.body = '{"status":"not ready","service":"warren","reasons":["broker unreachable: no"]}'
     const { code, out } = await ctl(['--port', String(port), 'health'])

@@ -14,13 +14,15 @@ describe('redacted', () => {
 
   it('shows where a key is, and hides the key itself', () => {
     const key = entry('unless-path')
-    for (const path of ['/etc/warren/key.pem', './a b.key', '~/k.p8', 'a.pem,b.pem'])
+    for (const path of ['/etc/warren/key.pem', './a b.key', '~/k.p8', 'a.pem,b.pem', '/run/secrets/tls-key'])
       expect(redacted(key, path)).to.equal(path)
     const base64 = Buffer.from('-----BEGIN PRIVATE KEY-----').toString('base64')
     for (const text of [
       base64,
       '-----BEGIN PRIVATE KEY-----\nMIIB.pem',
       'MIIBAbc/def',
+      `/${'bC'.repeat(31)}+`,
+      `/${'bC'.repeat(20)}`,
       `a.pem,${base64}`,
       `${base64},a.pem`,
     ])

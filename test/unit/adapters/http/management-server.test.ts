@@ -38,7 +38,10 @@ describe('ManagementServer', () => {
       reload: get(identifiers.Reload),
       logLevels: world.logger,
       figures: { takeEventLoopLag: () => ({ p50: 0, p99: 0 }), residentBytes: 1, cpuSeconds: 1 },
-      metrics: { contentType: 'text/plain', render: () => Promise.resolve('warren_up 1\n') },
+      metrics: {
+        contentType: 'text/plain',
+        render: () => Promise.reject(new Error('what nobody needs to know')),
+      },
     }
     const product = { name: 'Warren', version: '1.2.3', platform: 'tests', host: 'burrow' }
     server = await ManagementServer.create(useCases, { address: '127.0.0.1', ...tokens }, product)
@@ -134,6 +137,18 @@ describe('ManagementServer', () => {
         })
       })
 
+    it('is refused with 400 where it makes no sense, and with 409 where it is not limited at all', async () => {
+      const decrease = (amount: number): Promise<Answer> =>
+        ask('/limit/decrease', { method: 'POST', body: { amount } })
+      expect(await decrease(1000)).to.deep.include({
+        status: 400,
+        body: { error: 'connection limit must be positive', status: 'failed' },
+      })
+      expect((await ask('/limit', { method: 'PUT', body: { limit: 2 ** 31 } })).status).to.equal(400)
+      await ask('/limit', { method: 'DELETE' })
+      expect((await decrease(1)).status).to.equal(409)
+    })
+
     it('remembers when it was changed, from what to what, and by which way', async () => {
       await ask('/limit', { method: 'PUT', body: { limit: 7 } })
       await ask('/limit/increase', {
@@ -156,7 +171,10 @@ describe('ManagementServer', () => {
       expect(changing.map(({ role }) => role)).to.deep.equal(changing.map(() => 'change'))
       expect(changing).to.have.length.at.least(11)
       for (const { method, url } of changing) {
-        const answer = await ask(url.replace(':id', 'p1'), { method, headers: bearer('may-look') })
+        const answer = await ask(url.replace(':id', 'p1').replace(':file', 'page.js'), {
+          method,
+          headers: bearer('may-look'),
+        })
         expect(answer, `${method} ${url}`).to.deep.include({
           status: 403,
           body: { error: 'this token may look, and change nothing', status: 'failed' },
@@ -167,7 +185,9 @@ describe('ManagementServer', () => {
     it('without a token is to health and the empty page alone', async () => {
       await start(TOKENS)
       for (const { method, url, role } of server.routes) {
-        const { status, headers } = await ask(url.replace(':id', 'p1'), { method })
+        const { status, headers } = await ask(url.replace(':id', 'p1').replace(':file', 'page.js'), {
+          method,
+        })
         if (role === 'public') expect(status, url).to.equal(200)
         else expect(status, url).to.equal(401)
         if (role !== 'public') expect(headers['www-authenticate']).to.equal('Bearer realm="warren"')
@@ -177,6 +197,7 @@ describe('ManagementServer', () => {
         '/healthz',
         '/readyz',
         '/',
+        '/page/:file',
       ])
       expect((await ask('/no-such-route')).status).to.equal(401)
     })
@@ -248,6 +269,22 @@ describe('ManagementServer', () => {
       expect(answer.body).to.include({ status: 'failed' })
     })
 
+    it('that name JSON and bring none are as good as those that name nothing', async () => {
+      const headers = { 'content-type': 'application/json' }
+      expect((await ask('/limit', { method: 'DELETE', headers })).status).to.equal(200)
+      expect((await ask('/pools/p9/pause', { method: 'POST', headers })).status).to.equal(404)
+      expect((await ask('/limit', { method: 'PUT', headers })).body).to.include({
+        error: 'connection limit must be positive',
+      })
+    })
+
+    it('that meet a fault of Warren are told of it without its words', async () => {
+      expect(await ask('/metrics')).to.deep.include({
+        status: 500,
+        body: { error: 'internal error', status: 'failed' },
+      })
+    })
+
     it('with another body than JSON are refused', async () => {
       const answer = await ask('/limit', {
         method: 'PUT',
@@ -296,6 +333,14 @@ describe('ManagementServer', () => {
       expect((await page('sort=-id&limit=2')).ids).to.deep.equal(['c251', 'c250'])
       expect((await ask('/clients?sort=shoe_size')).status).to.equal(400)
       expect((await ask('/clients?limit=many')).status).to.equal(400)
+    })
+
+    it('never come with more than 1000 entries', async () => {
+      await start(NO_TOKENS)
+      for (let n = 0; n < 1010; n++) world.dial()
+      const { body } = await ask('/clients?limit=9999')
+      expect(body.total).to.equal(1010)
+      expect(body.clients).to.have.length(1000)
     })
 
     it('show upstream connections and pools', async () => {
@@ -437,7 +482,7 @@ describe('ManagementServer', () => {
     const { body } = await ask('/openapi.json')
     const paths = body.paths as Record<string, Record<string, { responses: Record<string, object> }>>
     for (const { url, method, answer } of server.routes) {
-      const operation = paths[url.replace(':id', '{id}')]?.[method.toLowerCase()]
+      const operation = paths[url.replace(/:(\w+)/, '{$1}')]?.[method.toLowerCase()]
       expect(operation, `${method} ${url}`).to.not.equal(undefined)
       if (answer !== undefined) expect(operation.responses).to.have.property('200')
     }
@@ -447,7 +492,21 @@ describe('ManagementServer', () => {
     await start(TOKENS)
     const { status, headers, text } = await ask('/')
     expect(status).to.equal(200)
-    expect(headers['content-security-policy']).to.match(/default-src 'none'.*connect-src 'self'/)
+    expect(headers['content-type']).to.equal('text/html; charset=utf-8')
+    expect(headers['content-security-policy']).to.match(
+      /default-src 'none'.*script-src 'self'.*connect-src 'self'.*frame-ancestors 'none'/,
+    )
+    const parts = [...text.matchAll(/(?:src|href)="(page\/[^"]+)"/g)].map(([, path]) => path)
+    expect(parts).to.deep.equal(['page/style.css', 'page/page.js'])
+    for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
+      const answer = await ask(`/${part}`)
+      expect(answer.status, part).to.equal(200)
+      expect(answer.headers['content-type']).to.match(/^text\/(css|javascript); charset=utf-8$/)
+      expect(answer.text, part).not.to.match(/https?:\/\/(?!www\.w3\.org)/)
+      parts.push(...[...answer.text.matchAll(/from '\.\/([^']+)'/g)].map(([, name]) => `page/${name}`))
+    }
     expect(text).not.to.match(/(src|href)\s*=\s*["']?(https?:)?\/\//)
+    expect((await ask('/page/index.html')).status).to.equal(404)
+    expect((await ask('/page/..%2fstatus-page.ts')).status).to.equal(404)
   })
 })

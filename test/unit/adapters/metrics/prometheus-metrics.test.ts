@@ -38,6 +38,19 @@ describe('PrometheusMetrics', () => {
       expect(lines).to.include(series)
   })
 
+  it('is up to date at each scrape, and counts nothing twice', async () => {
+    world = await World.start()
+    const metrics = new PrometheusMetrics()
+    metrics.observe(world.container.get<Overview>(identifiers.Overview))
+    for (let clients = 1; clients <= 3; clients++) {
+      await world.connect()
+      const lines = (await metrics.render()).split('\n')
+      expect(lines).to.include(`warren_clients{state="open"} ${clients}`)
+      expect(lines).to.include(`warren_clients_accepted_total ${clients}`)
+      expect(lines).to.include(`warren_vhost_clients{vhost="/"} ${clients}`)
+    }
+  })
+
   it('follows the conventions: one help and type for each name, counters end in _total, units are base units', async () => {
     world = await World.start()
     const lines = await scrape()
@@ -48,12 +61,41 @@ describe('PrometheusMetrics', () => {
     )
     expect(lines.filter((line) => line.startsWith('# HELP '))).to.have.length(types.size)
     for (const [name, type] of types) {
-      if (!name.startsWith('warren_')) continue
-      if (type === 'counter') expect(name).to.match(/_total$/)
-      else expect(name).not.to.match(/_total$/)
+      if (name.startsWith('warren_') && type === 'counter') expect(name).to.match(/_total$/)
+      if (type !== 'counter') expect(name).not.to.match(/_total$/)
       expect(name).not.to.match(/milliseconds|_ms|kilobytes/)
     }
     for (const line of lines.filter((text) => !text.startsWith('#'))) expect(line).to.match(LINE)
+  })
+
+  it('has as many series for 200 users and virtual hosts as for 60, and names no user', async () => {
+    world = await World.start()
+    const connect = async (from: number, to: number): Promise<void> => {
+      for (let n = from; n < to; n++) await world.connect({ vhost: `vhost-${n}`, user: `user-${n}` })
+    }
+    await connect(0, 60)
+    const before = await scrape()
+    await connect(60, 200)
+    const after = await scrape()
+    const names = (lines: string[]): number => lines.filter((line) => line.startsWith('warren_')).length
+    expect(names(after)).to.equal(names(before))
+    expect(after.filter((line) => line.includes('user-'))).to.deep.equal([])
+    expect(after).to.include('warren_vhost_clients{vhost="other"} 150')
+  })
+
+  it('counts a virtual host called other with the others', async () => {
+    world = await World.start()
+    for (let n = 0; n < 60; n++) await world.connect({ vhost: `v${n}` })
+    for (let n = 0; n < 5; n++) await world.connect({ vhost: 'other' })
+    expect(await scrape()).to.include('warren_vhost_clients{vhost="other"} 16')
+  })
+
+  it('has a series for each reason of a refusal before there is one, as rates need it', async () => {
+    world = await World.start()
+    const lines = await scrape()
+    expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(9)
+    expect(lines).to.include('warren_pool_reconnects_total{outcome="failed"} 0')
+    expect(lines).to.include('warren_kept_messages_total{event="dropped"} 0')
   })
 
   it('sums up what is beyond 50 virtual hosts', async () => {

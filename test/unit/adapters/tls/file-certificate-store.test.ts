@@ -110,8 +110,8 @@ describe('FileCertificateStore', () => {
         /^tls\.key \(given as PEM\): the private key can't be parsed$/,
       ],
       [
-        { certificates: [secrets(one)], ca: new Secret('/') },
-        /^tls\.ca: can't read file \/: it is a directory$/,
+        { certificates: [secrets(one)], ca: new Secret('/tmp') },
+        /^tls\.ca: can't read file \/tmp: it is a directory$/,
       ],
     ]
     for (const [tls, expected] of cases) {
