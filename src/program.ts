@@ -163,6 +163,12 @@ function urlOf({ address, port }: { address: string; port: number }): string {
 const loaded = loadOrExit()
 const warn = (): void =>
   loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
+if (loaded.action !== 'run')
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `warren --help | head`: who reads has seen enough.
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
 switch (loaded.action) {
   case 'help':
     process.stdout.write(helpText())
