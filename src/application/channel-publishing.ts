@@ -106,15 +106,19 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#transaction === 'none' && this.#numbering === undefined
   }
 
-  /** The channel was bound to an upstream channel that nothing has been sent on: it goes on in its mode. */
-  onBound({ upstream, upstreamChannel }: ChannelBinding): void {
+  /**
+   * The channel was bound to an upstream channel that nothing has been sent on: it goes on in its mode. Returns whether the broker is to
+   * answer a Tx.Select.
+   */
+  onBound({ upstream, upstreamChannel }: ChannelBinding): boolean {
     this.#hasKept = false
     const confirms = this.#tracking ?? this.#numbering
     confirms?.rebind()
     if (confirms !== undefined) upstream.send(confirmSelectFrame(upstreamChannel))
-    if (this.#transaction === 'none') return
+    if (this.#transaction === 'none') return false
     this.#hiddenSelects++
     upstream.send(txSelectFrame(upstreamChannel))
+    return true
   }
 
   /** A message begins that goes straight to the broker. `isStateless`: the channel has no other state there. */

@@ -445,8 +445,8 @@ export class ClientChannel
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
+    if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
-    if (methodId === id.BASIC_CONSUME) this.#sendPrefetch(binding)
     this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
@@ -572,8 +572,9 @@ export class ClientChannel
   #isWellPlaced(role: ChannelRole | undefined): boolean {
     if (this.#binding === undefined) {
       this.#binding = this.#host.bind(this, role, this.#target)
-      if (this.#binding !== undefined) this.#publishing.onBound(this.#binding)
-      return this.#binding !== undefined
+      if (this.#binding === undefined) return false
+      if (this.#publishing.onBound(this.#binding)) this.#pending.sent(id.TX_SELECT)
+      return true
     }
     if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
       return true
@@ -595,10 +596,12 @@ export class ClientChannel
 
   /**
    * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
-   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests.
+   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests, and may not stand in the
+   * middle of a message that is returned.
    */
   get #mayKeepPrefetch(): boolean {
-    return this.#isStateless && !this.#pending.includes(0)
+    const isAnythingToCome = this.#pending.includes(0) || this.#pending.includes(id.BASIC_PUBLISH)
+    return this.#isStateless && !isAnythingToCome
   }
 
   #keepPrefetch(frame: Frame): true {
@@ -610,9 +613,14 @@ export class ClientChannel
   }
 
   #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
-    if (!this.#prefetch.isKept) return
+    const requests = this.#prefetch.take(upstreamChannel)
+    if (requests.length === 0) return
     this.#host.assembler.endOfChunk()
-    for (const request of this.#prefetch.take(upstreamChannel)) upstream.send(request)
+    for (const request of requests) {
+      // Its answer mustn't be taken for that of the client's next.
+      this.#pending.sent(id.BASIC_QOS)
+      upstream.send(request)
+    }
   }
 
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
@@ -740,6 +748,11 @@ function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
 /** Of a Confirm.Select, whose one argument it is. */
 function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
   return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
+}
+
+/** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
+function needsPrefetch(methodId: number): boolean {
+  return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
 }
 
 function isRejection(methodId: number): boolean {
