@@ -1,6 +1,6 @@
 /** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
 import { fitShortString } from '../domain/amqp/byte-writer.js'
-import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
+import { FRAME_METHOD, type Frame, readLong } from '../domain/amqp/frame.js'
 import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
@@ -128,6 +128,8 @@ export class ClientChannel
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
   #lostQueue: string | undefined
+  /** The request for which that was declared once more: it's what an error about the queue is about. */
+  #restoredFor = 0
   /** Why the risky request that waits couldn't be tried. */
   #trialFailure: TrialFailure | undefined
   /** What the client is told once the delivery is whole that it's in the middle of. */
@@ -297,7 +299,8 @@ export class ClientChannel
     this.#pending.answered(methodId)
   }
 
-  onBrokerClose(): void {
+  onBrokerClose(close: Frame): void {
+    if (this.#restoredFor !== 0 && this.#pending.includes(this.#restoredFor)) this.#blameRequest(close)
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
@@ -659,6 +662,7 @@ export class ClientChannel
     const isDeclare = frame.methodId === id.QUEUE_DECLARE
     if (!isDeclare && !ChannelQueues.meansCurrent(frame)) return
     this.#lostQueue = undefined
+    this.#restoredFor = isDeclare ? 0 : frame.methodId
     if (isDeclare) return
     this.#host.assembler.endOfChunk()
     upstream.send(
@@ -672,6 +676,13 @@ export class ClientChannel
         arguments: [],
       }),
     )
+  }
+
+  /** The client hasn't declared anything: a queue that is gone is an error of the request that meant it. */
+  #blameRequest({ bytes, payloadEnd }: Frame): void {
+    const at = payloadEnd - 4
+    if (readLong(bytes, at) === id.QUEUE_DECLARE)
+      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */

@@ -696,6 +696,19 @@ describe('Exclusive queues', () => {
       expect(client.names(2).slice(1)).to.deep.equal(['queue.declare-ok'])
     })
 
+    it('and a current queue that is gone meanwhile are answered with an error of the request, as there was no other', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'basic.get', { queue: '' }))
+      consumers.method(2, 'queue.bind-ok')
+      const gone = { code: 404, text: "NOT_FOUND - no queue 'mine' in vhost '/'" }
+      consumers.closeChannel(2, gone, 'queue.declare')
+      await settle()
+      expect(client.received(2).at(-1)).to.deep.include({ name: 'channel.close' })
+      expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
+    })
+
     const ask = method(2, 'queue.bind', { queue: 'q' })
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
