@@ -184,6 +184,17 @@ export class Proxy {
     const cutOff = this.#cutOff
     const { buffered } = this.#directory
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
+    if (buffered > 0 && this.#settings.pool.publishBufferDir === undefined)
+      this.#logger.error(
+        'messages in the publish buffer are lost: the broker is away, and there is no journal',
+        {
+          messages: buffered,
+        },
+      )
+    else if (buffered > 0)
+      this.#logger.warn('messages of the publish buffer stay in the journal, for the next start', {
+        messages: buffered,
+      })
     this.#logger.info('shut down', { closedClients, cutOff, buffered })
     return { closedClients, cutOff, buffered }
   }
@@ -267,7 +278,7 @@ export class Proxy {
   /** Libraries look at the broker's properties in Connection.Start, which comes before any login: so the broker is asked beforehand. */
   async #meetBroker(): Promise<void> {
     const introduction = this.#connector.introduce().catch((error: unknown) => {
-      this.#logger.warn('broker not reached at start; clients are answered once it is', {
+      this.#logger.warn('broker not reached at start; clients are told so until it is', {
         upstream: this.#upstreamName,
         reason: reasonOf(error),
       })

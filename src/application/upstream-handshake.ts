@@ -84,7 +84,11 @@ export class UpstreamHandshake {
     if (this.#expects === id.CONNECTION_TUNE)
       this.#fail(new UpstreamRefused(amqpError(ACCESS_REFUSED, 'Login was refused by the broker')))
     else
-      this.#fail(new UpstreamUnreachable(`the broker closed the connection during the handshake: ${reason}`))
+      this.#fail(
+        new UpstreamUnreachable(
+          `the broker closed the connection during the handshake (is that its TLS port? then amqps://): ${reason}`,
+        ),
+      )
   }
 
   #onStart(frame: Frame): void {

@@ -246,7 +246,7 @@ describe('TLS in operation', function () {
         await eventually(() =>
           expect(
             String(
-              warren!.lines('broker not reached at start; clients are answered once it is')[0]['reason'],
+              warren!.lines('broker not reached at start; clients are told so until it is')[0]['reason'],
             ),
           ).to.contain(reason),
         )

@@ -193,7 +193,9 @@ export class World {
    */
   expectNoComplaints({ currentTest }: Mocha.Context): void {
     if (currentTest?.state !== 'passed') return
-    const bugs = this.logger.lines.filter(({ level }) => level === 'error')
+    const bugs = this.logger.lines.filter(
+      ({ level, fields }) => level === 'error' && fields.error !== undefined,
+    )
     const texts = bugs.map(({ message, fields }) => `${message}: ${(fields.error as Error)?.stack}`)
     expect([...this.broker.violations, ...texts]).to.deep.equal([])
   }

@@ -343,7 +343,7 @@ describe('The handshake of a client', () => {
     it('when Warren starts delays its start by at most some seconds, and is reported', async () => {
       world = await World.start({ settings: { upstream: { endpoints: [{ host: 'nowhere', port: 1 }] } } })
       expect(world.clock.now()).to.be.at.most(5000)
-      const [line] = world.lines('broker not reached at start; clients are answered once it is')
+      const [line] = world.lines('broker not reached at start; clients are told so until it is')
       expect(line.fields.reason).to.contain('nowhere')
     })
 

@@ -270,4 +270,30 @@ describe('Shutting down', () => {
     expect(world.lines('shutting down')[0].fields).to.include({ clients: 1, grace: 15, timeout: 30 })
     expect(world.lines('shut down')[0].fields).to.include({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
+
+  for (const [where, publishBufferDir, message] of [
+    [
+      'in memory alone are lost',
+      undefined,
+      'messages in the publish buffer are lost: the broker is away, and there is no journal',
+    ],
+    [
+      'in a journal are kept for the next start',
+      '/kept',
+      'messages of the publish buffer stay in the journal, for the next start',
+    ],
+  ] as const)
+    it(`says that messages which wait for the broker ${where}`, async () => {
+      world = await World.start({ settings: { pool: { publishBufferSize: 10, publishBufferDir } } })
+      const client = await world.connectWithChannels(1)
+      world.brokerDown()
+      for (const upstream of world.broker.open) upstream.peer.reset()
+      await settle()
+      client.publish(1, 'kept')
+      client.close()
+      await settle()
+      await shutDown()
+      expect(report).to.include({ buffered: 1 })
+      expect(world.lines(message).map(({ fields }) => fields['messages'])).to.deep.equal([1])
+    })
 })
