@@ -1,4 +1,5 @@
 /** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
+import { availableParallelism } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import type { Settings } from '../../application/settings.js'
 import { Secret } from '../../domain/secret.js'
@@ -12,7 +13,13 @@ import { type ReadFile, readText } from './read-file.js'
 import { parseExternalLogins } from './external-logins.js'
 import { parseNetworks } from './networks.js'
 import { shown } from './redaction.js'
-import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
+import {
+  createConfiguration,
+  entries,
+  type ConfigurationKey,
+  type ConfigurationValues,
+  valueAt,
+} from './schema.js'
 import { readSecretFile } from './secret-file.js'
 import { clientCertificates, pemSourcesIn, tlsContradictions, tlsWarnings } from './tls-checks.js'
 import { parseUpstreamUrl } from './upstream-url.js'
@@ -47,6 +54,11 @@ export class LoadedSettings {
   get values(): ConfigurationValues {
     return this.#values
   }
+
+  /** How many processes share the port. */
+  get workers(): number {
+    return workersIn(this.#values)
+  }
 }
 
 /**
@@ -74,7 +86,10 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   if (action !== 'help' && action !== 'version')
     demandNone([
       ...tlsContradictions(values, sources),
-      ...contradictions(values, sources, settings.management.port),
+      ...contradictions(values, sources, {
+        managementPort: settings.management.port,
+        workers: workersIn(values),
+      }),
     ])
   const { unused } = parseUpstreamUrl(values.upstream.url)
   if (unused.length > 0) {
@@ -175,17 +190,12 @@ export function withChanges(
   const { action, sources, settings, warnings } = before
   const values = structuredClone(before.values)
   for (const key of keys) {
-    const [section, name] = key.split('.')
-    const target = (values as unknown as Record<string, Record<string, unknown>>)[section]
+    const [name, section] = key.split('.').reverse()
+    const all = values as unknown as Record<string, Record<string, unknown>>
+    const target: Record<string, unknown> = section === undefined ? all : all[section]
     target[name] = valueAt(after.values, key)
   }
   return new LoadedSettings(action, values, sources, settings, warnings)
-}
-
-/** What `values` have for a key. */
-export function valueAt(values: ConfigurationValues, key: string): unknown {
-  const [section, name] = key.split('.')
-  return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
 }
 
 function namedFile(flag: string | undefined, env: Environment): NamedFile | undefined {
@@ -203,6 +213,11 @@ function managementPort({ management, listen }: ConfigurationValues): number {
   if (management.port !== 'auto') return management.port
   const port = listen.port + MANAGEMENT_OFFSET
   return listen.port === 0 || port > LARGEST_PORT ? 0 : port
+}
+
+/** One for each core that this process may use. */
+function workersIn({ workers }: ConfigurationValues): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 function toSettings(values: ConfigurationValues): Settings {
