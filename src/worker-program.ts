@@ -148,7 +148,7 @@ async function run(start: StartMessage): Promise<void> {
         } as const
         tell(farewell, () => process.exit(cutOff + buffered === 0 ? EXIT_OK : EXIT_FAILURE))
       })
-  const sockets = new HandedSockets((received, closed) => tell({ kind: 'connections', received, closed }))
+  const sockets = new HandedSockets((count) => tell({ kind: 'closed', count }))
   const listeners = {
     plain: container.get<HandedListener>(identifiers.Listener),
     tls: settings.tls.enabled ? container.get<HandedListener>(identifiers.TlsListener) : undefined,

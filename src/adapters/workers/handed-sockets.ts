@@ -3,41 +3,36 @@ import type { Socket } from 'node:net'
 import type { Doorkeeper, Listener } from '../../application/ports/listener.js'
 import { Reception, type ReceptionOptions } from '../net/reception.js'
 
-/** Tells the supervisor how many connections have arrived and how many are closed; all of one turn together. */
-export class HandedSockets {
-  readonly #report: (received: number, closed: number) => void
-  #received = 0
-  #closed = 0
-  #isDue = false
+/**
+ * A message costs both processes about as much as a step of a session: closed connections are told of together. For so long a place under
+ * the client limit may stay taken after its client has left.
+ */
+const REPORT_MS = 10
 
-  constructor(report: (received: number, closed: number) => void) {
+/** Tells the supervisor how many connections are closed. */
+export class HandedSockets {
+  readonly #report: (closed: number) => void
+  #closed = 0
+
+  constructor(report: (closed: number) => void) {
     this.#report = report
   }
 
   /** A connection was handed over; undefined when it was closed on its way. */
   receive(socket: Socket | undefined, listener: HandedListener | undefined): void {
-    this.#received++
-    if (socket === undefined) this.#closed++
-    else {
-      socket.once('close', () => {
-        this.#closed++
-        this.#schedule()
-      })
-      if (listener === undefined) socket.destroy()
-      else listener.receive(socket)
-    }
-    this.#schedule()
+    if (socket === undefined) return this.#onClosed()
+    socket.once('close', this.#onClosed)
+    if (listener === undefined) socket.destroy()
+    else listener.receive(socket)
   }
 
-  #schedule(): void {
-    if (this.#isDue) return
-    this.#isDue = true
-    setImmediate(() => {
-      this.#isDue = false
-      const [received, closed] = [this.#received, this.#closed]
-      this.#received = this.#closed = 0
-      this.#report(received, closed)
-    })
+  readonly #onClosed = (): void => {
+    if (++this.#closed > 1) return
+    setTimeout(() => {
+      const closed = this.#closed
+      this.#closed = 0
+      this.#report(closed)
+    }, REPORT_MS)
   }
 }
 

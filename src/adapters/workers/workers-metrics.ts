@@ -8,8 +8,6 @@ const STATES = ['starting', 'ready', 'retiring', 'down'] as const
 /** What only grows; it doesn't shrink because a worker is gone. */
 const GROWING = new Set(['counter', 'histogram'])
 
-type Merge = Parameters<typeof AggregatorRegistry.aggregate>[0]
-
 /** Counts what the supervisor does, and asks the workers for the rest. */
 export class WorkersMetrics implements SupervisorMetrics {
   readonly #registry = new Registry()
@@ -114,5 +112,5 @@ function growing(metrics: MetricData[]): MetricData[] {
 }
 
 function merged(all: MetricData[][]): Registry {
-  return AggregatorRegistry.aggregate(all as unknown as Merge)
+  return AggregatorRegistry.aggregate(all)
 }

@@ -29,8 +29,8 @@ export type ToWorker =
 export type FromWorker =
   /** Clients can be handed over. */
   | { readonly kind: 'ready' }
-  /** So many connections have arrived, and so many of all that ever did are closed, since the last such message. */
-  | { readonly kind: 'connections'; readonly received: number; readonly closed: number }
+  /** So many connections that were handed over are closed, since the last such message. */
+  | { readonly kind: 'closed'; readonly count: number }
   | { readonly kind: 'answer'; readonly id: number; readonly answer: unknown }
   | { readonly kind: 'failure'; readonly id: number; readonly reason: string }
   /** The last words of one that ends in order: what it has counted. */

@@ -141,7 +141,7 @@ export class Supervisor {
     const answers = await Promise.allSettled(running.map((worker) => worker.ask(question, about)))
     return answers.flatMap((answer, at) => {
       const { number } = running[at]
-      if (answer.status === 'fulfilled') return [{ number, answer: answer.value as unknown }]
+      if (answer.status === 'fulfilled') return [{ number, answer: answer.value }]
       this.#needs.logger.warn('a worker did not answer', { question, reason: reasonOf(answer.reason) })
       return []
     })
@@ -218,9 +218,9 @@ export class Supervisor {
       case 'ready':
         if (worker.state === 'starting') this.#onReady(worker)
         break
-      case 'connections':
-        worker.onConnections(message)
-        if (message.closed > 0) this.#leave(message.closed)
+      case 'closed':
+        worker.onClosed(message.count)
+        this.#leave(message.count)
         break
       case 'farewell':
         this.onFarewell({ number: worker.number, summary: message.summary, metrics: message.metrics })

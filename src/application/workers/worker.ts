@@ -46,7 +46,7 @@ export class Worker {
   #starts = 0
   /** Handed over, and not reported as closed. */
   #clients = 0
-  /** Handed over, and not reported as received; the oldest first. */
+  /** Handed over, and perhaps not sent yet; the oldest first. */
   #onTheWay: OnTheWay[] = []
   readonly #asked = new Map<number, Asked>()
   #lastQuestion = 0
@@ -99,14 +99,14 @@ export class Worker {
 
   hand(connection: HeldConnection, isTls: boolean): void {
     this.#clients++
-    this.#onTheWay.push({ connection, isTls })
     this.#process?.hand(connection, isTls)
+    while (this.#onTheWay.length > 0 && this.#onTheWay[0].connection.hasLeft) this.#onTheWay.shift()
+    if (!connection.hasLeft) this.#onTheWay.push({ connection, isTls })
   }
 
-  /** Takes what the process reports of its connections. */
-  onConnections({ received, closed }: Extract<FromWorker, { kind: 'connections' }>): void {
-    this.#onTheWay.splice(0, received)
-    this.#clients -= closed
+  /** So many of its clients are gone. */
+  onClosed(count: number): void {
+    this.#clients -= count
   }
 
   send(message: ToWorker): void {

@@ -88,7 +88,7 @@ export class WorkersSight implements Sight {
     for (const { number, answer } of answers) this.#see(number, answer as Summary)
     const sum = <K extends SummedKey>(key: K, none: Summary[K]): Summary[K] => {
       const total: Counts = { ...none }
-      for (const each of all) add(total, each[key] as unknown as Counts)
+      for (const each of all) add(total, each[key])
       return total as unknown as Summary[K]
     }
     const sumOf = (read: (summary: WorkerSummary) => number): number =>
@@ -104,7 +104,7 @@ export class WorkersSight implements Sight {
     }
     add(traffic, this.#departed.traffic)
     add(refused, this.#departed.refusals)
-    add(refused, refusals() as Counts)
+    add(refused, refusals())
     const { p50, p99 } = figures.takeEventLoopLag()
     const worst = (own: number, read: (process: ProcessView) => number): number =>
       Math.max(own, ...all.map(({ process }) => read(process)))
@@ -138,7 +138,7 @@ export class WorkersSight implements Sight {
   }
 
   #see(number: number, { traffic, refusals }: Summary): void {
-    this.#seen.set(number, { traffic: { ...traffic }, refusals: { ...refusals } as Counts })
+    this.#seen.set(number, { traffic: { ...traffic }, refusals: { ...refusals } })
   }
 
   async #gather<View>(
