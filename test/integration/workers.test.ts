@@ -1,4 +1,8 @@
 import { expect } from 'chai'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { TestAuthority } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
@@ -12,6 +16,9 @@ interface WorkerRow {
   clients: number
   starts: number
 }
+
+const authority = new TestAuthority()
+const server = authority.server()
 
 describe('workers', function () {
   this.timeout(60_000)
@@ -98,6 +105,10 @@ describe('workers', function () {
 
     const killed = await ask('/clients/w2-c2', 'DELETE')
     expect(killed).to.include({ client: 'w2-c2' })
+    const itsPort = String(killed['remote_address']).split(':')[1]
+    const victim = clients.find(({ socket }) => socket.localPort === Number(itsPort))!
+    expect((await victim.expectMethod('connection.close')).code).to.equal(320)
+    victim.reset()
     await eventually(async () => expect(await activeNow()).to.equal(3))
     for (const missing of ['/clients/w2-c2', '/clients/w7-c1', '/clients/c1'])
       await ask(missing, 'DELETE').then(
@@ -134,6 +145,10 @@ describe('workers', function () {
     await connect()
     expect((await workersNow())[1].clients).to.equal(1)
     expect(await ask<string>('/metrics')).to.contain('warren_worker_crashes_total 1\n')
+    const pids = (await workersNow()).map(({ pid }) => pid)
+    await warren.stop()
+    // Without their supervisor they end.
+    for (const pid of pids) await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'))
   })
 
   it('are replaced one by one while clients come and go, and nobody is refused or cut off', async () => {
@@ -157,10 +172,12 @@ describe('workers', function () {
     // One that is in the middle of something finishes it, and goes.
     await idle.openChannel(1)
     await idle.close()
-    await eventually(async () => {
-      await Promise.race([Promise.all(crowd), Promise.resolve()])
-      expect(warren.lines('workers restarted')).to.have.length(1)
-    }, 30_000)
+    // A client that fails says so at once.
+    const failure = Promise.all(crowd).then(() => new Promise<never>(() => undefined))
+    await Promise.race([
+      failure,
+      eventually(() => expect(warren.lines('workers restarted')).to.have.length(1), 30_000),
+    ])
     const total = served
     await eventually(() => expect(served).to.be.above(total + 50))
     isOver = true
@@ -174,59 +191,77 @@ describe('workers', function () {
     expect(accepted).to.equal(served + 1)
   })
 
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    it(`let their clients finish on ${signal}, then end with 0`, async () => {
-      await start(2)
-      const one = await connect()
-      const two = await connect()
-      await one.openChannel(1)
-      await two.openChannel(1)
-      const pids = (await workersNow()).map(({ pid }) => pid)
-      warren.signal(signal)
-      await eventually(async () => {
-        const late = await WireClient.dial(warren.port).catch((error: NodeJS.ErrnoException) => error)
-        if (late instanceof WireClient) late.reset()
-        expect(late).to.be.instanceOf(Error).with.property('code', 'ECONNREFUSED')
-      })
-      await one.declareQueue(1)
-      await one.close()
-      await two.close()
-      expect((await warren.exited).code).to.equal(0)
-      for (const pid of pids) expect(() => process.kill(pid, 0)).to.throw('ESRCH')
-    })
-
-  it('end with 1 when one of them had to cut a client off', async () => {
-    await start(2, '--shutdown-grace', '0.1', '--shutdown-timeout', '0.5')
-    await connect()
+  it('let their clients finish on SIGTERM, with TLS and without, then end with 0', async () => {
+    await start(
+      2,
+      '--tls-enabled',
+      'true',
+      '--tls-port',
+      '0',
+      '--tls-cert',
+      server.cert,
+      '--tls-key',
+      server.key,
+    )
+    const plain = [await connect(), await connect()]
+    const secure = await WireClient.connect(warren.tlsPort, { tls: { ca: readFileSync(authority.cert) } })
+    clients.push(secure)
+    for (const client of clients) await client.openChannel(1)
+    expect((await workersNow()).map(({ clients }) => clients).sort()).to.deep.equal([1, 2])
+    const pids = (await workersNow()).map(({ pid }) => pid)
     warren.signal('SIGTERM')
+    await eventually(async () => {
+      const late = await WireClient.dial(warren.port).catch((error: NodeJS.ErrnoException) => error)
+      if (late instanceof WireClient) late.reset()
+      expect(late).to.be.instanceOf(Error).with.property('code', 'ECONNREFUSED')
+    })
+    for (const client of [...plain, secure]) {
+      await client.declareQueue(1)
+      await client.close()
+    }
+    expect((await warren.exited).code).to.equal(0)
+    for (const pid of pids) expect(() => process.kill(pid, 0)).to.throw('ESRCH')
+  })
+
+  it('read the PROXY header of those clients that a balancer sends, and end with 1 when one had to be cut off', async () => {
+    const times = ['--shutdown-grace', '0.1', '--shutdown-timeout', '0.5']
+    await start(2, '--listen-proxy-protocol-from', '127.0.0.1', ...times)
+    const client = await WireClient.dial(warren.port)
+    clients.push(client)
+    client.send(Buffer.from('PROXY TCP4 192.0.2.7 192.0.2.8 4711 5672\r\n'))
+    await client.authenticate()
+    client.tuneOk()
+    client.open()
+    await client.expectMethod('connection.open-ok')
+    const list = await ask<{ clients: { remote_address: string }[] }>('/clients')
+    expect(list.clients[0].remote_address).to.equal('192.0.2.7:4711')
+    warren.signal('SIGINT')
     expect((await warren.exited).code).to.equal(1)
   })
 
-  it('end at once on a second signal, and when the supervisor is gone', async () => {
-    await start(2, '--shutdown-grace', '20')
-    await connect()
+  it('share what signals and SIGHUP change, and end at once on a second signal', async () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'warren-workers-')), 'warren.toml')
+    writeFileSync(file, 'workers = 2\n[pool]\nmax_client_connections = 150\n[shutdown]\ngrace = 20\n')
+    warren = await WarrenProcess.start(broker.port, ['--config', file])
+    warren.signal('SIGUSR1')
+    await eventually(async () => expect(await ask('/limit')).to.include({ current_limit: 250 }))
+    writeFileSync(file, 'workers = 2\n[pool]\nmax_client_connections = 70\n[client]\nchannel_max = 7\n')
+    warren.signal('SIGHUP')
+    await eventually(async () => expect(await ask('/limit')).to.include({ current_limit: 70 }))
+    await eventually(() => expect(warren.lines('configuration reloaded')).to.have.length(3))
+    // Whoever is started later has the same.
+    process.kill((await workersNow())[0].pid, 'SIGKILL')
+    await eventually(async () => expect((await workersNow())[0]).to.include({ state: 'ready', starts: 2 }))
+    for (let n = 0; n < 2; n++) expect((await connect()).offered.channelMax).to.equal(7)
     const pids = (await workersNow()).map(({ pid }) => pid)
     warren.signal('SIGTERM')
     await eventually(() => expect(warren.lines('shutting down')).not.to.have.length(0))
     warren.signal('SIGTERM')
     expect((await warren.exited).code).to.equal(1)
-    await start(2)
-    pids.push(...(await workersNow()).map(({ pid }) => pid))
-    await warren.stop()
     for (const pid of pids) await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'))
   })
 
-  it('share the log level and what SIGHUP changes; the client limit stays one for all', async () => {
-    await start(2, '--pool-max-client-connections', '150')
-    warren.signal('SIGUSR1')
-    await eventually(async () => expect(await ask('/limit')).to.include({ current_limit: 250 }))
-    warren.signal('SIGHUP')
-    await eventually(() => expect(warren.lines('configuration reloaded')).to.have.length(3))
-    expect(await ask('/limit')).to.include({ current_limit: 250 })
-  })
-
   it('are refused where the upstream limit leaves some of them without a connection', async () => {
-    await start(2)
     const { code, stderr } = await runToExit([
       '--check',
       '--workers',

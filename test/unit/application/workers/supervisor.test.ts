@@ -150,7 +150,7 @@ describe('Supervisor', () => {
     expect(limits.clients.active).to.equal(0)
   })
 
-  it('ends a worker that does not get ready', async () => {
+  it('ends a worker that does not get ready', () => {
     create(1)
     void supervisor.start()
     clock.advance(30_000)
