@@ -83,7 +83,7 @@ export async function refuseLeftovers({ pool }: Settings, workers: number, logge
       journal.close()
       if (length === 0) continue
       logger.error(
-        `${place.directory} holds ${length} messages of a Warren with ${place.workers}: start it once so, until they are delivered, or move that directory away`,
+        `${place.directory} holds ${length} message${length === 1 ? '' : 's'} of a Warren with ${place.workers}: start it once so, until they are delivered, or move that directory away`,
       )
     } catch (error) {
       if (!(error instanceof JournalError)) throw error
