@@ -2,6 +2,7 @@
  * What Warren costs, beside a direct connection, HAProxy, and any other proxy. Started by `npm run bench`;
  * docs/performance.md says what is measured and how.
  */
+import { TestAuthority } from '../test/support/certificates.js'
 import { runSeries, type Series } from './measure/series.js'
 import { type Options, parseOptions, USAGE } from './options.js'
 import { killAllProcesses, stopAllProcesses } from './processes/started-process.js'
@@ -70,16 +71,17 @@ function startUpstream(name: UpstreamName, options: Options): Promise<Upstream> 
 async function startTargets(upstream: Upstream, options: Options): Promise<Target[]> {
   const stop = (): Promise<void> => Promise.resolve()
   const targets: Target[] = [{ name: 'direct', host: '127.0.0.1', port: upstream.port, stop }]
+  const certificate = options.workloads.some(({ tls }) => tls) ? new TestAuthority().server() : undefined
   const add = (target: Target): void => {
     targets.push(target)
     started.push(target)
   }
   if (options.without.includes('haproxy')) progress('')
-  else if (haproxyVersion()) add(await startHaproxy(upstream.port))
+  else if (haproxyVersion()) add(await startHaproxy(upstream.port, certificate))
   else say('haproxy is not installed: left out')
   if (options.without.includes('warren')) progress('')
   else if (isWarrenBuilt()) {
-    await startWarren(upstream.port, options.warrenArguments).then(add, (error: Error) => {
+    await startWarren(upstream.port, options.warrenArguments, certificate).then(add, (error: Error) => {
       say(`Warren is left out: ${error.message}`)
       process.exitCode = 1
     })

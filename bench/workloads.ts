@@ -10,6 +10,8 @@ export interface Workload {
   readonly connections: number
   /** Channels of each connection; 1 if left out. */
   readonly channels?: number
+  /** Clients speak TLS to the proxy, which speaks plain TCP to the broker. */
+  readonly tls?: boolean
   /** Operations of the warm-up round against the sink; a real broker gets a tenth. */
   readonly warmUp: number
   /** Operations of a round at most. */
@@ -48,6 +50,15 @@ export const workloads: readonly Workload[] = [
   { ...publishes, name: 'publish-100', title: 'fire-and-forget publish, 100 B', body: 100, warmUp: 500_000 },
   { ...publishes, name: 'publish-1k', title: 'fire-and-forget publish, 1 KiB', body: 1024, warmUp: 200_000 },
   { ...publishes, name: 'publish-64k', title: 'fire-and-forget publish, 64 KiB', body: 65536, warmUp: 5_000 },
+  {
+    ...publishes,
+    name: 'tls-1k',
+    title: 'fire-and-forget publish over TLS, 1 KiB',
+    body: 1024,
+    warmUp: 100_000,
+    tls: true,
+    without: ['direct'],
+  },
   {
     ...publishes,
     name: 'many-channels',

@@ -78,6 +78,7 @@ allowed, and the source, and exit code 78; so does a wrong value that a stronger
 values are refused that don't go together:
 
 - a management server that others can reach, without a token
+- a listener with TLS without a certificate, a certificate without its key, client certificates without \`tls.ca\`
 - two listeners on one port, or \`upstream.url\` naming Warren itself
 - \`pool.publish_buffer_dir\` or \`pool.publish_guarantee = "confirmed"\` without a buffer (\`pool.publish_buffer_size\`)
 - \`pool.max_upstream_connections\` below the number of workers

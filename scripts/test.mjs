@@ -79,7 +79,7 @@ async function runParts({ parts, paths, forMocha }) {
     else if (!isBuilt) console.log('\nintegration is left out, as the build failed')
     else {
       const hooks = ['--require', './test/support/shared-broker.ts']
-      await mocha(suite, [...hooks, ...files, ...forMocha], 10 * MINUTE)
+      await mocha(suite, [...hooks, ...files, ...forMocha], 20 * MINUTE)
     }
   }
 }

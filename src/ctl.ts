@@ -2,6 +2,12 @@
 /** warrenctl: looks at a running Warren and changes it, through its management server. */
 import { run } from './adapters/cli/run.js'
 
+// `warrenctl clients | head` is no error: who reads has seen enough.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 process.exitCode = await run({
   argv: process.argv.slice(2),
   env: process.env,

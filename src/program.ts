@@ -6,7 +6,9 @@ import { type LoadedSettings, loadSettings } from './adapters/config/load-settin
 import { printConfig } from './adapters/config/print-config.js'
 import { RereadableSettings } from './adapters/config/rereadable-settings.js'
 import { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { leaveEndingsToProgram } from './adapters/signals/early-signals.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import { announceReady } from './adapters/signals/service-manager.js'
 import type { Certificates } from './application/certificates.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/limits.js'
@@ -93,6 +95,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
       process.exit(EXIT_FAILURE)
     },
   )
+  leaveEndingsToProgram()
   const { management, listen } = settings
   if (management.enabled) {
     const server = await createManagementServer(container)
@@ -103,11 +106,20 @@ async function run(loaded: LoadedSettings): Promise<void> {
   }
   await proxy.start().catch(cannotListen(logger, listen))
   container.get<MinuteSummary>(identifiers.MinuteSummary).start()
+  await announceReady(process.env).catch((error: unknown) =>
+    logger.warn('service manager not told that Warren is ready', { error }),
+  )
 }
 
 const loaded = loadOrExit()
 const warn = (): void =>
   loaded.warnings.forEach((warning) => process.stderr.write(`warren: warning: ${warning}\n`))
+if (loaded.action !== 'run')
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `warren --help | head`: who reads has seen enough.
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
 switch (loaded.action) {
   case 'help':
     process.stdout.write(helpText())

@@ -4,7 +4,9 @@ import { SystemClock } from './adapters/clock/system-clock.js'
 import type { FileSnapshot } from './adapters/config/file-snapshot.js'
 import type { LoadedSettings } from './adapters/config/load-settings.js'
 import type { WinstonLogger } from './adapters/logging/winston-logger.js'
+import { leaveEndingsToProgram } from './adapters/signals/early-signals.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
+import { announceReady } from './adapters/signals/service-manager.js'
 import type { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { ChildWorkers } from './adapters/workers/child-workers.js'
 import { SocketGate } from './adapters/workers/socket-gate.js'
@@ -91,6 +93,7 @@ export async function supervise({ loaded, logger, certificates, source, files }:
       exit(EXIT_FAILURE)
     },
   )
+  leaveEndingsToProgram()
   process.on('exit', () => supervisor.kill())
   const { management, listen, tls } = settings
   if (management.enabled) {
@@ -126,4 +129,7 @@ export async function supervise({ loaded, logger, certificates, source, files }:
     upstream: settings.upstream.endpoints.map(nameOf).join(', '),
     workers: count,
   })
+  await announceReady(process.env).catch((error: unknown) =>
+    logger.warn('service manager not told that Warren is ready', { error }),
+  )
 }

@@ -1,5 +1,6 @@
 /** A client connection made for load: one channel, pre-encoded frames, and replies that are only looked at by number. */
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { type FrameHandler, FrameScanner } from '../wire/frame-scanner.js'
 import { Method, methodName } from '../wire/method.js'
 import { channelOpen, CLOSE, flow, open, PROTOCOL_HEADER, startOk, TUNE_OK } from './handshake.js'
@@ -25,16 +26,18 @@ export class LoadConnection implements FrameHandler {
   private awaited = 0
   private resolve: (() => void) | undefined
 
-  private constructor(host: string, port: number) {
-    const onread = {
-      buffer: readBuffer,
-      callback: (length: number, bytes: Uint8Array) => {
-        this.scanner.push(bytes as Buffer, length)
-        this.onChunkEnd()
-        return true
-      },
+  private constructor({ host, tls }: LoadSettings, port: number) {
+    const read = (length: number, bytes: Uint8Array): boolean => {
+      this.scanner.push(bytes as Buffer, length)
+      this.onChunkEnd()
+      return true
     }
-    this.socket = connect({ host, port, noDelay: true, onread })
+    if (tls) {
+      this.socket = connectTls({ host, port, rejectUnauthorized: false }).setNoDelay(true)
+      this.socket.on('data', (bytes: Buffer) => read(bytes.length, bytes))
+    } else {
+      this.socket = connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback: read } })
+    }
     // Nothing is waited for while a load runs: what goes wrong is thrown, and ends the generator.
     this.socket.on('close', () => {
       throw new Error('the connection was closed')
@@ -43,7 +46,7 @@ export class LoadConnection implements FrameHandler {
 
   /** Connects and opens its channels. */
   static async open(settings: LoadSettings, port = settings.port): Promise<LoadConnection> {
-    const connection = new LoadConnection(settings.host, port)
+    const connection = new LoadConnection(settings, port)
     await connection.call(PROTOCOL_HEADER, Method.ConnectionStart)
     await connection.call(startOk(settings.user, settings.password), Method.ConnectionTune)
     connection.socket.write(TUNE_OK)

@@ -24,6 +24,8 @@ export interface LoadSettings {
   fill: boolean
   /** Close the channel before the connection, for `churn`. */
   closeChannels: boolean
+  /** Speak TLS, and take any certificate. */
+  tls: boolean
   /** Be ready, then wait for a line on stdin before starting, and for another before leaving. */
   wait: boolean
   /** Seconds after which the load gives up. */
@@ -48,6 +50,7 @@ export function loadSettings(): LoadSettings {
       'broker-port': { type: 'string' },
       fill: { type: 'boolean', default: false },
       'close-channels': { type: 'boolean', default: false },
+      tls: { type: 'boolean', default: false },
       wait: { type: 'boolean', default: false },
       deadline: { type: 'string', default: '120' },
     },
@@ -68,6 +71,7 @@ export function loadSettings(): LoadSettings {
     brokerPort: Number(values['broker-port'] ?? values.port),
     fill: values.fill,
     closeChannels: values['close-channels'],
+    tls: values.tls,
     wait: values.wait,
     deadline: Number(values.deadline),
   }

@@ -115,7 +115,7 @@ function loadArguments(settings: RoundSettings): string[] {
   const { workload, target, upstream, operations, connections } = settings
   const values = {
     host: target.host,
-    port: target.port,
+    port: workload.tls ? (target.tlsPort ?? 0) : target.port,
     user: upstream.user,
     password: upstream.password,
     'broker-port': upstream.port,
@@ -129,5 +129,6 @@ function loadArguments(settings: RoundSettings): string[] {
   // A real broker has no messages of its own to deliver.
   if (upstream.name === 'rabbitmq') args.push('--fill')
   if (settings.closeChannels) args.push('--close-channels')
+  if (workload.tls) args.push('--tls')
   return [...args, '--wait']
 }

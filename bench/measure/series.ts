@@ -41,7 +41,9 @@ const LATENCY_RATE = 1000
 
 export async function runSeries(settings: SeriesSettings): Promise<Series> {
   const { workload, upstream, connections, seconds } = settings
-  const targets = settings.targets.filter((target) => !workload.without?.includes(target.name))
+  const targets = settings.targets.filter(
+    ({ name, tlsPort }) => !workload.without?.includes(name) && (!workload.tls || tlsPort !== undefined),
+  )
   const rounds = workload.once ? 1 : settings.rounds
   const results = targets.map((target): TargetResult => {
     return { target: target.name, isProxy: target.pid !== undefined, rounds: [] }

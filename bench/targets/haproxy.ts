@@ -1,6 +1,7 @@
 /** HAProxy in TCP mode with one thread: the least that a proxy can cost. */
 import { execFileSync } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
+import type { KeyPairFiles } from '../../test/support/certificates.js'
 import { freePort, listening } from '../processes/ports.js'
 import { scratchFile } from '../processes/scratch-folder.js'
 import { StartedProcess } from '../processes/started-process.js'
@@ -17,20 +18,31 @@ export function haproxyVersion(): string | undefined {
   }
 }
 
-export async function startHaproxy(brokerPort: number): Promise<Target> {
+/** With `certificate` it terminates TLS too, on a port of its own. */
+export async function startHaproxy(brokerPort: number, certificate?: KeyPairFiles): Promise<Target> {
   const port = await freePort()
   const file = scratchFile('haproxy.cfg')
-  await writeFile(file, configuration(port, brokerPort))
+  const tlsPort = certificate && (await freePort())
+  const binds = [`bind 127.0.0.1:${port}`]
+  if (certificate !== undefined) {
+    const pem = scratchFile('haproxy.pem')
+    await writeFile(
+      pem,
+      (await readFile(certificate.cert, 'utf8')) + (await readFile(certificate.key, 'utf8')),
+    )
+    binds.push(`bind 127.0.0.1:${tlsPort} ssl crt ${pem}`)
+  }
+  await writeFile(file, configuration(binds, brokerPort))
   // -db: stays in the foreground as one process.
   const haproxy = new StartedProcess('haproxy', 'haproxy', ['-db', '-f', file], scratchFile('haproxy.log'))
   await listening('haproxy', haproxy, port, START_TIMEOUT_MS)
-  return proxyTarget('haproxy', port, haproxy)
+  return proxyTarget('haproxy', port, haproxy, tlsPort)
 }
 
-function configuration(port: number, brokerPort: number): string {
+function configuration(binds: string[], brokerPort: number): string {
   return `global
   nbthread 1
-  maxconn 12000
+  maxconn 9000
 
 defaults
   mode tcp
@@ -39,7 +51,7 @@ defaults
   timeout server 1h
 
 listen amqp
-  bind 127.0.0.1:${port}
+  ${binds.join('\n  ')}
   server broker 127.0.0.1:${brokerPort}
 `
 }

@@ -6,6 +6,8 @@ export interface Target {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** Where it takes TLS, if it does. */
+  readonly tlsPort?: number
   /** The proxy's process; nobody stands between for `direct`. */
   readonly pid?: number
   /** The end of its log, when it's ours. */
@@ -14,11 +16,12 @@ export interface Target {
 }
 
 /** A proxy that the benchmark has started on this machine. */
-export function proxyTarget(name: string, port: number, proxy: StartedProcess): Target {
+export function proxyTarget(name: string, port: number, proxy: StartedProcess, tlsPort?: number): Target {
   return {
     name,
     host: '127.0.0.1',
     port,
+    ...(tlsPort === undefined ? {} : { tlsPort }),
     pid: proxy.pid,
     lastOutput: () => proxy.lastOutput,
     stop: () => proxy.stop(),

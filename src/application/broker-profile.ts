@@ -1,5 +1,7 @@
 import { injectable, inject } from 'inversify'
 import { type FieldTable, fieldOf, tableField, textField } from '../domain/amqp/field-table.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
 import { identifiers } from './identifiers.js'
 import type { Product } from './product.js'
 
@@ -14,6 +16,7 @@ export interface Tuning {
 }
 
 const WARREN_KEY = 'warren'
+const utf8 = new TextEncoder()
 
 /** What RabbitMQ has announced since 3.2, for clients that come before a broker was ever reached. */
 const USUAL_CAPABILITIES = [
@@ -33,6 +36,8 @@ const USUAL_CAPABILITIES = [
 export class BrokerProfile {
   readonly #product: Product
   #serverProperties: FieldTable
+  /** What clients are greeted with, by what is offered to them: made once, not for each. */
+  readonly #startFrames = new Map<string, Uint8Array>()
 
   constructor(@inject(identifiers.Product) product: Product) {
     this.#product = product
@@ -51,6 +56,24 @@ export class BrokerProfile {
   /** Takes what the broker said in Connection.Start. */
   seen(serverProperties: FieldTable): void {
     this.#serverProperties = serverProperties
+    this.#startFrames.clear()
+  }
+
+  /** Connection.Start for clients to whom these mechanisms are offered; never written to. */
+  startFrame(mechanisms: readonly string[]): Uint8Array {
+    const offered = mechanisms.join(' ')
+    let frame = this.#startFrames.get(offered)
+    if (frame === undefined) {
+      frame = methodFrame(method.ConnectionStart, 0, {
+        versionMajor: 0,
+        versionMinor: 9,
+        serverProperties: this.serverProperties,
+        mechanisms: utf8.encode(offered),
+        locales: utf8.encode('en_US'),
+      })
+      this.#startFrames.set(offered, frame)
+    }
+    return frame
   }
 
   /** Whether the broker is of a version that can deny deprecated features (RabbitMQ 3.13 and later); an unknown version may be. */

@@ -18,6 +18,7 @@ import type { ClientOutput } from './client-output.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from './common-frames.js'
 import { ConfirmTracking } from './confirm-tracking.js'
 import { type ConfirmOrigin, type PublishBacklog, readConfirm } from './publish-backlog.js'
+import type { PublishRoom } from './publish-room.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** The channel that publishes. */
@@ -76,11 +77,11 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#isKeeping || this.#tracking !== undefined
   }
 
-  /** Whether Warren keeps the messages of the channel until they're confirmed; `isStateless` as in {@link beforePublish}. */
-  willTrack(isStateless: boolean): boolean {
-    if (this.#tracking !== undefined) return true
+  /** The room that the next message takes until it's confirmed; undefined if it takes none. `isStateless` as in {@link beforePublish}. */
+  roomFor(isStateless: boolean): PublishRoom | undefined {
+    if (this.#tracking !== undefined) return this.#tracking.room
     const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
-    return isStateless && !isOfOwnMode && this.#host.asksForConfirms
+    return isStateless && !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
   }
 
   /** Whether Warren waits for confirms of the broker. */
@@ -105,15 +106,19 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#transaction === 'none' && this.#numbering === undefined
   }
 
-  /** The channel was bound to an upstream channel that nothing has been sent on: it goes on in its mode. */
-  onBound({ upstream, upstreamChannel }: ChannelBinding): void {
+  /**
+   * The channel was bound to an upstream channel that nothing has been sent on: it goes on in its mode. Returns whether the broker is to
+   * answer a Tx.Select.
+   */
+  onBound({ upstream, upstreamChannel }: ChannelBinding): boolean {
     this.#hasKept = false
     const confirms = this.#tracking ?? this.#numbering
     confirms?.rebind()
     if (confirms !== undefined) upstream.send(confirmSelectFrame(upstreamChannel))
-    if (this.#transaction === 'none') return
+    if (this.#transaction === 'none') return false
     this.#hiddenSelects++
     upstream.send(txSelectFrame(upstreamChannel))
+    return true
   }
 
   /** A message begins that goes straight to the broker. `isStateless`: the channel has no other state there. */

@@ -1,6 +1,6 @@
 /** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
 import { fitShortString } from '../domain/amqp/byte-writer.js'
-import { FRAME_METHOD, type Frame } from '../domain/amqp/frame.js'
+import { FRAME_METHOD, type Frame, readLong } from '../domain/amqp/frame.js'
 import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
@@ -28,6 +28,7 @@ import type { ClientOutput } from './client-output.js'
 import { KeptPrefetch } from './kept-prefetch.js'
 import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from './common-frames.js'
 import type { PublishBacklog } from './publish-backlog.js'
+import type { PublishRoom } from './publish-room.js'
 import type { TrialFailure } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
@@ -70,7 +71,7 @@ export interface ClientChannelHost {
   /** A message begins. */
   onPublish(): void
   /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
-  mustWaitForRoom(): boolean
+  mustWaitForRoom(room: PublishRoom): boolean
   /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
@@ -127,6 +128,8 @@ export class ClientChannel
   #target: UpstreamConnection | undefined
   /** The current queue of the channel before it moved. */
   #lostQueue: string | undefined
+  /** The request for which that was declared once more: it's what an error about the queue is about. */
+  #restoredFor = 0
   /** Why the risky request that waits couldn't be tried. */
   #trialFailure: TrialFailure | undefined
   /** What the client is told once the delivery is whole that it's in the middle of. */
@@ -206,7 +209,7 @@ export class ClientChannel
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && !this.#publishing.isTracked
+    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked
   }
 
   // ---- what is published -----------------------------------------------------------------------------------------
@@ -296,7 +299,8 @@ export class ClientChannel
     this.#pending.answered(methodId)
   }
 
-  onBrokerClose(): void {
+  onBrokerClose(close: Frame): void {
+    if (this.#restoredFor !== 0 && this.#pending.includes(this.#restoredFor)) this.#blameRequest(close)
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
@@ -444,8 +448,8 @@ export class ClientChannel
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
+    if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
-    if (methodId === id.BASIC_CONSUME) this.#sendPrefetch(binding)
     this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
@@ -458,7 +462,9 @@ export class ClientChannel
 
   /** Whether a publish is more than one like those before it. */
   #needsCare(frame: Frame): boolean {
-    return mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH) || this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    // Who isn't tracked after the first message never is.
+    const mustWait = this.#publishing.isTracked && this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    return mustWait || mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
@@ -492,7 +498,7 @@ export class ClientChannel
     if (methodId === id.BASIC_PUBLISH) {
       if (isDraining) return this.#waitForBroker(verdict)
       // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
-      if (this.#isHeldForRoom && this.#host.mustWaitForRoom()) {
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom(this.#host.backlog.room)) {
         this.#verdict = verdict
         return false
       }
@@ -569,8 +575,9 @@ export class ClientChannel
   #isWellPlaced(role: ChannelRole | undefined): boolean {
     if (this.#binding === undefined) {
       this.#binding = this.#host.bind(this, role, this.#target)
-      if (this.#binding !== undefined) this.#publishing.onBound(this.#binding)
-      return this.#binding !== undefined
+      if (this.#binding === undefined) return false
+      if (this.#publishing.onBound(this.#binding)) this.#pending.sent(id.TX_SELECT)
+      return true
     }
     if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
       return true
@@ -585,17 +592,19 @@ export class ClientChannel
 
   /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
   #mustWaitForRoom(methodId: number): boolean {
-    if (methodId !== id.BASIC_PUBLISH || !this.#publishing.willTrack(this.#isStateless)) return false
-    this.#isHeldForRoom = this.#host.mustWaitForRoom()
+    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomFor(this.#isStateless) : undefined
+    this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
     return this.#isHeldForRoom
   }
 
   /**
-   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only publishes has no state
-   * at the broker without it. Answers have to keep the order of requests.
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
+   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests, and may not stand in the
+   * middle of a message that is returned.
    */
   get #mayKeepPrefetch(): boolean {
-    return this.#host.backlog.isEnabled && this.#isStateless && !this.#pending.includes(0)
+    const isAnythingToCome = this.#pending.includes(0) || this.#pending.includes(id.BASIC_PUBLISH)
+    return this.#isStateless && !isAnythingToCome
   }
 
   #keepPrefetch(frame: Frame): true {
@@ -607,9 +616,14 @@ export class ClientChannel
   }
 
   #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
-    if (!this.#prefetch.isKept) return
+    const requests = this.#prefetch.take(upstreamChannel)
+    if (requests.length === 0) return
     this.#host.assembler.endOfChunk()
-    for (const request of this.#prefetch.take(upstreamChannel)) upstream.send(request)
+    for (const request of requests) {
+      // Its answer mustn't be taken for that of the client's next.
+      this.#pending.sent(id.BASIC_QOS)
+      upstream.send(request)
+    }
   }
 
   /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
@@ -648,6 +662,7 @@ export class ClientChannel
     const isDeclare = frame.methodId === id.QUEUE_DECLARE
     if (!isDeclare && !ChannelQueues.meansCurrent(frame)) return
     this.#lostQueue = undefined
+    this.#restoredFor = isDeclare ? 0 : frame.methodId
     if (isDeclare) return
     this.#host.assembler.endOfChunk()
     upstream.send(
@@ -661,6 +676,13 @@ export class ClientChannel
         arguments: [],
       }),
     )
+  }
+
+  /** The client hasn't declared anything: a queue that is gone is an error of the request that meant it. */
+  #blameRequest({ bytes, payloadEnd }: Frame): void {
+    const at = payloadEnd - 4
+    if (readLong(bytes, at) === id.QUEUE_DECLARE)
+      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
@@ -737,6 +759,11 @@ function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
 /** Of a Confirm.Select, whose one argument it is. */
 function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
   return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
+}
+
+/** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
+function needsPrefetch(methodId: number): boolean {
+  return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
 }
 
 function isRejection(methodId: number): boolean {

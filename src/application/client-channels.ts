@@ -15,6 +15,7 @@ import type { Agreement } from './client-handshake.js'
 import type { ClientOutput } from './client-output.js'
 import { channelOpenOkFrame } from './common-frames.js'
 import type { PublishBacklog } from './publish-backlog.js'
+import type { PublishRoom } from './publish-room.js'
 import type { Traffic } from './traffic.js'
 import type { TrialFailure } from './trials.js'
 import type { DrainWaiter, UpstreamConnection } from './upstream-connection.js'
@@ -242,8 +243,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#host.traffic.publishes++
   }
 
-  mustWaitForRoom(): boolean {
-    const { room } = this.backlog
+  mustWaitForRoom(room: PublishRoom): boolean {
     if (!room.isFull) return false
     room.wait(this.#host)
     return true

@@ -23,6 +23,7 @@ import {
 import { Credentials, type Mechanism } from '../domain/credentials.js'
 import type { ExternalIdentity } from '../domain/external-identity.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
+import { CONNECTION_OPEN_OK_FRAME } from './common-frames.js'
 import type { PoolDirectory } from './pool-directory.js'
 import type { PoolClient, UpstreamPool } from './upstream-pool.js'
 import type { UpstreamConnection } from './upstream-connection.js'
@@ -85,7 +86,6 @@ export interface ClientHandshakeHost extends PoolClient {
 const MECHANISMS: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
 /** Offered only to clients whose certificate stands for somebody. */
 const EXTERNAL = 'EXTERNAL'
-const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() }
 
 /** The handshake of one client, from Connection.Start to Connection.Open-Ok. */
 export class ClientHandshake {
@@ -116,16 +116,8 @@ export class ClientHandshake {
 
   /** Sends Connection.Start. */
   start(profile: BrokerProfile): void {
-    const mechanisms = this.#host.externalIdentity === undefined ? MECHANISMS : [...MECHANISMS, EXTERNAL]
-    this.#host.send(
-      methodFrame(method.ConnectionStart, 0, {
-        versionMajor: 0,
-        versionMinor: 9,
-        serverProperties: profile.serverProperties,
-        mechanisms: utf8.encoder.encode(mechanisms.join(' ')),
-        locales: utf8.encoder.encode('en_US'),
-      }),
-    )
+    const isExternal = this.#host.externalIdentity !== undefined
+    this.#host.send(profile.startFrame(isExternal ? [...MECHANISMS, EXTERNAL] : MECHANISMS))
   }
 
   /** The session is over: answers that are still to come are of no interest. */
@@ -230,7 +222,7 @@ export class ClientHandshake {
     this.#ask(
       pool.enter(this.#host),
       (home) => {
-        this.#host.send(methodFrame(method.ConnectionOpenOk, 0, {}))
+        this.#host.send(CONNECTION_OPEN_OK_FRAME)
         this.#host.onAgreed({
           credentials: this.#credentials,
           mechanism: this.#mechanism,

@@ -38,7 +38,7 @@ import {
   HANDSHAKE_FRAME_MAX,
 } from './client-handshake.js'
 import { ClientOutput } from './client-output.js'
-import { HEARTBEAT_FRAME } from './common-frames.js'
+import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME } from './common-frames.js'
 import type { Beating, Heartbeats } from './heartbeats.js'
 import type { PoolDirectory } from './pool-directory.js'
 import { type ByteStream, type ByteStreamHandler, hostOf } from './ports/byte-stream.js'
@@ -330,7 +330,7 @@ export class ClientSession
     if (frame.methodId === id.CONNECTION_CLOSE && !this.#hasCrossed) {
       // Once: who doesn't read could make any number of answers wait.
       this.#hasCrossed = true
-      this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+      this.send(CONNECTION_CLOSE_OK_FRAME)
     } else if (frame.methodId === id.CONNECTION_CLOSE_OK) this.#hangUp()
   }
 
@@ -342,7 +342,7 @@ export class ClientSession
     const sayGoodbye = (): void => {
       if (this.#phase !== 'leaving') return
       this.#release()
-      this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+      this.send(CONNECTION_CLOSE_OK_FRAME)
       this.#hangUp()
     }
     // What was accepted is where it survives before the client hears so.

@@ -1,8 +1,16 @@
 /** Frames that Warren sends so often that they're built once, or by hand. */
 import { FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD } from '../domain/amqp/frame.js'
+import { methodFrame } from '../domain/amqp/method-layout.js'
+import * as method from '../domain/amqp/methods.js'
 
 /** A heartbeat; never written to. */
 export const HEARTBEAT_FRAME = Uint8Array.of(FRAME_HEARTBEAT, 0, 0, 0, 0, 0, 0, FRAME_END)
+
+/** Connection.Open-Ok; never written to. */
+export const CONNECTION_OPEN_OK_FRAME = methodFrame(method.ConnectionOpenOk, 0, {})
+
+/** Connection.Close-Ok; never written to. */
+export const CONNECTION_CLOSE_OK_FRAME = methodFrame(method.ConnectionCloseOk, 0, {})
 
 /** Channel.Open-Ok for `channel`. */
 export function channelOpenOkFrame(channel: number): Uint8Array {

@@ -1,5 +1,6 @@
 /** The confirms of one publishing channel whose messages Warren keeps until the broker has confirmed them. */
 import { type UnconfirmedMessage, UnconfirmedMessages } from '../domain/publish/unconfirmed-messages.js'
+import type { PublishRoom } from './publish-room.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** A message that the broker hasn't confirmed. `sequence` is its number among the client's confirms; 0 when the client asked for none. */
@@ -9,6 +10,8 @@ export interface KeptMessage extends UnconfirmedMessage {
 
 /** The one who counts what is kept for all channels of a pool. */
 export interface ConfirmKeeper {
+  /** How much may be kept. */
+  readonly room: PublishRoom
   /** When a message that is published now expires, on the clock's scale. */
   expiryOf(message: Uint8Array): number
   /** A message of so many bytes is kept until its confirm. */
@@ -36,6 +39,11 @@ export class ConfirmTracking {
   constructor(isClientAsking: boolean, keeper: ConfirmKeeper) {
     this.#isClientAsking = isClientAsking
     this.#keeper = keeper
+  }
+
+  /** Where its messages are counted: with the pool that the channel belonged to when it began. */
+  get room(): PublishRoom {
+    return this.#keeper.room
   }
 
   /** Messages that wait for a confirm. */

@@ -70,6 +70,11 @@ export class GroupCommit {
     else this.#waiting.push(callback)
   }
 
+  /** Whether something was appended that isn't committed. */
+  get isPending(): boolean {
+    return this.#timer !== undefined
+  }
+
   /** Commits what waits. Never throws: the owners hear of a failure. */
   commit(): void {
     try {

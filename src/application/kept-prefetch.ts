@@ -1,30 +1,28 @@
-/** The prefetch of a channel that doesn't consume yet: the broker hears of it before the first consumer. */
+/** The prefetch of a channel that doesn't consume yet: the broker hears of it before the first request that it may matter for. */
 import type { Frame } from '../domain/amqp/frame.js'
 import { onChannel } from './common-frames.js'
 
-/** In RabbitMQ one for each consumer and one for all of a channel hold at the same time; each is the last that was asked for. */
+/**
+ * RabbitMQ has one for each consumer and one for all of a channel. The former lifts the latter, but not the other way round: so the last
+ * of each kind is kept, in the order in which they came.
+ */
 export class KeptPrefetch {
-  #each: Uint8Array | undefined
-  #all: Uint8Array | undefined
+  #requests: Uint8Array[] = []
   /** Answers to come that the client has had already. */
   #hiddenAnswers = 0
 
-  get isKept(): boolean {
-    return this.#each !== undefined || this.#all !== undefined
-  }
-
   /** A well-formed Basic.Qos, which the client has been answered. */
-  keep({ bytes, start, end, payloadEnd }: Frame): void {
+  keep({ bytes, start, end }: Frame): void {
     const request = bytes.slice(start, end)
-    const isForAll = (bytes[payloadEnd - 1] & 1) !== 0
-    if (isForAll) this.#all = request
-    else this.#each = request
+    this.#requests = this.#requests.filter((other) => isForAll(other) !== isForAll(request))
+    this.#requests.push(request)
   }
 
   /** What the broker is to be sent on `channel`, once. */
   take(channel: number): Uint8Array[] {
-    const requests = [this.#each, this.#all].filter((request) => request !== undefined)
-    this.#each = this.#all = undefined
+    const requests = this.#requests
+    if (requests.length === 0) return requests
+    this.#requests = []
     this.#hiddenAnswers += requests.length
     return requests.map((request) => onChannel(request, channel))
   }
@@ -35,4 +33,9 @@ export class KeptPrefetch {
     this.#hiddenAnswers--
     return false
   }
+}
+
+/** Of a Basic.Qos, whose last argument it is, in front of the frame's end octet. */
+function isForAll(request: Uint8Array): boolean {
+  return (request[request.length - 2] & 1) !== 0
 }

@@ -55,6 +55,8 @@ export class PoolDirectory {
   readonly #metrics: Metrics
   readonly #policy: UpstreamPolicy
   readonly #pools = new Set<UpstreamPool>()
+  /** The same by the name of the user: finding one mustn't cost more with every user that there is. */
+  readonly #poolsOf = new Map<string, Set<UpstreamPool>>()
   readonly #spares = new Set<SpareLogin>()
   #sweep: Timer | undefined
   #created = 0
@@ -129,7 +131,7 @@ export class PoolDirectory {
    * meanwhile share the answer. Resolves with what the broker offers in Tune, or did before it went away. Rejects with UpstreamRefused or UpstreamUnreachable.
    */
   async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
-    for (const pool of this.#pools) {
+    for (const pool of this.#poolsOf.get(credentials.user) ?? []) {
       if (!pool.credentials.equals(credentials)) continue
       if (pool.openUpstream !== undefined) return pool.openUpstream.tuning
       if (pool.tuningWhileAway === undefined) continue
@@ -177,7 +179,7 @@ export class PoolDirectory {
     address: string,
   ): UpstreamPool {
     const quarantine = this.#quarantine.nameFor({ address, user: credentials.user, virtualHost })
-    for (const pool of this.#pools) {
+    for (const pool of this.#poolsOf.get(credentials.user) ?? []) {
       const isFor = pool.virtualHost === virtualHost && pool.quarantine === quarantine
       if (isFor && pool.credentials.equals(credentials)) return pool
     }
@@ -211,10 +213,24 @@ export class PoolDirectory {
       limits: this.#limits,
       metrics: this.#metrics,
       login: (held) => this.#takeLogin(credentials, mechanism, id, held),
-      onEmpty: (empty) => this.#pools.delete(empty),
+      onEmpty: (empty) => this.#remove(empty),
     })
-    this.#pools.add(pool)
+    this.#add(pool)
     return pool
+  }
+
+  #add(pool: UpstreamPool): void {
+    const { user } = pool.credentials
+    const theirs = this.#poolsOf.get(user) ?? new Set()
+    this.#poolsOf.set(user, theirs.add(pool))
+    this.#pools.add(pool)
+  }
+
+  #remove(pool: UpstreamPool): void {
+    const { user } = pool.credentials
+    const theirs = this.#poolsOf.get(user)
+    if (theirs?.delete(pool) === true && theirs.size === 0) this.#poolsOf.delete(user)
+    this.#pools.delete(pool)
   }
 
   /**

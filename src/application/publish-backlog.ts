@@ -223,13 +223,13 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
 
   /** Calls `callback` once what was accepted is where it survives a failure, as far as that was asked for; at once if it is. */
   whenCommitted(callback: () => void): void {
-    if (this.#uncommitted.size === 0 || this.#parts.journal === undefined) callback()
+    if (this.#parts.journal === undefined) callback()
     else this.#parts.journal.whenCommitted(callback)
   }
 
   /** Whether something was accepted that could still turn out not to be safe. */
   get isCommitting(): boolean {
-    return this.#uncommitted.size > 0
+    return this.#parts.journal?.isPending === true
   }
 
   onCommitted(): void {

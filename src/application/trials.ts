@@ -1,7 +1,7 @@
 /** What the broker makes of requests that may close a connection, as far as it has been tried. */
 import { inject, injectable } from 'inversify'
 import type { AmqpError } from '../domain/amqp/reply-codes.js'
-import { TRANSIENT_QUEUE } from '../domain/channel/risky-requests.js'
+import { TRANSIENT_QUEUE, isMostlyHarmless } from '../domain/channel/risky-requests.js'
 import type { BrokerProfile } from './broker-profile.js'
 import { identifiers } from './identifiers.js'
 import type { Clock } from './ports/clock.js'
@@ -10,6 +10,9 @@ import { upstreamFailure } from './upstream-errors.js'
 
 /** A refusal is asked for again after this long: a plugin may have been enabled meanwhile. */
 const REFUSAL_MS = 60_000
+
+/** What goes to the broker also when it can't be tried isn't held up again for so long: answers come by the thousand. */
+const FAILURE_MS = 10_000
 
 /** Clients can make up any number of kinds: then the oldest answer is forgotten. */
 const MOST_ANSWERS = 1000
@@ -32,6 +35,8 @@ export class Trials {
   readonly #profile: BrokerProfile
   readonly #answers = new Map<string, Answer>()
   readonly #running = new Map<string, ((failure?: TrialFailure) => void)[]>()
+  /** When a kind that is mostly harmless couldn't be tried. */
+  readonly #failures = new Map<string, number>()
 
   constructor(
     @inject(identifiers.Clock) clock: Clock,
@@ -57,6 +62,8 @@ export class Trials {
     const answer = this.#answers.get(kind)
     if (answer !== undefined && (answer.error === undefined || this.#clock.now() - answer.at < REFUSAL_MS))
       return answer.error
+    const failedAt = this.#failures.get(kind)
+    if (failedAt !== undefined && this.#clock.now() - failedAt < FAILURE_MS) return undefined
     const waiting = this.#running.get(kind)
     if (waiting !== undefined) {
       waiting.push(onDecided)
@@ -71,8 +78,7 @@ export class Trials {
   }
 
   #onAnswer(kind: string, error: AmqpError | undefined): void {
-    if (this.#answers.size >= MOST_ANSWERS) this.#answers.delete(this.#answers.keys().next().value!)
-    this.#answers.set(kind, { error, at: this.#clock.now() })
+    remember(this.#answers, kind, { error, at: this.#clock.now() })
     this.#logger.info('tried on a connection of its own', {
       kind,
       ...(error === undefined ? {} : { code: error.code, reason: error.text }),
@@ -82,6 +88,7 @@ export class Trials {
 
   #onFailure(kind: string, error: unknown): void {
     const reason = upstreamFailure(error).message
+    if (isMostlyHarmless(kind)) remember(this.#failures, kind, this.#clock.now())
     this.#logger.warn('could not be tried on a connection of its own', { kind, reason })
     this.#tell(kind, `${kind} could not be tried on a connection of its own: ${reason}`)
   }
@@ -91,4 +98,9 @@ export class Trials {
     this.#running.delete(kind)
     for (const onDecided of waiting) onDecided(failure)
   }
+}
+
+function remember<T>(memory: Map<string, T>, kind: string, what: T): void {
+  if (memory.size >= MOST_ANSWERS) memory.delete(memory.keys().next().value!)
+  memory.set(kind, what)
 }

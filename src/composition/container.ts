@@ -25,6 +25,7 @@ import type { Listener } from '../application/ports/listener.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
 import type { Sight, Workers } from '../application/ports/management.js'
+import type { Metrics } from '../application/ports/metrics.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { MinuteSummary } from '../application/minute-summary.js'
 import { Operations } from '../application/operations.js'
@@ -149,7 +150,9 @@ const NO_WORKERS: Workers = {
 /** The management server for what is in `container`, which doesn't listen yet. */
 export function createManagementServer(container: Container): Promise<ManagementServer> {
   const overview = container.get<Overview>(identifiers.Overview)
-  const metrics = container.get<PrometheusMetrics>(identifiers.Metrics)
+  const bound = container.get<Metrics>(identifiers.Metrics)
+  // Where something else counts, there is still the overview to see.
+  const metrics = bound instanceof PrometheusMetrics ? bound : new PrometheusMetrics()
   metrics.observe(overview)
   return ManagementServer.create(
     {

@@ -1,4 +1,6 @@
 import { expect } from 'chai'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { eventually } from '../support/eventually.js'
@@ -69,6 +71,18 @@ describe('the program', function () {
       await client.declareQueue(1)
       await client.close()
       expect((await warren.exited).code).to.equal(0)
+    })
+
+  for (const program of ['main', 'ctl'])
+    it(`${program}.js takes it that nobody reads its help to the end`, async () => {
+      const child = spawn(process.execPath, [`dist/${program}.js`, '--help'], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      child.stdout.destroy()
+      let stderr = ''
+      child.stderr.on('data', (text: Buffer) => (stderr += text.toString()))
+      const [code] = (await once(child, 'close')) as [number]
+      expect([code, stderr]).to.deep.equal([0, ''])
     })
 
   it('sends Connection.Close 320 to clients that stay, closes upstream in order, and ends with 0', async () => {

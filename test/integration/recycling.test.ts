@@ -58,7 +58,6 @@ describe('recycled channels', function () {
   for (const [what, use] of [
     ['confirm mode', (c: WireClient) => c.method(1, 'confirm.select', {})],
     ['transactions', (c: WireClient) => c.method(1, 'tx.select', {})],
-    ['a prefetch', (c: WireClient) => c.method(1, 'basic.qos', { prefetchCount: 7 })],
     ['a consumer', (c: WireClient) => c.method(1, 'basic.consume', { queue: 'q' })],
     ['a delivery', (c: WireClient) => c.method(1, 'basic.get', { queue: 'q' })],
     ['a current queue', (c: WireClient) => c.method(1, 'queue.declare', { queue: 'q' })],
@@ -88,6 +87,23 @@ describe('recycled channels', function () {
       })
       await next.close()
     })
+
+  it('are those that asked for a prefetch and only published, and have none', async () => {
+    const client = await onChannel()
+    client.method(1, 'basic.qos', { prefetchCount: 7 })
+    await client.expectMethod('basic.qos-ok')
+    client.publish(1, { routingKey: 'nowhere', body: 'x' })
+    await eventually(async () => expect(await channelPids()).to.have.length(1))
+    const used = await channelPids()
+    await client.close()
+    const next = await onChannel()
+    next.publish(1, { routingKey: 'nowhere', body: 'x' })
+    next.method(1, 'channel.flow', { active: true })
+    await next.expectMethod('channel.flow-ok')
+    expect(await channelPids()).to.deep.equal(used)
+    expect((await broker.channels())[0].prefetch).to.equal(0)
+    await next.close()
+  })
 
   it("never show a client the returns or errors of the channel's former owner", async () => {
     for (let round = 0; round < 50; round++) {

@@ -97,7 +97,7 @@ describe('the status page', function () {
     const { requests } = visits[0]
     const before = requests.length
     // Longer than the page would wait in its hurry.
-    await new Promise((resolve) => setTimeout(resolve, 600))
+    await new Promise((resolve) => setTimeout(resolve, 1200))
     expect(requests).to.have.length(before)
     await page.getByRole('button', { name: 'Paused' }).click()
     await says(figure(page, 'Clients'), /^1$/)

@@ -4,11 +4,12 @@ import { readFileSync } from 'node:fs'
 import type { TLSSocket } from 'node:tls'
 import { TestAuthority } from '../support/certificates.js'
 import { eventually } from '../support/eventually.js'
-import { RabbitMqBroker } from '../support/rabbitmq-broker.js'
+import { type BrokerChannel, type BrokerConsumer, RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
 
-const IDLE_TIMEOUT = 0.2
+/** So that an upstream connection that nobody uses is closed soon. */
+const QUICK_SWEEPS = ['--pool-idle-timeout', '0.1', '--pool-cleanup-interval', '0.05']
 const CLIENTS = 10
 const MESSAGES = 20
 
@@ -23,7 +24,7 @@ const ofWarren = authority.issue({ commonName: 'warren as a client' })
 const ca = readFileSync(authority.cert)
 
 function argumentsFor(clientSide: Side, brokerSide: Side): string[] {
-  const args = ['--pool-idle-timeout', String(IDLE_TIMEOUT), '--pool-cleanup-interval', '0.05']
+  const args: string[] = []
   if (clientSide !== 'plain') {
     args.push('--listen-enabled', 'false', '--tls-enabled', 'true', '--tls-port', '0')
     args.push('--tls-cert', forWarren.cert, '--tls-key', forWarren.key)
@@ -46,6 +47,7 @@ const combinations: [Side, Side][] = [
 describe('TLS on both sides', function () {
   this.timeout(60_000)
   let broker: RabbitMqBroker
+  let vhosts = 0
 
   before(async () => {
     broker = await RabbitMqBroker.start({ tls: { ...forBroker, ca: authority.cert, clients: 'optional' } })
@@ -57,16 +59,26 @@ describe('TLS on both sides', function () {
       let warren: WarrenProcess
       const opened: (ChannelModel | WireClient)[] = []
 
+      /** Each test has one of its own, and so a pool of its own. */
+      let vhost = ''
+
+      const url = (): string =>
+        brokerSide === 'plain' ? `amqp://127.0.0.1:${broker.port}` : `amqps://localhost:${broker.tlsPort}`
+
       before(async () => {
-        const url =
-          brokerSide === 'plain' ? `amqp://127.0.0.1:${broker.port}` : `amqps://localhost:${broker.tlsPort}`
-        warren = await WarrenProcess.start(url, argumentsFor(clientSide, brokerSide))
+        warren = await WarrenProcess.start(url(), argumentsFor(clientSide, brokerSide))
       })
       after(() => warren.stop())
+      const closeAll = async (): Promise<void> => {
+        await Promise.all(opened.splice(0).map((connection) => connection.close().catch(() => undefined)))
+      }
+      beforeEach(async () => {
+        vhost = `v${++vhosts}`
+        await broker.addVhost(vhost)
+      })
       afterEach(async () => {
-        await Promise.all(opened.splice(0).map((client) => client.close().catch(() => undefined)))
-        await broker.deleteAllQueues()
-        await eventually(async () => expect(await broker.connections()).to.have.length(0))
+        await closeAll()
+        await broker.deleteVhost(vhost)
       })
 
       const trust = {
@@ -77,45 +89,60 @@ describe('TLS on both sides', function () {
           : {}),
       }
 
-      async function client(): Promise<ChannelModel> {
+      async function client({ port } = warren): Promise<ChannelModel> {
         const scheme = clientSide === 'plain' ? 'amqp' : 'amqps'
-        const connection = await connect(`${scheme}://guest:guest@127.0.0.1:${warren.port}`, trust)
+        const connection = await connect(`${scheme}://guest:guest@127.0.0.1:${port}/${vhost}`, trust)
         opened.push(connection)
         return connection
       }
 
       async function wireClient(): Promise<WireClient> {
         const tls = clientSide === 'plain' ? undefined : trust
-        const connection = await WireClient.connect(warren.port, { tls })
+        const connection = await WireClient.connect(warren.port, { tls, vhost })
         opened.push(connection)
         return connection
       }
 
       async function upstreams(): Promise<string[]> {
         const all = await broker.connections()
-        return all
-          .filter(({ clientProperties }) => clientProperties['product'] === 'Warren')
-          .map(({ pid }) => pid)
+        return all.filter((connection) => connection.vhost === vhost).map(({ pid }) => pid)
+      }
+
+      async function channels(): Promise<BrokerChannel[]> {
+        return (await broker.channels()).filter((channel) => channel.vhost === vhost)
+      }
+
+      async function consumers(): Promise<BrokerConsumer[]> {
+        return (await broker.consumers()).filter((consumer) => consumer.vhost === vhost)
       }
 
       it('shows the right certificate, and the broker sees the connection as it should be', async () => {
         const connection = await wireClient()
         await connection.openChannel(1)
+        connection.publish(1, { routingKey: 'nowhere', body: 'x' })
         if (clientSide !== 'plain') {
           const socket = connection.socket as TLSSocket
           expect(socket.getPeerCertificate().subject.CN).to.equal('warren')
         }
         const items = 'ssl,peer_cert_subject'
-        const info = await broker.eval(`rabbit_networking:connection_info_all([${items}])`)
+        const info = await eventually(async () => {
+          expect(await upstreams()).to.have.length(1)
+          return broker.eval(`rabbit_networking:connection_info_all([${items}])`)
+        })
         expect(info).to.contain(brokerSide === 'plain' ? '{ssl,false}' : '{ssl,true}')
         if (brokerSide === 'mutual TLS') expect(info).to.contain('warren as a client')
       })
 
       it('carries three clients over one upstream connection, on channels of their own', async () => {
-        for (let n = 0; n < 3; n++) await (await client()).createChannel()
+        const clients = await Promise.all([client(), client(), client()])
+        for (const number of [1, 2])
+          for (const connection of clients) {
+            const channel = await connection.createConfirmChannel()
+            channel.publish('', 'nowhere', Buffer.from(`${number}`))
+            await channel.waitForConfirms()
+          }
         expect(await upstreams()).to.have.length(1)
-        await Promise.all(opened.map((connection) => (connection as ChannelModel).createChannel()))
-        expect(await upstreams()).to.have.length(1)
+        expect(await channels()).to.have.length(6)
       })
 
       it('reuses the channel of a publisher that has left', async () => {
@@ -125,7 +152,7 @@ describe('TLS on both sides', function () {
           await connection.openChannel(1)
           connection.publish(1, { routingKey: 'nowhere', body: 'x' })
           await connection.close()
-          for (const { pid } of await broker.channels()) pids.add(pid)
+          for (const { pid } of await channels()) pids.add(pid)
         }
         expect(pids.size).to.equal(1)
       })
@@ -135,15 +162,15 @@ describe('TLS on both sides', function () {
         const channel = await first.createChannel()
         await channel.assertQueue('q')
         await channel.consume('q', () => undefined)
-        const [former] = await broker.consumers()
+        const [former] = await consumers()
         await first.close()
-        await eventually(async () => expect(await broker.consumers()).to.have.length(0))
+        await eventually(async () => expect(await consumers()).to.have.length(0))
         const second = await (await client()).createChannel()
         const received: string[] = []
         await second.consume('q', (message) => received.push(message!.content.toString()))
         second.sendToQueue('q', Buffer.from('for the second'))
         await eventually(() => expect(received).to.deep.equal(['for the second']))
-        expect((await broker.consumers()).map((consumer) => consumer.channel)).not.to.include(former.channel)
+        expect((await consumers()).map((consumer) => consumer.channel)).not.to.include(former.channel)
       })
 
       it('maps the same channel number of two clients to two channels', async () => {
@@ -159,21 +186,35 @@ describe('TLS on both sides', function () {
           await eventually(async () =>
             expect((await connection.get(1, `q${at}`)).body.toString()).to.equal(`from ${at}`),
           )
-        const channels = await broker.channels()
-        expect(new Set(channels.map(({ connection, number }) => `${connection} ${number}`)).size).to.equal(2)
+        const used = await channels()
+        expect(new Set(used.map(({ connection, number }) => `${connection} ${number}`)).size).to.equal(2)
       })
 
       it('closes an upstream connection that nobody uses, and opens another one for the next client', async () => {
-        const connection = await client()
-        const channel = await connection.createChannel()
-        channel.publish('', 'nowhere', Buffer.from('x'))
-        const before = await upstreams()
-        await connection.close()
-        await eventually(async () => expect(await upstreams()).to.have.length(0))
-        await (await client()).createChannel()
-        expect(await upstreams())
-          .to.have.length(1)
-          .and.not.include(before[0])
+        const quick = await WarrenProcess.start(url(), [
+          ...argumentsFor(clientSide, brokerSide),
+          ...QUICK_SWEEPS,
+        ])
+        const publish = async (): Promise<ChannelModel> => {
+          const connection = await client(quick)
+          const channel = await connection.createConfirmChannel()
+          channel.publish('', 'nowhere', Buffer.from('x'))
+          await channel.waitForConfirms()
+          return connection
+        }
+        try {
+          const connection = await publish()
+          const before = await upstreams()
+          await connection.close()
+          await eventually(async () => expect(await upstreams()).to.have.length(0))
+          await publish()
+          expect(await upstreams())
+            .to.have.length(1)
+            .and.not.include(before[0])
+        } finally {
+          await closeAll()
+          await quick.stop()
+        }
       })
 
       it('carries messages from end to end, from empty ones to large ones', async () => {

@@ -36,7 +36,7 @@ export async function visit(
   context.setDefaultTimeout(PATIENCE_MS)
   const page = await context.newPage()
   if (isHurried)
-    await page.addInitScript("setInterval(() => document.dispatchEvent(new Event('visibilitychange')), 150)")
+    await page.addInitScript("setInterval(() => document.dispatchEvent(new Event('visibilitychange')), 400)")
   const complaints: string[] = []
   const requests: string[] = []
   page.on('pageerror', (error) => complaints.push(String(error)))

@@ -16,6 +16,8 @@ export interface KeyPairFiles {
 
 export interface CertificateOptions {
   readonly commonName?: string
+  /** In place of that alone, as openssl writes it: `/OU=x/CN=y`. */
+  readonly subject?: string
   /** As openssl writes them: `DNS:localhost`, `IP:127.0.0.1`, `email:a@b`, `URI:spiffe://x`. */
   readonly names?: readonly string[]
   /** Days until it expires; below 0 it has expired. */
@@ -54,13 +56,14 @@ export class TestAuthority {
   /** A certificate that it has issued, good for servers and clients. */
   issue({
     commonName = 'localhost',
+    subject = `/CN=${commonName.replace(/[\\/+]/g, '\\$&')}`,
     names = [],
     days = 2,
     rsa = false,
   }: CertificateOptions = {}): KeyPairFiles {
     const base = join(folder, `cert${++made}`)
     const [cert, key, request, extensions] = ['.pem', '.key', '.csr', '.ext'].map((end) => base + end)
-    openssl('req', '-new', ...newKey(rsa), '-keyout', key, '-out', request, '-subj', `/CN=${commonName}`)
+    openssl('req', '-new', ...newKey(rsa), '-keyout', key, '-out', request, '-utf8', '-subj', subject)
     const lines = ['basicConstraints=CA:FALSE', 'extendedKeyUsage=serverAuth,clientAuth']
     if (names.length > 0) lines.push(`subjectAltName=${names.join(',')}`)
     writeFileSync(extensions, lines.join('\n'))

@@ -541,6 +541,8 @@ ssl_options.fail_if_no_peer_cert = ${clients === 'required'}`
       RABBITMQ_DIST_PORT: String(this.distPort),
       RABBITMQ_CONF_ENV_FILE: '/dev/null',
       RABBITMQ_CONFIG_FILE: inside('rabbitmq.conf'),
+      // There, RabbitMQ's container images have settings of plugins that this node doesn't know: it would not start.
+      RABBITMQ_CONFIG_FILES: inside('conf.d'),
       RABBITMQ_ADVANCED_CONFIG_FILE: inside('advanced.config'),
       RABBITMQ_ENABLED_PLUGINS_FILE: inside('enabled_plugins'),
       RABBITMQ_FEATURE_FLAGS_FILE: inside('feature_flags'),

@@ -258,8 +258,10 @@ async function poolIds(client: ManagementClient, pool: string): Promise<string[]
 }
 
 function connect({ url, port, token }: Options, env: Terminal['env']): ManagementClient {
+  // Kubernetes sets WARREN_PORT=tcp://… for a service of that name.
+  const portByName = env['WARREN_PORT']?.startsWith('tcp:') === true ? undefined : env['WARREN_PORT']
   const chosenPort =
-    port ?? env['WARREN_PORT'] ?? env['AMQP_MANAGEMENT_PORT'] ?? String(USUAL_LISTEN_PORT + MANAGEMENT_OFFSET)
+    port ?? portByName ?? env['AMQP_MANAGEMENT_PORT'] ?? String(USUAL_LISTEN_PORT + MANAGEMENT_OFFSET)
   if (!/^\d{1,5}$/.test(chosenPort) || Number(chosenPort) < 1 || Number(chosenPort) > LARGEST_PORT)
     throw new Misuse(`the port must be from 1 to ${LARGEST_PORT}, not ${chosenPort}`)
   const usual = `http://127.0.0.1:${chosenPort}`

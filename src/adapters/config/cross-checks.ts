@@ -2,6 +2,7 @@
 import type { Sources } from './given-value.js'
 import { shown } from './redaction.js'
 import { type ConfigurationKey, type ConfigurationValues, entries, valueAt } from './schema.js'
+import { tlsContradictions } from './tls-settings.js'
 import { parseUpstreamUrl } from './upstream-url.js'
 
 /** An address on which Warren itself listens. */
@@ -75,6 +76,8 @@ export function contradictions(
       )
   }
 
+  problems.push(...tlsContradictions(values, sources))
+
   const ears = earsOf(values, managementPort)
   for (const [at, ear] of ears.entries())
     for (const other of ears.slice(0, at))
@@ -93,9 +96,10 @@ export function contradictions(
 }
 
 function earsOf({ listen, tls, management }: ConfigurationValues, managementPort: number): Ear[] {
+  const { address, port } = listen
   const ears: Ear[] = []
-  if (listen.enabled) ears.push({ key: 'listen.port', address: listen.address, port: listen.port })
-  if (tls.enabled) ears.push({ key: 'tls.port', address: listen.address, port: tls.port })
+  if (listen.enabled) ears.push({ key: 'listen.port', address, port })
+  if (tls.enabled) ears.push({ key: 'tls.port', address, port: tls.port })
   if (management.enabled)
     ears.push({ key: 'management.port', address: management.address, port: managementPort })
   return ears

@@ -10,7 +10,6 @@ import { contradictions } from './cross-checks.js'
 import { type Environment, FILE_VARIABLE, unknownVariables, valuesInEnvironment } from './environment.js'
 import { type GivenValue, keyOf, type Source, type Sources } from './given-value.js'
 import { type ReadFile, readText } from './read-file.js'
-import { parseExternalLogins } from './external-logins.js'
 import { parseNetworks } from './networks.js'
 import { shown } from './redaction.js'
 import {
@@ -21,7 +20,7 @@ import {
   valueAt,
 } from './schema.js'
 import { readSecretFile } from './secret-file.js'
-import { clientCertificates, pemSourcesIn, tlsContradictions, tlsWarnings } from './tls-checks.js'
+import { tlsSettings, tlsWarnings, upstreamTlsSettings } from './tls-settings.js'
 import { parseUpstreamUrl } from './upstream-url.js'
 
 /** The world that {@link loadSettings} reads. */
@@ -84,14 +83,13 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   const { values, sources } = reading.result()
   const settings = toSettings(values)
   if (action !== 'help' && action !== 'version')
-    demandNone([
-      ...tlsContradictions(values, sources),
-      ...contradictions(values, sources, {
+    demandNone(
+      contradictions(values, sources, {
         managementPort: settings.management.port,
         workers: workersIn(values),
       }),
-    ])
-  const { unused } = parseUpstreamUrl(values.upstream.url)
+    )
+  const { unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
@@ -221,8 +219,7 @@ function workersIn({ workers }: ConfigurationValues): number {
 }
 
 function toSettings(values: ConfigurationValues): Settings {
-  const { listen, tls, upstream, upstream_tls: upstreamTls, pool, client, management, shutdown, log } = values
-  const keys = pemSourcesIn(tls.key)
+  const { listen, upstream, pool, client, management, shutdown, log } = values
   return {
     listen: {
       address: listen.address,
@@ -230,30 +227,10 @@ function toSettings(values: ConfigurationValues): Settings {
       port: listen.port,
       proxyProtocolFrom: parseNetworks(listen.proxy_protocol_from),
     },
-    tls: {
-      enabled: tls.enabled,
-      port: tls.port,
-      certificates: pemSourcesIn(tls.cert).map((cert, at) => ({
-        cert: new Secret(cert),
-        key: new Secret(keys[at]),
-      })),
-      ca: tls.ca === '' ? undefined : new Secret(tls.ca),
-      clientCertificates: clientCertificates(values),
-      minVersion: tls.min_version,
-      externalName: tls.external_name,
-      externalLogins: parseExternalLogins(tls.external_logins),
-    },
-    upstreamTls: {
-      ca: upstreamTls.ca === '' ? undefined : new Secret(upstreamTls.ca),
-      client:
-        upstreamTls.client_cert === ''
-          ? undefined
-          : { cert: new Secret(upstreamTls.client_cert), key: new Secret(upstreamTls.client_key) },
-      serverName: upstreamTls.server_name === '' ? undefined : upstreamTls.server_name,
-      skipVerify: upstreamTls.skip_verify,
-    },
+    tls: tlsSettings(values),
+    upstreamTls: upstreamTlsSettings(values),
     upstream: {
-      endpoints: parseUpstreamUrl(upstream.url, upstreamTls.enabled).endpoints,
+      endpoints: parseUpstreamUrl(upstream.url, values.upstream_tls.enabled).endpoints,
       connectTimeout: upstream.connect_timeout,
       heartbeat: upstream.heartbeat,
     },

@@ -57,6 +57,14 @@ const NO_REFUSALS: Readonly<Record<RefusalReason, number>> = {
   not_accepted: 0,
 }
 
+const KEPT_MESSAGE_EVENTS: readonly KeptMessageEvent[] = [
+  'replayed',
+  'repeated',
+  'expired',
+  'set_aside',
+  'dropped',
+]
+
 /** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
 export const MISNAMED = [
   'nodejs_active_handles_total',
@@ -108,6 +116,7 @@ export class PrometheusMetrics implements Metrics {
   constructor() {
     for (const reason of Object.keys(NO_REFUSALS)) this.#refused.inc({ reason }, 0)
     for (const outcome of ['connected', 'failed']) this.#reconnects.inc({ outcome }, 0)
+    for (const event of KEPT_MESSAGE_EVENTS) this.#kept.inc({ event }, 0)
   }
 
   /** What the answer to a scrape is called. */

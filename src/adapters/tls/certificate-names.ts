@@ -22,10 +22,14 @@ export function shortNameOf(certificate: X509Certificate): string {
 
 /** Node.js writes one attribute to a line, several of the same name each on its own; with backslashes where RFC 2253 needs them. */
 function commonNames(subject: string): string[] {
-  return subject
-    .split('\n')
-    .filter((line) => line.startsWith('CN='))
-    .map((line) => line.slice('CN='.length).replace(/\\([0-9A-F]{2})|\\(.)/gi, unescape))
+  return (
+    subject
+      .split('\n')
+      // Attributes that belong together stand on one line.
+      .flatMap((line) => line.split(' + '))
+      .filter((line) => line.startsWith('CN='))
+      .map((line) => line.slice('CN='.length).replace(/\\([0-9A-F]{2})|\\(.)/gi, unescape))
+  )
 }
 
 function unescape(_: string, hex: string | undefined, character: string): string {

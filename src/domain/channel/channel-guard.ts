@@ -98,7 +98,7 @@ export class ChannelGuard {
 
   /**
    * Whether the channel has seen nothing but publishes, so that nothing of this client stays on it once the broker has
-   * processed them: no confirm or tx mode, prefetch, consumer, delivery tag or current queue.
+   * processed them: no confirm or tx mode, consumer, delivery tag or current queue. A prefetch is its owner's business.
    */
   get isSafe(): boolean {
     return this.#isSafe
@@ -160,7 +160,7 @@ export class ChannelGuard {
       return this.#refuse(undecodableMethod(frame))
     if (!hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
       return this.#refuse(amqpError(FRAME_ERROR, 'Malformed UTF-8 in shortstr'))
-    if (methodId !== id.CHANNEL_CLOSE) this.#isSafe = false
+    if (methodId !== id.CHANNEL_CLOSE && methodId !== id.BASIC_QOS) this.#isSafe = false
     return this.#judgeRequest(frame, methodId, args)
   }
 

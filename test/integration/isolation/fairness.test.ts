@@ -13,7 +13,7 @@ const FLOODS: [what: string, frames: Buffer][] = [
     Buffer.concat([method(2, 'channel.open'), method(2, 'channel.close')]),
   ],
 ]
-const VISITS = 50
+const VISITS = 20
 
 describe('a client that floods without an end', function () {
   this.timeout(60_000)

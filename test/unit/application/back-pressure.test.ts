@@ -22,7 +22,7 @@ describe('Back-pressure', () => {
   const connectBound = async (user = 'guest'): Promise<FakeClient> => {
     const client = await world.connectWithChannels(1, { user })
     // Nobody else can be given a channel with a state.
-    client.method(1, 'basic.qos', { prefetchCount: 1 })
+    client.method(1, 'basic.recover', { requeue: true })
     client.publish(1, 'first')
     await settle()
     return client

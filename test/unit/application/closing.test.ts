@@ -6,7 +6,7 @@ import { World } from '../../support/fake-world.js'
 import { bodyFrame, headerFrame, method, publishFrames, type MethodName } from '../../support/wire-format.js'
 
 /** Gives channel 1 a state, with which nobody else may have it. */
-const QOS = method(1, 'basic.qos', { prefetchCount: 1 })
+const QOS = method(1, 'basic.recover', { requeue: true })
 
 describe('Closing', () => {
   let world: World
@@ -53,9 +53,9 @@ describe('Closing', () => {
       world.broker.holdsCloseOk = true
       client.close()
       await settle()
-      world.upstream.send(method(1, 'basic.qos-ok'), method(1, 'channel.close-ok'))
+      world.upstream.send(method(1, 'basic.recover-ok'), method(1, 'channel.close-ok'))
       await settle()
-      expect(client.names().slice(-2)).to.deep.equal(['basic.qos-ok', 'connection.close-ok'])
+      expect(client.names().slice(-2)).to.deep.equal(['basic.recover-ok', 'connection.close-ok'])
     })
 
     it('comes after all that was sent on it', async () => {
@@ -69,7 +69,7 @@ describe('Closing', () => {
       await settle()
       expect(world.upstream.names(1)).to.deep.equal([
         'channel.open',
-        'basic.qos',
+        'basic.recover',
         'basic.publish',
         'basic.publish',
         'channel.close',
@@ -235,7 +235,7 @@ describe('Closing', () => {
       await settle()
       expect(world.upstream.names(1)).to.deep.equal([
         'channel.open',
-        'basic.qos',
+        'basic.recover',
         'basic.publish',
         'channel.close-ok',
       ])
@@ -351,7 +351,7 @@ describe('Closing', () => {
       await client.openChannels(1)
       expect(world.upstream.names(1)).to.deep.equal([
         'channel.open',
-        'basic.qos',
+        'basic.recover',
         'basic.publish',
         'channel.close-ok',
       ])
@@ -373,7 +373,7 @@ describe('Closing', () => {
       expect(client.received(1).at(-1)!.args).to.include({ code: 406, classId: 60, methodId: 40 })
       expect(world.upstream.names(1)).to.deep.equal([
         'channel.open',
-        'basic.qos',
+        'basic.recover',
         'basic.publish',
         'channel.close',
       ])
@@ -386,7 +386,7 @@ describe('Closing', () => {
       await settle()
       expect(world.upstream.names(1)).to.deep.equal([
         'channel.open',
-        'basic.qos',
+        'basic.recover',
         'basic.publish',
         'channel.close',
       ])
@@ -598,7 +598,7 @@ describe('Closing', () => {
       it(`(${how}) has its channels closed at the broker, and nothing else happens there`, async () => {
         const neighbour = await connectBound()
         const client = await world.connectWithChannels(3)
-        for (const channel of [1, 2]) client.method(channel, 'basic.qos', { prefetchCount: 1 })
+        for (const channel of [1, 2]) client.method(channel, 'basic.recover', { requeue: true })
         await settle()
         client.peer[how]()
         await settle()

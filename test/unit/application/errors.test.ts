@@ -13,7 +13,7 @@ describe('A bug in one session', () => {
     victim = await world.connectWithChannels(1)
     neighbour = await world.connectWithChannels(1)
     for (const client of [victim, neighbour]) {
-      client.method(1, 'basic.qos', { prefetchCount: 1 })
+      client.method(1, 'basic.recover', { requeue: true })
       await settle()
     }
   })

@@ -37,7 +37,7 @@ describe('Exclusive queues', () => {
     owner = await world.connectWithChannels(1)
     neighbour = await world.connectWithChannels(1)
     for (const client of [owner, neighbour]) {
-      client.method(1, 'basic.qos', { prefetchCount: 1 })
+      client.method(1, 'basic.recover', { requeue: true })
       await settle()
     }
   }
@@ -80,7 +80,9 @@ describe('Exclusive queues', () => {
   /** What the broker got on a channel since it was opened last and, on those of the clients, their state was set. */
   const asked = (channel: number, upstream = world.upstream): MethodName[] => {
     const names = upstream.names(channel)
-    return names.slice(names.lastIndexOf('channel.open') + 1).filter((name) => name !== 'basic.qos')
+    return names
+      .slice(names.lastIndexOf('channel.open') + 1)
+      .filter((name) => name !== 'basic.recover', { requeue: true })
   }
 
   /** Questions of Warren's own, whether a queue is there. */
@@ -692,6 +694,19 @@ describe('Exclusive queues', () => {
       ])
       expect(consumers.received(2)[2].args).to.deep.include({ queue: 'mine', passive: true, nowait: true })
       expect(client.names(2).slice(1)).to.deep.equal(['queue.declare-ok'])
+    })
+
+    it('and a current queue that is gone meanwhile are answered with an error of the request, as there was no other', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'basic.get', { queue: '' }))
+      consumers.method(2, 'queue.bind-ok')
+      const gone = { code: 404, text: "NOT_FOUND - no queue 'mine' in vhost '/'" }
+      consumers.closeChannel(2, gone, 'queue.declare')
+      await settle()
+      expect(client.received(2).at(-1)).to.deep.include({ name: 'channel.close' })
+      expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
     })
 
     const ask = method(2, 'queue.bind', { queue: 'q' })

@@ -87,9 +87,10 @@ describe('With a publish buffer, the prefetch of a channel', () => {
     await settle()
     const requests = world.upstream.received(1).slice(1)
     expect(requests.map(({ name }) => name)).to.deep.equal(['basic.qos', 'basic.qos', 'basic.consume'])
+    // In that order: in RabbitMQ a prefetch for each consumer lifts the one for all.
     expect(requests.slice(0, 2).map(({ args }) => args)).to.deep.equal([
-      { prefetchSize: 0, prefetchCount: 2, global: false },
       { prefetchSize: 0, prefetchCount: 50, global: true },
+      { prefetchSize: 0, prefetchCount: 2, global: false },
     ])
     for (const name of ['basic.qos-ok', 'basic.qos-ok'] as const) world.upstream.method(1, name)
     world.upstream.method(1, 'basic.consume-ok', { consumerTag: 'tag' })
@@ -114,5 +115,78 @@ describe('With a publish buffer, the prefetch of a channel', () => {
     world.upstream.method(1, 'basic.qos-ok')
     await settle()
     expect(client.names(1)).to.deep.equal(['channel.open-ok', 'queue.purge-ok', 'basic.qos-ok'])
+  })
+
+  it('is with the broker before a later one that had to go there', async () => {
+    const client = await world.connectWithChannels(1)
+    client.method(1, 'basic.qos', { prefetchCount: 3 })
+    client.send(
+      method(1, 'queue.declare', { queue: 'q' }),
+      method(1, 'basic.qos', { prefetchCount: 7 }),
+      method(1, 'basic.consume', { queue: 'q' }),
+    )
+    await settle()
+    const requests = world.upstream.received(1).slice(1)
+    expect(
+      requests.map(({ name, args }) => [name, (args as { prefetchCount?: number }).prefetchCount]),
+    ).to.deep.equal([
+      ['queue.declare', undefined],
+      ['basic.qos', 3],
+      ['basic.qos', 7],
+      ['basic.consume', undefined],
+    ])
+    world.upstream.method(1, 'queue.declare-ok', { queue: 'q' })
+    world.upstream.method(1, 'basic.qos-ok')
+    world.upstream.method(1, 'basic.qos-ok')
+    await settle()
+    expect(client.names(1)).to.deep.equal([
+      'channel.open-ok',
+      'basic.qos-ok',
+      'queue.declare-ok',
+      'basic.qos-ok',
+    ])
+  })
+
+  it('is with the broker before a message is taken that would count for it', async () => {
+    const client = await world.connectWithChannels(1)
+    client.send(
+      method(1, 'basic.qos', { prefetchCount: 1, global: true }),
+      method(1, 'basic.get', { queue: 'q' }),
+      method(1, 'basic.consume', { queue: 'q' }),
+    )
+    await settle()
+    const names = world.upstream.received(1).map(({ name }) => name)
+    expect(names).to.deep.equal(['channel.open', 'basic.qos', 'basic.get', 'basic.consume'])
+  })
+
+  it('is not answered in the middle of a message that comes back', async () => {
+    const client = await world.connectWithChannels(1)
+    client.send(publishFrames(1, { routingKey: 'nowhere', mandatory: true, body: 'lost' }))
+    await settle()
+    world.upstream.method(1, 'basic.return', { code: 312, text: 'NO_ROUTE', routingKey: 'nowhere' })
+    await settle()
+    client.method(1, 'basic.qos', { prefetchCount: 1 })
+    await settle()
+    expect(client.names(1)).to.deep.equal(['channel.open-ok'])
+    expect(world.upstream.received(1).at(-1)?.name).to.equal('basic.qos')
+  })
+
+  it('has an answer that says nothing about what was asked behind it: no consumer is cancelled while its queue is being deleted', async () => {
+    const client = await world.connectWithChannels(1)
+    client.send(
+      method(1, 'basic.qos', { prefetchCount: 1 }),
+      method(1, 'basic.consume', { queue: 'q', consumerTag: 'tag' }),
+      method(1, 'queue.delete', { queue: 'q' }),
+      method(1, 'basic.qos', { prefetchCount: 2 }),
+      method(1, 'basic.cancel', { consumerTag: 'tag' }),
+    )
+    await settle()
+    world.upstream.method(1, 'basic.qos-ok')
+    world.upstream.method(1, 'basic.consume-ok', { consumerTag: 'tag' })
+    await settle()
+    expect(world.upstream.received(1).at(-1)?.name).to.equal('basic.qos')
+    world.upstream.method(1, 'queue.delete-ok', { messageCount: 0 })
+    await settle()
+    expect(world.upstream.received(1).at(-1)?.name).to.equal('basic.cancel')
   })
 })

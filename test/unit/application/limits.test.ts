@@ -76,6 +76,7 @@ describe('Limits', () => {
       const first = await world.connect()
       for (let n = 0; n < 5; n++) world.dial()
       await settle()
+      expect(world.container.get<Limits>(identifiers.Limits).clients.active).to.equal(1)
       first.close()
       await settle()
       await world.connect()

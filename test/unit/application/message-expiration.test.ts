@@ -124,6 +124,22 @@ describe('The expiration of a message that waits for the broker', () => {
     expect(again.expiration).to.be.within(100_000 - 51_000, 80_000 - 1)
   })
 
+  it('counts so also when the client has died before the connection was lost', async () => {
+    journal = undefined
+    await start({ publishGuarantee: 'confirmed' })
+    world.broker.confirms = false
+    const client = await world.connectWithChannels(1)
+    publish(client, 'short', '10000')
+    await settle()
+    client.peer.reset()
+    await world.advance(20_000)
+    await brokerGoes()
+    world.broker.confirms = true
+    await brokerReturns()
+    expect(arrivals('short')).to.have.length(1)
+    expect(world.lines(EXPIRED)).to.have.length(1)
+  })
+
   it('goes on while Warren itself is away, by the time of day', async () => {
     const client = await publisher()
     await brokerGoes()

@@ -298,7 +298,7 @@ describe('Packing', () => {
       settings: { pool: { ...World.defaults.pool, maxChannels: 2 } },
     })
     const client = await connect(5)
-    for (const channel of [1, 2, 3, 4, 5]) client.method(channel, 'basic.qos', { prefetchCount: 1 })
+    for (const channel of [1, 2, 3, 4, 5]) client.method(channel, 'basic.recover', { requeue: true })
     publishOnAll(client, 5, 'message')
     await settle()
     expect(world.broker.open.map(({ openChannels }) => openChannels.length)).to.deep.equal([2, 2, 1])

@@ -5,6 +5,7 @@ import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import type { Received } from '../../support/fake-frames.js'
+import { FakeJournal } from '../../support/fake-journal.js'
 import { World } from '../../support/fake-world.js'
 import { randomFrom } from '../../support/random-numbers.js'
 import { publishFrames, type Args, type Message } from '../../support/wire-format.js'
@@ -325,7 +326,9 @@ describe('Whatever becomes of the broker while clients publish', () => {
       const separateRoles = (seed >> 1) % 2 === 0
       const maxChannels = 2 + below(8)
       const publishBufferSize = below(2) === 0 ? 50 : 1 + below(8)
+      const journal = seed % 3 === 0 ? new FakeJournal() : undefined
       world = await World.start({
+        journal,
         settings: { pool: { publishBufferSize, publishGuarantee, separateRoles, maxChannels } },
         broker: (broker) => (broker.answersRequests = true),
       })
@@ -361,6 +364,9 @@ describe('Whatever becomes of the broker while clients publish', () => {
           wrongs.push(`${actor.name} got no answer to its goodbye`)
         actor.client.peer.end()
       }
+      // What the broker has is forgotten; what it refuses is kept for an operator.
+      const { aside } = world.container.get<Overview>(identifiers.Overview).summary()
+      if (journal !== undefined) expect(journal.kept.length).to.equal(aside.messages)
       checkPromises(publishGuarantee)
       checkOrder()
       expect(wrongs).to.deep.equal([])

@@ -67,7 +67,7 @@ describe('Recycling', () => {
     })
 
     for (const [what, frame] of [
-      ['sets a prefetch', method(1, 'basic.qos', { prefetchCount: 1 })],
+      ['recovers', method(1, 'basic.recover', { requeue: true })],
       ['consumes', method(1, 'basic.consume', { queue: 'q' })],
       ['gets', method(1, 'basic.get', { queue: 'q' })],
       ['asks for confirms', method(1, 'confirm.select')],
@@ -90,6 +90,22 @@ describe('Recycling', () => {
       })
     }
   }
+
+  it('hands on the channel of a client that asked for a prefetch, as php-amqp always does, and only published', async () => {
+    const client = await world.connectWithChannels(1)
+    client.send(method(1, 'basic.qos', { prefetchCount: 3 }), publishFrames(1, { body: 'first' }))
+    await settle()
+    expect(client.names(1).slice(1)).to.deep.equal(['basic.qos-ok'])
+    client.close()
+    await settle()
+    await publisher('second')
+    expect(world.upstream.names(1)).to.deep.equal([
+      'channel.open',
+      'basic.publish',
+      'channel.flow',
+      'basic.publish',
+    ])
+  })
 
   it('keeps what the broker still has for the former owner from the next one', async () => {
     world.broker.holdsCloseOk = true

@@ -10,7 +10,7 @@ const DECLARE = method(1, 'queue.declare', { queue: 'q' })
 const PUBLISH = publishFrames(1, { body: 'hello' })
 
 const PUBLISHER_METHODS = ['confirm.select', 'tx.select'] as const
-const CONSUMER_METHODS = ['basic.qos', 'basic.consume', 'basic.get', 'basic.recover'] as const
+const CONSUMER_METHODS = ['basic.consume', 'basic.get', 'basic.recover'] as const
 
 describe('Roles', () => {
   let world: World
@@ -102,6 +102,14 @@ describe('Roles', () => {
         const [publishers, consumers] = world.broker.open
         expect([publishers.openChannels, consumers.names(1)[1]]).to.deep.equal([[1], name])
       })
+
+    it('are not told by a prefetch, which php-amqp asks for on every channel: who publishes then is a publisher', async () => {
+      await connectWith(CONSUME)
+      await connectWith(Buffer.concat([method(1, 'basic.qos', { prefetchCount: 3 }), PUBLISH]))
+      const [consumers, publishers] = world.broker.open
+      expect(consumers.openChannels).to.deep.equal([1])
+      expect(publishers.names(1)).to.deep.equal(['channel.open', 'basic.publish'])
+    })
 
     it('need no second connection as long as there is one role', async () => {
       for (let count = 0; count < 5; count++) await connectWith(DECLARE, PUBLISH)

@@ -237,7 +237,7 @@ describe('Sharing', () => {
     it('use the lowest number that is free', async () => {
       const clients = await Promise.all([1, 2, 3, 4].map(() => world.connectWithChannels(1)))
       for (const client of clients) {
-        client.method(1, 'basic.qos', { prefetchCount: 1 })
+        client.method(1, 'basic.recover', { requeue: true })
         client.publish(1, 'x')
         await settle()
       }

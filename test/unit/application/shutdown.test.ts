@@ -71,7 +71,7 @@ describe('Shutting down', () => {
 
   it('sends the rest Connection.Close 320 after the time of grace, and then closes upstream', async () => {
     const clients = [await world.connectWithChannels(1), await world.connectWithChannels(1)]
-    for (const client of clients) client.method(1, 'basic.qos', { prefetchCount: 1 })
+    for (const client of clients) client.method(1, 'basic.recover', { requeue: true })
     await settle()
     const { upstream } = world
     await shutDown()
@@ -85,7 +85,7 @@ describe('Shutting down', () => {
       })
       expect(client.ended).to.equal('ended')
     }
-    expect(upstream.names(1)).to.deep.equal(['channel.open', 'basic.qos', 'channel.close'])
+    expect(upstream.names(1)).to.deep.equal(['channel.open', 'basic.recover', 'channel.close'])
     expect(upstream.log.methods.at(-1)!.name).to.equal('connection.close')
     expect(upstream.peer.sees).to.equal('ended')
     expect(report).to.deep.equal({ closedClients: 2, cutOff: 0, buffered: 0 })

@@ -143,6 +143,23 @@ describe('A request that may make the broker close the connection', () => {
       expect(client.refusal).to.equal(undefined)
       expect(shared.published()).to.deep.equal(['answer'])
     })
+
+    it('is not held up by one attempt after the other when it cannot be tried', async () => {
+      world = await World.start({ settings: { pool: { maxUpstreamConnections: 1 } } })
+      client = await world.connectWithChannels(1)
+      const attempts = (): number => world.lines('could not be tried on a connection of its own').length
+      for (let n = 0; n < 3; n++) {
+        client.send(answer)
+        await settle()
+      }
+      expect(world.upstream.published()).to.deep.equal(['answer', 'answer', 'answer'])
+      expect(attempts()).to.equal(1)
+      await world.advance(10_000)
+      client.send(answer)
+      await settle()
+      expect(world.upstream.published()).to.have.length(4)
+      expect(attempts()).to.equal(2)
+    })
   })
 
   it('may lose its client meanwhile', async () => {

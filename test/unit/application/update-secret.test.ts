@@ -28,7 +28,7 @@ describe('Connection.Update-Secret', () => {
   /** A client whose channel 1 is bound upstream, and whose 2 to 4 aren't yet. */
   const connect = async (login: FakeLogin = {}): Promise<void> => {
     client = await world.connectWithChannels(4, login)
-    client.send(method(1, 'basic.qos', { prefetchCount: 1 }), publishFrames(1, { body: 'first' }))
+    client.send(method(1, 'basic.recover', { requeue: true }), publishFrames(1, { body: 'first' }))
     await settle()
     former = world.upstream
   }
@@ -42,7 +42,7 @@ describe('Connection.Update-Secret', () => {
 
   const neighbourOf = async (): Promise<FakeClient> => {
     const neighbour = await world.connectWithChannels(2)
-    neighbour.send(method(1, 'basic.qos', { prefetchCount: 1 }))
+    neighbour.send(method(1, 'basic.recover', { requeue: true }))
     await settle()
     return neighbour
   }
@@ -195,7 +195,7 @@ describe('Connection.Update-Secret', () => {
     it('leaves nothing on either connection when the client goes', async () => {
       await updateTo('new')
       await send(
-        method(2, 'basic.qos', { prefetchCount: 1 }),
+        method(2, 'basic.recover', { requeue: true }),
         method(1, 'queue.declare', { queue: 'q', exclusive: true }),
       )
       former.method(1, 'queue.declare-ok', { queue: 'q' })

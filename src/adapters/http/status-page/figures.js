@@ -111,11 +111,12 @@ export class Figures {
     const totals = [`${exact(now.traffic.accepted)} so far`, exact(sum(now.refusals))]
     this.#put('connects', count(comers[0]), '/s', totals, comers)
     this.#cards.connects.note.title = `since the start; refused: ${states(now.refusals)}`
+    const aside = now.aside.messages > 0 ? `; ${exact(now.aside.messages)} set aside` : ''
     this.#put(
       'buffer',
       exact(now.buffered.messages),
       now.buffered.messages === 1 ? 'message' : 'messages',
-      `${bytes(now.buffered.bytes)}; pools: ${states(now.pools)}`,
+      `${bytes(now.buffered.bytes)}; pools: ${states(now.pools)}${aside}`,
       [now.buffered.messages],
     )
     const lag = now.process.event_loop_lag_p99_seconds * 1000

@@ -340,6 +340,14 @@ describe('ManagementServer', () => {
       expect((await ask('/clients?limit=many')).status).to.equal(400)
     })
 
+    it('never come with more than 1000 entries', async () => {
+      await start(NO_TOKENS)
+      for (let n = 0; n < 1010; n++) world.dial()
+      const { body } = await ask('/clients?limit=9999')
+      expect(body.total).to.equal(1010)
+      expect(body.clients).to.have.length(1000)
+    })
+
     it('show upstream connections and pools', async () => {
       await start(NO_TOKENS)
       const client = await world.connectWithChannels(1)

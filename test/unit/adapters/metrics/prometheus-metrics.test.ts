@@ -38,6 +38,19 @@ describe('PrometheusMetrics', () => {
       expect(lines).to.include(series)
   })
 
+  it('is up to date at each scrape, and counts nothing twice', async () => {
+    world = await World.start()
+    const metrics = new PrometheusMetrics()
+    metrics.observe(world.container.get<Overview>(identifiers.Overview))
+    for (let clients = 1; clients <= 3; clients++) {
+      await world.connect()
+      const lines = (await metrics.render()).split('\n')
+      expect(lines).to.include(`warren_clients{state="open"} ${clients}`)
+      expect(lines).to.include(`warren_clients_accepted_total ${clients}`)
+      expect(lines).to.include(`warren_vhost_clients{vhost="/"} ${clients}`)
+    }
+  })
+
   it('follows the conventions: one help and type for each name, counters end in _total, units are base units', async () => {
     world = await World.start()
     const lines = await scrape()
@@ -48,9 +61,8 @@ describe('PrometheusMetrics', () => {
     )
     expect(lines.filter((line) => line.startsWith('# HELP '))).to.have.length(types.size)
     for (const [name, type] of types) {
-      if (!name.startsWith('warren_')) continue
-      if (type === 'counter') expect(name).to.match(/_total$/)
-      else expect(name).not.to.match(/_total$/)
+      if (name.startsWith('warren_') && type === 'counter') expect(name).to.match(/_total$/)
+      if (type !== 'counter') expect(name).not.to.match(/_total$/)
       expect(name).not.to.match(/milliseconds|_ms|kilobytes/)
     }
     for (const line of lines.filter((text) => !text.startsWith('#'))) expect(line).to.match(LINE)
@@ -81,8 +93,9 @@ describe('PrometheusMetrics', () => {
   it('has a series for each reason of a refusal before there is one, as rates need it', async () => {
     world = await World.start()
     const lines = await scrape()
-    expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(8)
+    expect(lines.filter((line) => /^warren_clients_refused_total\{.*\} 0$/.test(line))).to.have.length(9)
     expect(lines).to.include('warren_pool_reconnects_total{outcome="failed"} 0')
+    expect(lines).to.include('warren_kept_messages_total{event="dropped"} 0')
   })
 
   it('sums up what is beyond 50 virtual hosts', async () => {

@@ -1,0 +1,94 @@
+/** Warren inside another program, with adapters of that program's own where it brings any. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import type { ManagementServer } from '../adapters/http/management-server.js'
+import { WinstonLogger } from '../adapters/logging/winston-logger.js'
+import { identifiers } from '../application/identifiers.js'
+import type { Limits } from '../application/limits.js'
+import type { Operations } from '../application/operations.js'
+import type { Overview } from '../application/overview.js'
+import type { Clock } from '../application/ports/clock.js'
+import type { Dialer } from '../application/ports/dialer.js'
+import type { Journal } from '../application/ports/journal.js'
+import type { Listener } from '../application/ports/listener.js'
+import type { LogLevels } from '../application/ports/log-levels.js'
+import type { Logger } from '../application/ports/logger.js'
+import type { Metrics } from '../application/ports/metrics.js'
+import type { BoundAddress, BoundAddresses, Proxy, ShutdownReport } from '../application/proxy.js'
+import type { Settings } from '../application/settings.js'
+import { createContainer, createManagementServer } from './container.js'
+
+/** What stands behind the ports; whatever is left out is what the program `warren` uses. */
+export interface Adapters {
+  readonly logger?: Logger & LogLevels
+  /** Hears what Warren counts. With one that doesn't extend PrometheusMetrics, `/metrics` has the gauges and the traffic alone. */
+  readonly metrics?: Metrics
+  readonly listener?: Listener
+  readonly dialer?: Dialer
+  readonly clock?: Clock
+  /** Where buffered messages outlive the process; nowhere if left out. */
+  readonly journal?: Journal
+}
+
+/** Where Warren listens: for clients without and with TLS, and for operators. Undefined is what the settings leave out. */
+export interface Addresses extends BoundAddresses {
+  readonly management: BoundAddress | undefined
+}
+
+/** A Warren that this program runs. */
+export interface Warren {
+  /** Listens, with a management server where the settings enable one. Rejects when an address can't be had. To be called once. */
+  start(): Promise<Addresses>
+  /** What SIGTERM does to the program: lets clients finish, then ends everything. May be called again. */
+  shutDown(): Promise<ShutdownReport>
+  readonly overview: Overview
+  readonly operations: Operations
+  readonly limits: Limits
+}
+
+/** A Warren that doesn't listen yet. Signals and the end of the process are the caller's business. */
+export function createWarren(settings: Settings, adapters: Adapters = {}): Warren {
+  const { logger = WinstonLogger.create(settings.log), metrics, listener, dialer, clock, journal } = adapters
+  const product = {
+    name: 'Warren',
+    version: version(),
+    platform: `Node.js ${process.version}`,
+    host: hostname(),
+  }
+  const container = createContainer({ settings, logger, product, journal })
+  for (const [identifier, adapter] of [
+    [identifiers.Metrics, metrics],
+    [identifiers.Listener, listener],
+    [identifiers.Dialer, dialer],
+    [identifiers.Clock, clock],
+  ] as const)
+    if (adapter !== undefined) container.rebind<unknown>(identifier).toConstantValue(adapter)
+  const proxy = container.get<Proxy>(identifiers.Proxy)
+  let management: ManagementServer | undefined
+  return {
+    overview: container.get<Overview>(identifiers.Overview),
+    operations: container.get<Operations>(identifiers.Operations),
+    limits: container.get<Limits>(identifiers.Limits),
+    async start() {
+      const { enabled, address, port } = settings.management
+      if (enabled) management = await createManagementServer(container)
+      const managementAddress = await management?.listen(address, port)
+      try {
+        return { ...(await proxy.start()), management: managementAddress }
+      } catch (error) {
+        await management?.close()
+        throw error
+      }
+    },
+    async shutDown() {
+      const report = await proxy.shutDown()
+      await management?.close()
+      return report
+    },
+  }
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}

@@ -1,0 +1,62 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { entries } from '../../../src/adapters/config/schema.js'
+import { textOf } from '../../support/project-files.js'
+
+const UNIT = textOf('deploy/systemd/warren.service')
+const INSTALLED = '/opt/warren/bin/warren'
+
+/** The values of a directive, in order. */
+function valuesOf(directive: string): string[] {
+  return [...UNIT.matchAll(new RegExp(`^${directive}=(.*)$`, 'gm'))].map(([, value]) => value)
+}
+
+describe('deploy/systemd', () => {
+  it('has a unit that systemd understands', function () {
+    const folder = mkdtempSync(join(tmpdir(), 'warren-unit-'))
+    try {
+      const path = join(folder, 'warren.service')
+      // Warren itself isn't installed where the unit looks for it.
+      writeFileSync(path, UNIT.replace(INSTALLED, process.execPath))
+      const verify = spawnSync('systemd-analyze', ['verify', '--man=no', path], { encoding: 'utf8' })
+      if (verify.error !== undefined) return this.skip()
+      expect(verify.stderr.split('\n').filter((line) => line.includes('warren'))).to.deep.equal([])
+      expect(verify.status).to.equal(0)
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
+  it('starts the program with its configuration, waits until it is ready, and reloads it', () => {
+    expect(valuesOf('ExecStart')).to.deep.equal([`${INSTALLED} --config /etc/warren/config.toml`])
+    expect(valuesOf('Type')).to.deep.equal(['notify'])
+    expect(valuesOf('NotifyAccess')).to.deep.equal(['all'])
+    expect(valuesOf('ExecReload')).to.deep.equal(['/bin/kill -HUP $MAINPID'])
+  })
+
+  it('gives a shutdown the time that it may take', () => {
+    const timeout = entries.find(({ key }) => key === 'shutdown.timeout')?.default
+    expect(Number.parseInt(valuesOf('TimeoutStopSec')[0])).to.be.above(Number(timeout))
+  })
+
+  it('does not start again what is configured wrongly', () => {
+    expect(valuesOf('RestartPreventExitStatus')).to.deep.equal(['78'])
+  })
+
+  it('takes secrets that Warren knows, from a file that the example shows', () => {
+    expect(valuesOf('EnvironmentFile')).to.deep.equal(['-/etc/warren/secrets.env'])
+    const names = [...textOf('deploy/systemd/secrets.env.example').matchAll(/^(\w+)=/gm)].map(
+      ([, name]) => name,
+    )
+    expect(names).not.to.be.empty
+    expect(entries.map(({ env }) => env)).to.include.members(names)
+  })
+
+  it('runs as the user that sysusers makes', () => {
+    const [user] = valuesOf('User')
+    expect(textOf('deploy/systemd/warren.sysusers')).to.match(new RegExp(`^u ${user} `, 'm'))
+  })
+})

@@ -1,0 +1,178 @@
+/** The documents say what is true: commands that there are, options that exist, configurations that Warren takes, links that lead somewhere. */
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { expect } from 'chai'
+import { parse as parseYaml } from 'yaml'
+import { run as runTool } from '../../../src/adapters/cli/run.js'
+import { readCommandLine } from '../../../src/adapters/config/command-line.js'
+import { loadSettings } from '../../../src/adapters/config/load-settings.js'
+import { variableNames } from '../../../src/adapters/config/environment.js'
+import { anchorOf, blocksOf, commandsOf, documents } from '../../support/documents.js'
+import { pathOf, textOf } from '../../support/project-files.js'
+
+const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Readonly<Record<string, string>> }
+const EXIT_USAGE = 2
+
+/** What is known of each command: it complains of what isn't as it should be. */
+type Check = (words: readonly string[]) => void | Promise<void>
+
+const exists = (path: string): void => {
+  expect(existsSync(pathOf(path)), path).to.equal(true)
+}
+
+const checkWarren: Check = (words) => {
+  expect(readCommandLine(words).problems).to.deep.equal([])
+}
+
+/** Where each script says which options it has; all have --help. */
+const usages: Readonly<Record<string, readonly string[]>> = {
+  bench: ['bench/options.ts'],
+  fuzz: ['test/fuzz/run.ts'],
+  quickstart: ['scripts/quickstart.mjs'],
+  soak: ['test/soak/run.ts'],
+  test: ['scripts/test.mjs'],
+}
+
+/** Without a server to talk to: what it thinks of its command line it says before. */
+const checkTool: Check = async (words) => {
+  const { fetch } = globalThis
+  globalThis.fetch = () => Promise.reject(new Error('no network in unit tests'))
+  let complaint = ''
+  try {
+    const terminal = { argv: words, env: {}, write: () => true, isTerminal: false }
+    const code = await runTool({ ...terminal, complain: (text: string) => (complaint += text) })
+    expect(code, complaint).not.to.equal(EXIT_USAGE)
+  } finally {
+    globalThis.fetch = fetch
+  }
+}
+
+/** After these words comes a file or a folder of the project. */
+const pathsAfter =
+  (...flags: string[]): Check =>
+  (words) =>
+    words.forEach((word, at) => {
+      if (flags.includes(word)) exists(words[at + 1])
+    })
+
+const anything: Check = () => undefined
+
+const checks: Readonly<Record<string, Check>> = {
+  npm: ([verb, ...words]) => {
+    expect(['ci', 'run', 'test', 'install', 'pack', 'audit']).to.include(verb)
+    const script = verb === 'run' ? words.find((word) => !word.startsWith('-')) : verb
+    if (verb === 'run') expect(scripts).to.have.property(script ?? '')
+    const usage = usages[script ?? '']?.map(textOf).join()
+    if (usage !== undefined)
+      for (const [flag] of words.map((word) => word.split('=')))
+        if (/^--[a-z]/.test(flag) && flag !== '--help')
+          expect(usage, `what ${script} is told`).to.match(new RegExp(`${flag}(?![\\w-])`))
+    if (verb === 'test') for (const word of words) if (word.startsWith('test/')) exists(word)
+  },
+  npx: ([program, ...words]) => {
+    exists(`node_modules/.bin/${program}`)
+    for (const word of words) if (/^[\w-]+\//.test(word)) exists(word)
+  },
+  node: ([file, ...words]) => {
+    const source = file.replace(/^dist\/(.*)\.js$/, 'src/$1.ts')
+    exists(source)
+    if (source === 'src/main.ts') return checkWarren(words)
+    if (source === 'src/ctl.ts') return checkTool(words)
+  },
+  warren: checkWarren,
+  '/opt/warren/bin/warren': checkWarren,
+  warrenctl: checkTool,
+  docker: (words) => {
+    if (words[0] === 'compose') exists('docker-compose.yml')
+    return pathsAfter('--file')(words)
+  },
+  kubectl: pathsAfter('-k'),
+  install: (words) => exists(words.find((word) => /^\w+\//.test(word)) ?? 'nothing to install'),
+  'systemd-sysusers': anything,
+  systemctl: ([verb]) => {
+    expect(['daemon-reload', 'enable', 'reload', 'stop', 'restart', 'status']).to.include(verb)
+  },
+}
+
+describe('documents', () => {
+  it('are there', () => {
+    expect(documents).to.include.members([
+      'README.md',
+      'CHANGELOG.md',
+      'CONTRIBUTING.md',
+      'SECURITY.md',
+      'docs/adapters.md',
+      'docs/architecture.md',
+      'docs/compatibility.md',
+      'docs/configuration.md',
+      'docs/deployment.md',
+      'docs/operations.md',
+      'docs/reliability.md',
+    ])
+  })
+})
+
+for (const document of documents)
+  describe(document, () => {
+    for (const { at, language, text, source } of blocksOf(document)) {
+      if (language === 'sh' || language === 'bash' || language === 'console')
+        it(`has commands at ${at} that a shell and their programs understand`, async () => {
+          const { status, stderr } = spawnSync('sh', ['-n'], { input: text, encoding: 'utf8' })
+          expect(status, stderr).to.equal(0)
+          const commands = commandsOf(text)
+          expect(commands).not.to.be.empty
+          for (const [name, ...words] of commands) {
+            expect(checks, `what ${name} may be asked for`).to.have.property(name)
+            await checks[name](words)
+          }
+        })
+      else if (language === 'toml' || (language === 'json' && text.includes('"upstream"')))
+        it(`has a configuration at ${at} that Warren takes`, () => {
+          const name = `/block.${language}`
+          const readFile = (path: string): string => (path === name ? text : 'a-secret-of-the-test')
+          expect(() => loadSettings({ argv: ['--config', name], env: {}, cwd: '/', readFile })).not.to.throw()
+        })
+      else if (language === 'json')
+        it(`has JSON at ${at}`, () => {
+          expect(() => JSON.parse(text) as unknown).not.to.throw()
+        })
+      else if (language === 'yaml')
+        it(`has YAML at ${at}`, () => {
+          expect(() => parseYaml(text, { strict: true }) as unknown).not.to.throw()
+        })
+      else if (language === 'ts')
+        it(`has code at ${at} that is compiled, and run by a test`, () => {
+          expect(source, 'the file, in a comment before the block').to.be.a('string')
+          expect(text).to.equal(textOf(source!))
+        })
+      else if (language === '')
+        it(`has a picture at ${at}, or commands that their programs understand`, async () => {
+          for (const [name, ...words] of commandsOf(text)) await checks[name]?.(words)
+        })
+      else
+        it(`has code at ${at} in a language that is checked`, () => {
+          expect.fail(`nobody checks ${language}`)
+        })
+    }
+
+    it('names scripts, and variables of Warren, that there are', () => {
+      const text = textOf(document)
+      for (const [, name] of text.matchAll(/`npm run (?:--\S+ )*([\w:-]+)/g))
+        expect(scripts).to.have.property(name)
+      // Kubernetes makes this of the name of a service.
+      const known = [...variableNames, 'AMQP_PORT']
+      for (const [name] of text.matchAll(/\bAMQP_[A-Z_]+[A-Z]\b/g)) expect(known).to.include(name)
+    })
+
+    it('has links that lead somewhere', () => {
+      for (const [, target] of textOf(document).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)) {
+        const [path, anchor] = target.split('#')
+        const file = path === '' ? document : join(dirname(document), path)
+        exists(file)
+        if (anchor === undefined) continue
+        const headings = [...textOf(file).matchAll(/^#+ (.*)$/gm)].map(([, heading]) => anchorOf(heading))
+        expect(headings, target).to.include(anchor)
+      }
+    })
+  })
