@@ -3,7 +3,7 @@ import { WorkersMetrics } from '../../../../src/adapters/workers/workers-metrics
 import type { Certificates } from '../../../../src/application/certificates.js'
 import type { Limits } from '../../../../src/application/limits.js'
 import type { Question } from '../../../../src/application/ports/worker-processes.js'
-import type { Overview} from '../../../../src/application/overview.js';
+import type { Overview } from '../../../../src/application/overview.js'
 import { type Summary } from '../../../../src/application/overview.js'
 import { identifiers } from '../../../../src/application/identifiers.js'
 import { PrometheusMetrics } from '../../../../src/adapters/metrics/prometheus-metrics.js'
