@@ -470,7 +470,7 @@ export class ClientChannel
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
     this.#host.onPublish()
     this.#publishing.beforePublish(binding, this.#isStateless)
-    this.#pending.published()
+    this.#pending.published(isMandatoryPublish(frame))
     return this.#pass(frame, verdict, binding)
   }
 
@@ -603,8 +603,8 @@ export class ClientChannel
    * middle of a message that is returned.
    */
   get #mayKeepPrefetch(): boolean {
-    const isAnythingToCome = this.#pending.includes(0) || this.#pending.includes(id.BASIC_PUBLISH)
-    return this.#isStateless && !isAnythingToCome
+    if (!this.#isStateless || this.#pending.includes(0) || this.#pending.mayReturn) return false
+    return this.#binding === undefined || this.#binding.contentLeft === 0
   }
 
   #keepPrefetch(frame: Frame): true {

@@ -157,8 +157,8 @@ describe('sharing upstream connections', function () {
       for (let channel = 1; channel <= 100; channel++) client.method(channel, 'channel.open', {})
       for (let channel = 1; channel <= 100; channel++) await client.expectMethod('channel.open-ok')
       for (let channel = 1; channel <= 100; channel++)
-        client.method(channel, 'basic.qos', { prefetchCount: 1 })
-      for (let channel = 1; channel <= 100; channel++) await client.expectMethod('basic.qos-ok')
+        client.method(channel, 'basic.recover', { requeue: true })
+      for (let channel = 1; channel <= 100; channel++) await client.expectMethod('basic.recover-ok')
     }
     const upstream = (await broker.connections()).filter(({ channels }) => channels > 900)
     expect(upstream.length).to.equal(2)

@@ -3,6 +3,7 @@ import * as id from '../amqp/method-ids.js'
 
 const PUBLISH = 1
 const ACK = 2
+const RETURNABLE = 32
 /** Requests that the broker never answers, as bits; a channel needs to know only whether there was one. */
 const SILENT = new Map([
   [id.BASIC_PUBLISH, PUBLISH],
@@ -24,9 +25,14 @@ export class PendingRequests {
   #silent = 0
   #asked: number[] | undefined
 
-  /** A Basic.Publish is on its way. */
-  published(): void {
-    this.#silent |= PUBLISH
+  /** A Basic.Publish is on its way, whose message may come back. */
+  published(isReturnable: boolean): void {
+    this.#silent |= isReturnable ? PUBLISH | RETURNABLE : PUBLISH
+  }
+
+  /** Whether a message may still come back. */
+  get mayReturn(): boolean {
+    return (this.#silent & RETURNABLE) !== 0
   }
 
   /** A Basic.Ack is on its way. */

@@ -171,6 +171,30 @@ describe('With a publish buffer, the prefetch of a channel', () => {
     expect(world.upstream.received(1).at(-1)?.name).to.equal('basic.qos')
   })
 
+  it('is not answered there either when something else has been answered meanwhile', async () => {
+    const client = await world.connectWithChannels(1)
+    client.send(
+      method(1, 'queue.declare', { queue: 'q' }),
+      publishFrames(1, { routingKey: 'nowhere', mandatory: true, body: 'lost' }),
+    )
+    await settle()
+    world.upstream.method(1, 'queue.declare-ok', { queue: 'q' })
+    world.upstream.method(1, 'basic.return', { code: 312, text: 'NO_ROUTE', routingKey: 'nowhere' })
+    await settle()
+    client.method(1, 'basic.qos', { prefetchCount: 1 })
+    await settle()
+    expect(client.names(1)).to.deep.equal(['channel.open-ok', 'queue.declare-ok'])
+  })
+
+  it('stays with Warren also when the channel has published', async () => {
+    const client = await world.connectWithChannels(1)
+    client.publish(1, 'message')
+    client.method(1, 'basic.qos', { prefetchCount: 1 })
+    await settle()
+    expect(client.names(1)).to.deep.equal(['channel.open-ok', 'basic.qos-ok'])
+    expect(world.upstream.names(1)).not.to.include('basic.qos')
+  })
+
   it('has an answer that says nothing about what was asked behind it: no consumer is cancelled while its queue is being deleted', async () => {
     const client = await world.connectWithChannels(1)
     client.send(
