@@ -76,7 +76,7 @@ describe('the npm package', function () {
       'README.md',
     ])
       expect(packed).to.include(path)
-    expect(packed).to.include('dist/adapters/http/status-page.html')
+    expect(packed).to.include('dist/adapters/http/status-page/index.html')
     const unwanted = packed.filter((path) => /^(src|test|bench|scripts)\/|\.map$|node_modules/.test(path))
     expect(unwanted).to.deep.equal([])
   })
