@@ -81,6 +81,7 @@ values are refused that don't go together:
 - a listener with TLS without a certificate, a certificate without its key, client certificates without \`tls.ca\`
 - two listeners on one port, or \`upstream.url\` naming Warren itself
 - \`pool.publish_buffer_dir\` or \`pool.publish_guarantee = "confirmed"\` without a buffer (\`pool.publish_buffer_size\`)
+- \`pool.max_upstream_connections\` below the number of workers
 - \`client.frame_max\` above \`client.max_buffer_bytes\`, \`client.max_message_bytes\` above \`client.max_unfinished_bytes\`, that above
   \`client.max_unfinished_bytes_total\`, \`shutdown.grace\` above \`shutdown.timeout\`
 

@@ -63,6 +63,22 @@ export interface Summary {
   readonly certificates: readonly CertificateView[]
 }
 
+/** How full it is where `active` of `limit` are in. */
+export function statsOf({
+  limit,
+  active,
+}: {
+  readonly limit: number
+  readonly active: number
+}): ConnectionStats {
+  return {
+    activeConnections: active,
+    maxConnections: limit,
+    usagePercentage: limit === 0 ? 0 : Math.round((active / limit) * 10_000) / 100,
+    availableSlots: limit === 0 ? null : Math.max(0, limit - active),
+  }
+}
+
 /** Looks, and changes nothing. */
 @injectable()
 export class Overview {
@@ -102,13 +118,7 @@ export class Overview {
 
   /** How full Warren is. */
   stats(): ConnectionStats {
-    const { limit, active } = this.#limits.clients
-    return {
-      activeConnections: active,
-      maxConnections: limit,
-      usagePercentage: limit === 0 ? 0 : Math.round((active / limit) * 10_000) / 100,
-      availableSlots: limit === 0 ? null : Math.max(0, limit - active),
-    }
+    return statsOf(this.#limits.clients)
   }
 
   /** Every client, the oldest first. */

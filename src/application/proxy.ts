@@ -119,11 +119,12 @@ export class Proxy {
     const plain = listen.enabled ? await this.#listen(this.#listener, listen.port) : undefined
     const secure = this.#tlsListener && (await this.#listen(this.#tlsListener, tls.port))
     this.#isAccepting = true
-    this.#logger.info('listening', {
-      ...(plain ?? secure),
-      ...(secure === undefined ? {} : { tlsPort: secure.port }),
-      upstream: this.#upstreamName,
-    })
+    if (this.#listener.isHandedOver !== true)
+      this.#logger.info('listening', {
+        ...(plain ?? secure),
+        ...(secure === undefined ? {} : { tlsPort: secure.port }),
+        upstream: this.#upstreamName,
+      })
     return { plain, tls: secure }
   }
 

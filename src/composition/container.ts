@@ -5,6 +5,7 @@ import { SystemClock } from '../adapters/clock/system-clock.js'
 import { createSaltedHash } from '../adapters/crypto/salted-hash.js'
 import { NetDialer } from '../adapters/net/net-dialer.js'
 import { NetListener } from '../adapters/net/net-listener.js'
+import type { ReceptionOptions } from '../adapters/net/reception.js'
 import { TrustedProxies } from '../adapters/net/trusted-proxies.js'
 import { FileCertificateStore } from '../adapters/tls/file-certificate-store.js'
 import { TlsDialer } from '../adapters/tls/tls-dialer.js'
@@ -20,8 +21,10 @@ import { identifiers } from '../application/identifiers.js'
 import { Limits } from '../application/limits.js'
 import { PoolDirectory } from '../application/pool-directory.js'
 import type { Journal } from '../application/ports/journal.js'
+import type { Listener } from '../application/ports/listener.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
+import type { Sight, Workers } from '../application/ports/management.js'
 import type { Metrics } from '../application/ports/metrics.js'
 import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { MinuteSummary } from '../application/minute-summary.js'
@@ -40,6 +43,7 @@ import { Quarantine } from '../application/quarantine.js'
 import type { Settings } from '../application/settings.js'
 import { Trials } from '../application/trials.js'
 import { UnfinishedBytes } from '../application/unfinished-bytes.js'
+import type { WorkerSummary } from '../application/workers/workers-sight.js'
 import { UpstreamConnector } from '../application/upstream-connector.js'
 
 /** What is decided before anything can be put together. */
@@ -53,12 +57,15 @@ export interface Given {
   readonly certificates?: FileCertificateStore | undefined
   /** Where settings are read again; undefined: nowhere. */
   readonly source?: SettingsSource | undefined
+  /** Where clients come from; without it they are accepted here. */
+  readonly listener?: ((options: ReceptionOptions) => Listener) | undefined
 }
 
 /** A container from which `identifiers.Proxy` can be had. Tests rebind ports before they ask for it. */
 export function createContainer(given: Given): Container {
   const { settings, logger, product, journal, source } = given
   const { certificates = new FileCertificateStore(settings) } = given
+  const { listener = (options) => new NetListener(options) } = given
   const container = new Container({ defaultScope: 'Singleton' })
   container.bind(identifiers.Settings).toConstantValue(settings)
   container.bind(identifiers.Logger).toConstantValue(logger)
@@ -82,10 +89,10 @@ export function createContainer(given: Given): Container {
     limitMs: () => settings.client.handshakeTimeout * 1000,
     mostPending: settings.client.maxPending,
   }
-  container.bind(identifiers.Listener).toConstantValue(new NetListener(approach))
+  container.bind(identifiers.Listener).toConstantValue(listener(approach))
   if (settings.tls.enabled) {
     const entrance = new TlsEntrance(certificates)
-    container.bind(identifiers.TlsListener).toConstantValue(new NetListener({ ...approach, entrance }))
+    container.bind(identifiers.TlsListener).toConstantValue(listener({ ...approach, entrance }))
   }
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
@@ -112,6 +119,34 @@ export function createContainer(given: Given): Container {
   return container
 }
 
+/** What of a single process can be asked for beside what is in `overview`. */
+export function overviewWithProcess(
+  overview: Overview,
+  figures: ProcessFigures,
+): Omit<Sight, 'summary'> & { summary(): WorkerSummary } {
+  return {
+    stats: () => overview.stats(),
+    clients: () => overview.clients(),
+    upstreams: () => overview.upstreams(),
+    pools: () => overview.pools(),
+    aside: () => overview.aside(),
+    summary: () => {
+      const { p50, p99 } = figures.takeEventLoopLag()
+      const { residentBytes, cpuSeconds } = figures
+      return {
+        ...overview.summary(),
+        process: { eventLoopLagP50Seconds: p50, eventLoopLagP99Seconds: p99, residentBytes, cpuSeconds },
+      }
+    },
+  }
+}
+
+/** One process is there for everything. */
+const NO_WORKERS: Workers = {
+  views: () => [],
+  restart: () => ({ refused: 'conflict', reason: 'there are no workers to restart: Warren is one process' }),
+}
+
 /** The management server for what is in `container`, which doesn't listen yet. */
 export function createManagementServer(container: Container): Promise<ManagementServer> {
   const overview = container.get<Overview>(identifiers.Overview)
@@ -121,13 +156,13 @@ export function createManagementServer(container: Container): Promise<Management
   metrics.observe(overview)
   return ManagementServer.create(
     {
-      overview,
+      overview: overviewWithProcess(overview, container.get<ProcessFigures>(identifiers.ProcessFigures)),
       operations: container.get<Operations>(identifiers.Operations),
       limits: container.get<Limits>(identifiers.Limits),
       readiness: container.get<Readiness>(identifiers.Readiness),
       reload: container.get<Reload>(identifiers.Reload),
       logLevels: container.get<LogLevels>(identifiers.LogLevels),
-      figures: container.get<ProcessFigures>(identifiers.ProcessFigures),
+      workers: NO_WORKERS,
       metrics,
     },
     container.get<Settings>(identifiers.Settings).management,

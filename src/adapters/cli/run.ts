@@ -29,6 +29,10 @@ const USUAL_LISTEN_PORT = 5673
 const MANAGEMENT_OFFSET = 1000
 const LARGEST_PORT = 65_535
 const TOP_INTERVAL_MS = 2000
+const LISTS: Readonly<Record<string, string>> = {
+  aside: 'lists messages that the broker has refused',
+  workers: 'lists the processes that share the port',
+}
 const CLEAR_SCREEN = '\x1b[H\x1b[2J'
 
 interface Options {
@@ -155,10 +159,11 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
     ['upstreams', view.upstreamsView],
     ['pools', view.poolsView],
     ['aside', view.asideView],
+    ['workers', view.workersView],
   ] as const)
     program
       .command(name)
-      .description(name === 'aside' ? 'lists messages that the broker has refused' : `lists ${name}`)
+      .description(LISTS[name] ?? `lists ${name}`)
       .option('--search <text>', 'only those with this text in one of their fields')
       .option('--sort <field>', 'by this field; -field downwards')
       .option('--limit <n>', 'how many (default: 100, at most 1000)')
@@ -180,9 +185,9 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
       })
   program
     .command('kill <id>')
-    .description('closes a client (c12) or an upstream connection (u3)')
+    .description('closes a client (c12) or an upstream connection (u3); with workers w2-c12, w2-u3')
     .action(async (id: string) => {
-      const list = id.startsWith('u') ? 'upstreams' : 'clients'
+      const list = /^(w\d+-)?u/.test(id) ? 'upstreams' : 'clients'
       tell(await client().ask('DELETE', `/${list}/${encodeURIComponent(id)}`))
     })
   program
@@ -197,6 +202,10 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
     .command('drain')
     .description('ends Warren in order: no new clients, those that are in may finish')
     .action(async () => tell(await client().ask('POST', '/drain')))
+  program
+    .command('restart-workers')
+    .description('replaces the workers one by one')
+    .action(async () => tell(await client().ask('POST', '/workers/restart')))
   program
     .command('log-level [level]')
     .description('shows or changes the level from which on things are logged')

@@ -127,6 +127,24 @@ export function asideView(answer: Json): string {
   )
 }
 
+/** `workers`. */
+export function workersView(answer: Json): string {
+  if (number(answer, 'total') === 0) return 'Warren is one process, without workers.\n'
+  return list(answer, 'workers', (rows) =>
+    table(
+      [
+        { title: 'ID', of: (row) => text(row, 'id') },
+        { title: 'PID', of: (row) => text(row, 'pid') },
+        { title: 'STATE', of: (row) => text(row, 'state') },
+        { title: 'CLIENTS', of: (row) => number(row, 'clients') },
+        { title: 'STARTS', of: (row) => number(row, 'starts') },
+        { title: 'AGE', of: (row) => ageText(number(row, 'age_seconds')) },
+      ],
+      rows,
+    ),
+  )
+}
+
 /** `history`. */
 export function historyView(answer: Json): string {
   const rows = answer['changes'] as Json[]

@@ -1,7 +1,7 @@
 /** What no single key can tell: values that don't go together. */
 import type { Sources } from './given-value.js'
 import { shown } from './redaction.js'
-import { type ConfigurationKey, type ConfigurationValues, entries } from './schema.js'
+import { type ConfigurationKey, type ConfigurationValues, entries, valueAt } from './schema.js'
 import { tlsContradictions } from './tls-settings.js'
 import { parseUpstreamUrl } from './upstream-url.js'
 
@@ -16,16 +16,14 @@ interface Ear {
 export function contradictions(
   values: ConfigurationValues,
   sources: Sources,
-  managementPort: number,
+  { managementPort, workers }: { readonly managementPort: number; readonly workers: number },
 ): string[] {
   const { pool, client, shutdown, management } = values
   /** Names the key that somebody has set, rather than one that was left alone. */
   const line = (keys: readonly [ConfigurationKey, ...ConfigurationKey[]], reason: string): string => {
     const key = keys.find((candidate) => sources[candidate] !== 'default') ?? keys[0]
     const entry = entries.find((candidate) => candidate.key === key)!
-    const [section, name] = key.split('.')
-    const value = (values as unknown as Record<string, Record<string, unknown>>)[section][name]
-    return `${key} = ${shown(entry, value)} from ${sources[key]}: ${reason}`
+    return `${key} = ${shown(entry, valueAt(values, key))} from ${sources[key]}: ${reason}`
   }
   const problems: string[] = []
   const refuse = (
@@ -52,6 +50,12 @@ export function contradictions(
   const noBuffer = 'needs a publish buffer: pool.publish_buffer_size above 0'
   refuse(directory !== '' && size === 0, ['pool.publish_buffer_dir'], noBuffer)
   refuse(guarantee === 'confirmed' && size === 0, ['pool.publish_guarantee'], noBuffer)
+  const { max_upstream_connections: upstreams } = pool
+  refuse(
+    upstreams > 0 && upstreams < workers,
+    ['pool.max_upstream_connections', 'workers'],
+    `each of the ${workers} workers needs an upstream connection: pool.max_upstream_connections must be 0 or at least ${workers}`,
+  )
   inOrder('client.frame_max', client.frame_max, 'client.max_buffer_bytes', client.max_buffer_bytes)
   const { max_message_bytes: message, max_unfinished_bytes: unfinished } = client
   const { max_unfinished_bytes_total: total } = client

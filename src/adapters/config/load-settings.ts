@@ -1,4 +1,5 @@
 /** Gathers the configuration from flags, environment, file and defaults, and makes {@link Settings} of it. */
+import { availableParallelism } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import type { Settings } from '../../application/settings.js'
 import { Secret } from '../../domain/secret.js'
@@ -11,7 +12,13 @@ import { type GivenValue, keyOf, type Source, type Sources } from './given-value
 import { type ReadFile, readText } from './read-file.js'
 import { parseNetworks } from './networks.js'
 import { shown } from './redaction.js'
-import { createConfiguration, entries, type ConfigurationKey, type ConfigurationValues } from './schema.js'
+import {
+  createConfiguration,
+  entries,
+  type ConfigurationKey,
+  type ConfigurationValues,
+  valueAt,
+} from './schema.js'
 import { readSecretFile } from './secret-file.js'
 import { tlsSettings, tlsWarnings, upstreamTlsSettings } from './tls-settings.js'
 import { parseUpstreamUrl } from './upstream-url.js'
@@ -46,6 +53,11 @@ export class LoadedSettings {
   get values(): ConfigurationValues {
     return this.#values
   }
+
+  /** How many processes share the port. */
+  get workers(): number {
+    return workersIn(this.#values)
+  }
 }
 
 /**
@@ -71,7 +83,12 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
   const { values, sources } = reading.result()
   const settings = toSettings(values)
   if (action !== 'help' && action !== 'version')
-    demandNone(contradictions(values, sources, settings.management.port))
+    demandNone(
+      contradictions(values, sources, {
+        managementPort: settings.management.port,
+        workers: workersIn(values),
+      }),
+    )
   const { unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
   if (unused.length > 0) {
     warnings.push(
@@ -171,17 +188,12 @@ export function withChanges(
   const { action, sources, settings, warnings } = before
   const values = structuredClone(before.values)
   for (const key of keys) {
-    const [section, name] = key.split('.')
-    const target = (values as unknown as Record<string, Record<string, unknown>>)[section]
+    const [name, section] = key.split('.').reverse()
+    const all = values as unknown as Record<string, Record<string, unknown>>
+    const target: Record<string, unknown> = section === undefined ? all : all[section]
     target[name] = valueAt(after.values, key)
   }
   return new LoadedSettings(action, values, sources, settings, warnings)
-}
-
-/** What `values` have for a key. */
-export function valueAt(values: ConfigurationValues, key: string): unknown {
-  const [section, name] = key.split('.')
-  return (values as unknown as Record<string, Record<string, unknown>>)[section][name]
 }
 
 function namedFile(flag: string | undefined, env: Environment): NamedFile | undefined {
@@ -199,6 +211,11 @@ function managementPort({ management, listen }: ConfigurationValues): number {
   if (management.port !== 'auto') return management.port
   const port = listen.port + MANAGEMENT_OFFSET
   return listen.port === 0 || port > LARGEST_PORT ? 0 : port
+}
+
+/** One for each core that this process may use. */
+function workersIn({ workers }: ConfigurationValues): number {
+  return workers === 'auto' ? availableParallelism() : workers
 }
 
 function toSettings(values: ConfigurationValues): Settings {

@@ -16,6 +16,8 @@ import { parseUpstreamUrl, type UpstreamUrls } from './upstream-url.js'
 
 /** The configuration as people write it. Durations are in seconds, sizes in bytes. */
 export interface ConfigurationValues {
+  /** Stands outside of the sections. */
+  workers: number | 'auto'
   listen: { address: string; port: number; enabled: boolean; proxy_protocol_from: TextList }
   tls: {
     enabled: boolean
@@ -75,7 +77,11 @@ export interface ConfigurationValues {
 /** One text, or several in a list or in one text. */
 export type TextList = string | readonly string[]
 
-type KeysOf<Values> = { [Section in keyof Values & string]: `${Section}.${keyof Values[Section] & string}` }
+type KeysOf<Values> = {
+  [Section in keyof Values & string]: Values[Section] extends object
+    ? `${Section}.${keyof Values[Section] & string}`
+    : Section
+}
 
 /** A key's full name, such as `pool.max_channels`. */
 export type ConfigurationKey = KeysOf<ConfigurationValues>[keyof ConfigurationValues]
@@ -96,6 +102,7 @@ interface SchemaEntry<T> {
     | 'choice'
     | 'truth'
     | 'port_or_auto'
+    | 'count_or_auto'
     | 'token'
     | 'path'
     | 'pem'
@@ -152,6 +159,8 @@ const largestShort = 65_535
 const mebibyte = 1024 * 1024
 /** 2 GiB for one client: more is a slip of the keyboard. */
 const mostBytes = 2 ** 31 - 1
+/** More than any machine has cores for. */
+const mostWorkers = 256
 /** As many descriptors as a process can have on Linux. */
 const mostClients = 2 ** 20
 /** The longest timer that Node has is 2^31 - 1 ms; it fires a longer one at once. */
@@ -162,6 +171,15 @@ const timeLimit: Range = { minimum: 0.001, maximum: longestTimer }
 
 /** The schema for convict. */
 export const schema = {
+  workers: {
+    doc: 'How many processes share the port; auto is one for each core. From 2 on a supervisor hands clients to them, restarts one that crashed, and has the limits, signals and management of all.',
+    format: 'count_or_auto',
+    default: 1,
+    allowed: `auto or a whole number from 1 to ${mostWorkers}`,
+    placeholder: 'number|auto',
+    range: { minimum: 1, maximum: mostWorkers },
+    sensitive: true,
+  },
   listen: {
     address: host('0.0.0.0', 'Address on which clients are accepted.'),
     port: wholeNumber(5673, 'Port on which clients are accepted; 0 lets the system choose one.', 'port', {
@@ -405,27 +423,46 @@ export const schema = {
     ),
   },
 } satisfies {
-  [S in keyof ConfigurationValues]: {
-    [K in keyof ConfigurationValues[S]]: SchemaEntry<ConfigurationValues[S][K]>
-  }
+  [S in keyof ConfigurationValues]: ConfigurationValues[S] extends object
+    ? { [K in keyof ConfigurationValues[S]]: SchemaEntry<ConfigurationValues[S][K]> }
+    : SchemaEntry<ConfigurationValues[S]>
+}
+
+/** Sections hold keys; a `format` that is a word tells a key that stands outside of them (`log` has a key of that name). */
+export function isSection(part: object): part is Readonly<Record<string, SchemaEntry<ConfigurationValue>>> {
+  return typeof (part as { format?: unknown }).format !== 'string'
 }
 
 /** All keys in the order of the schema. */
-export const entries: readonly ConfigurationEntry[] = Object.entries(schema).flatMap(([section, keys]) =>
-  Object.entries<SchemaEntry<ConfigurationValue>>(keys).map(([name, entry]) => ({
-    ...entry,
-    ...namesOf(section, name),
-    key: `${section}.${name}` as ConfigurationKey,
-    file: entry.secret === undefined ? undefined : namesOf(section, `${name}_file`),
-  })),
+export const entries: readonly ConfigurationEntry[] = Object.entries<object>(schema).flatMap(
+  ([name, part]) =>
+    isSection(part)
+      ? Object.entries(part).map(([key, entry]) => entryFor(`${name}.${key}`, entry))
+      : [entryFor(name, part as SchemaEntry<ConfigurationValue>)],
 )
 
-function namesOf(section: string, name: string): FileNames {
+function entryFor(key: string, entry: SchemaEntry<ConfigurationValue>): ConfigurationEntry {
   return {
-    key: `${section}.${name}`,
-    env: `AMQP_${section}_${name}`.toUpperCase(),
-    flag: `--${section}-${name}`.replaceAll('_', '-'),
+    ...entry,
+    ...namesOf(key),
+    key: key as ConfigurationKey,
+    file: entry.secret === undefined ? undefined : namesOf(`${key}_file`),
   }
+}
+
+function namesOf(key: string): FileNames {
+  return {
+    key,
+    env: `AMQP_${key.replace('.', '_')}`.toUpperCase(),
+    flag: `--${key.replace(/[._]/g, '-')}`,
+  }
+}
+
+/** What `values` have for a key. */
+export function valueAt(values: ConfigurationValues, key: string): unknown {
+  const [name, section] = key.split('.').reverse()
+  const all = values as unknown as Record<string, Record<string, unknown>>
+  return section === undefined ? all[name] : all[section][name]
 }
 
 /** A configuration that holds the defaults. It reads neither the environment nor the command line by itself; text is converted where it is set. */
@@ -474,6 +511,11 @@ convict.addFormats({
     validate: (value: unknown, entry) => demand(typeof value === 'string' && isHost(value), entry),
   },
   port_or_auto: {
+    coerce: numberIn,
+    validate: (value: unknown, entry) =>
+      demand(value === 'auto' || (Number.isInteger(value) && isInRange(value, entry)), entry),
+  },
+  count_or_auto: {
     coerce: numberIn,
     validate: (value: unknown, entry) =>
       demand(value === 'auto' || (Number.isInteger(value) && isInRange(value, entry)), entry),

@@ -1,12 +1,15 @@
 /** The table of routes: what each is for, who may use it, and which use case it stands for. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Limits } from '../../application/limits.js'
-import type { Operations, Outcome } from '../../application/operations.js'
-import type { Overview } from '../../application/overview.js'
+import type { Outcome } from '../../application/operations.js'
 import type { LogLevels } from '../../application/ports/log-levels.js'
-import type { ProcessFigures } from '../../application/ports/process-figures.js'
-import type { Readiness } from '../../application/readiness.js'
-import type { Reload } from '../../application/reload.js'
+import type {
+  Controls,
+  ReadinessCheck,
+  Reloading,
+  Sight,
+  Workers,
+} from '../../application/ports/management.js'
 import type { LogLevel } from '../../application/settings.js'
 import {
   type LimitAuthor,
@@ -22,13 +25,16 @@ import { snakeCase } from './snake-case.js'
 
 /** What the routes translate to and from HTTP. */
 export interface UseCases {
-  readonly overview: Overview
-  readonly operations: Operations
+  readonly overview: Omit<Sight, 'summary'> & {
+    /** With the figures of the process, or of all processes. */
+    summary(): object | Promise<object>
+  }
+  readonly operations: Controls
   readonly limits: Limits
-  readonly readiness: Readiness
-  readonly reload: Reload
+  readonly readiness: ReadinessCheck
+  readonly reload: Reloading
   readonly logLevels: LogLevels
-  readonly figures: ProcessFigures
+  readonly workers: Workers
   /** The metrics for Prometheus. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
 }
@@ -62,7 +68,7 @@ export function routesOf({
   readiness,
   reload,
   logLevels,
-  figures,
+  workers,
   metrics,
 }: UseCases): Route[] {
   const routes: Route[] = [
@@ -91,7 +97,7 @@ export function routesOf({
       handle: async (_, reply) => {
         const reasons = await readiness.reasons()
         if (reasons.length > 0) void reply.code(503)
-        const warnings = readiness.warnings()
+        const warnings = await readiness.warnings()
         return { status: reasons.length === 0 ? 'ready' : 'not ready', reasons, warnings }
       },
     },
@@ -119,18 +125,7 @@ export function routesOf({
       role: 'read',
       summary: 'Sums over clients, upstream connections, pools, traffic and the process.',
       answer: schema.summary,
-      handle: () => {
-        const { p50, p99 } = figures.takeEventLoopLag()
-        return {
-          ...overview.summary(),
-          process: {
-            eventLoopLagP50Seconds: p50,
-            eventLoopLagP99Seconds: p99,
-            residentBytes: figures.residentBytes,
-            cpuSeconds: figures.cpuSeconds,
-          },
-        }
-      },
+      handle: () => overview.summary(),
     },
     ...limitRoutes(limits),
     {
@@ -140,7 +135,7 @@ export function routesOf({
       summary: 'Clients, page by page.',
       query: schema.pageQuery,
       answer: schema.clients,
-      handle: ({ query }) => pageOf('clients', overview.clients(), query as PageQuery),
+      handle: async ({ query }) => pageOf('clients', await overview.clients(), query as PageQuery),
     },
     {
       method: 'DELETE',
@@ -149,8 +144,8 @@ export function routesOf({
       summary: "Ends a client's connection with Connection.Close 320.",
       params: schema.byId,
       answer: schema.clientKilled,
-      handle: (request) =>
-        succeed(operations.killClient(idOf(request)), ({ client }) => `Client ${client} closed`),
+      handle: async (request) =>
+        succeed(await operations.killClient(idOf(request)), ({ client }) => `Client ${client} closed`),
     },
     {
       method: 'GET',
@@ -159,7 +154,7 @@ export function routesOf({
       summary: 'Upstream connections, page by page.',
       query: schema.pageQuery,
       answer: schema.upstreams,
-      handle: ({ query }) => pageOf('upstreams', overview.upstreams(), query as PageQuery),
+      handle: async ({ query }) => pageOf('upstreams', await overview.upstreams(), query as PageQuery),
     },
     {
       method: 'DELETE',
@@ -168,9 +163,9 @@ export function routesOf({
       summary: 'Closes an upstream connection; its clients are told with Connection.Close 320.',
       params: schema.byId,
       answer: schema.upstreamClosed,
-      handle: (request) =>
+      handle: async (request) =>
         succeed(
-          operations.closeUpstream(idOf(request)),
+          await operations.closeUpstream(idOf(request)),
           ({ upstream, channels }) =>
             `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
         ),
@@ -182,7 +177,7 @@ export function routesOf({
       summary: 'Pools, page by page.',
       query: schema.pageQuery,
       answer: schema.pools,
-      handle: ({ query }) => pageOf('pools', overview.pools(), query as PageQuery),
+      handle: async ({ query }) => pageOf('pools', await overview.pools(), query as PageQuery),
     },
     {
       method: 'POST',
@@ -191,9 +186,9 @@ export function routesOf({
       summary: 'Holds new messages and channels of a pool, and lets what is in flight settle.',
       params: schema.byId,
       answer: schema.poolPaused,
-      handle: (request) =>
+      handle: async (request) =>
         succeed(
-          operations.pausePool(idOf(request)),
+          await operations.pausePool(idOf(request)),
           ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
         ),
     },
@@ -204,9 +199,9 @@ export function routesOf({
       summary: 'Ends a pause.',
       params: schema.byId,
       answer: schema.poolPaused,
-      handle: (request) =>
+      handle: async (request) =>
         succeed(
-          operations.resumePool(idOf(request)),
+          await operations.resumePool(idOf(request)),
           ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
         ),
     },
@@ -217,22 +212,43 @@ export function routesOf({
       summary: 'Retires the upstream connections of a pool one by one, each when its last channel has left.',
       params: schema.byId,
       answer: schema.poolReconnecting,
-      handle: (request) =>
+      handle: async (request) =>
         succeed(
-          operations.reconnectPool(idOf(request)),
+          await operations.reconnectPool(idOf(request)),
           ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
         ),
     },
     ...asideRoutes(overview, operations),
+    {
+      method: 'GET',
+      url: '/workers',
+      role: 'read',
+      summary: 'The processes that share the port, page by page; none where Warren is one process.',
+      query: schema.pageQuery,
+      answer: schema.workers,
+      handle: ({ query }) => pageOf('workers', workers.views(), query as PageQuery),
+    },
+    {
+      method: 'POST',
+      url: '/workers/restart',
+      role: 'change',
+      summary: 'Replaces the workers one by one; those that stay take the new clients meanwhile.',
+      answer: schema.workersRestarting,
+      handle: async () =>
+        succeed(
+          await workers.restart(),
+          (done) => `${counted(done.workers, 'worker')} to restart, one by one`,
+        ),
+    },
     {
       method: 'POST',
       url: '/drain',
       role: 'change',
       summary: 'Begins the shutdown: no new clients, those that are in may finish, then the process ends.',
       answer: schema.draining,
-      handle: () =>
+      handle: async () =>
         succeed(
-          { done: operations.drain() },
+          { done: await operations.drain() },
           ({ clients, grace }) => `Draining: ${counted(clients, 'client')} with ${grace} s to finish`,
         ),
     },
@@ -242,8 +258,8 @@ export function routesOf({
       role: 'change',
       summary: 'Reads configuration and certificates again, as SIGHUP does; 409 when any of it is refused.',
       answer: schema.reloaded,
-      handle: () => {
-        const report = reload.run()
+      handle: async () => {
+        const report = await reload.run()
         if (typeof report === 'string') throw new HttpError(409, report)
         const { applied, needsRestart, refused } = report
         if (refused.length > 0) throw new HttpError(409, refused.join('; '))
@@ -279,7 +295,7 @@ export function routesOf({
 }
 
 /** Messages that Warren had accepted and that the broker refuses. */
-function asideRoutes(overview: Overview, operations: Operations): Route[] {
+function asideRoutes(overview: Pick<Sight, 'aside'>, operations: Controls): Route[] {
   return [
     {
       method: 'GET',
@@ -288,10 +304,11 @@ function asideRoutes(overview: Overview, operations: Operations): Route[] {
       summary: 'Messages that the broker has refused after Warren had accepted them, page by page.',
       query: schema.pageQuery,
       answer: schema.aside,
-      handle: ({ query }) => {
-        const messages = overview
-          .aside()
-          .map((message) => ({ ...message, refusedAt: new Date(message.refusedAt).toISOString() }))
+      handle: async ({ query }) => {
+        const messages = (await overview.aside()).map((message) => ({
+          ...message,
+          refusedAt: new Date(message.refusedAt).toISOString(),
+        }))
         return pageOf('aside', messages, query as PageQuery)
       },
     },
@@ -302,8 +319,8 @@ function asideRoutes(overview: Overview, operations: Operations): Route[] {
       summary: 'Publishes such a message again, or all of them.',
       params: schema.byAsideId,
       answer: schema.asideRetried,
-      handle: (request) =>
-        succeed(operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
+      handle: async (request) =>
+        succeed(await operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
           [
             retried === 1 ? '1 message is published again' : `${retried} messages are published again`,
             ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
@@ -318,8 +335,8 @@ function asideRoutes(overview: Overview, operations: Operations): Route[] {
       summary: 'Forgets such a message, or all of them, for good.',
       params: schema.byAsideId,
       answer: schema.asideDropped,
-      handle: (request) =>
-        succeed(operations.dropAside(idOf(request)), ({ dropped }) =>
+      handle: async (request) =>
+        succeed(await operations.dropAside(idOf(request)), ({ dropped }) =>
           dropped === 1 ? '1 message dropped' : `${dropped} messages dropped`,
         ),
     },

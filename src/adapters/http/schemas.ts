@@ -63,7 +63,11 @@ export const byFile = object({ file: { type: 'string', maxLength: 40 } })
 export const byId = object({ id: { type: 'string', maxLength: 40 } })
 /** Of a message that was set aside. */
 export const byAsideId = object({
-  id: { type: 'string', pattern: '^(all|\\d{1,15})$', description: 'The id of one message, or "all".' },
+  id: {
+    type: 'string',
+    pattern: '^(all|(w\\d{1,3}-)?\\d{1,15})$',
+    description: 'The id of one message, or "all".',
+  },
 })
 
 export const health = object({ status: text, service: text })
@@ -172,6 +176,17 @@ export const aside = page(
     publisher_told: { ...flag, description: 'Its publisher has asked for confirms and got a Basic.Nack.' },
   }),
 )
+export const workers = page(
+  'workers',
+  object({
+    id: text,
+    pid: { type: ['integer', 'null'], description: 'Null while there is no process.' },
+    state: { type: 'string', enum: ['starting', 'ready', 'retiring', 'down'] },
+    clients: whole,
+    starts: { ...whole, description: 'How often a process was started, the first time included.' },
+    age_seconds: number,
+  }),
+)
 export const summary = object({
   version: text,
   host: text,
@@ -220,6 +235,7 @@ export const poolPaused = object({ ...done, pool: text, clients: whole })
 export const poolReconnecting = object({ ...done, pool: text, retiring: whole })
 export const asideRetried = object({ ...done, retried: whole, waiting: whole, expired: whole })
 export const asideDropped = object({ ...done, dropped: whole })
+export const workersRestarting = object({ ...done, workers: whole })
 export const draining = object({ ...done, clients: whole, grace: number })
 export const reloaded = object({
   ...done,

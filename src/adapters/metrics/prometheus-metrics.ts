@@ -1,6 +1,6 @@
 /** The metrics as Prometheus reads them, by prom-client. */
 import { injectable } from 'inversify'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import { type Aggregator, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { KeptMessageEvent, Metrics, RefusalReason, Refusals } from '../../application/ports/metrics.js'
 import type { Overview, Summary } from '../../application/overview.js'
 import type { PoolView } from '../../application/views.js'
@@ -11,6 +11,13 @@ const DIAL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 /** Virtual hosts with series of their own; the rest is summed up as `other`. */
 const MOST_VHOSTS = 50
 const OTHER = 'other'
+
+/** A metric of a process as data; the rest of it is prom-client's. */
+export interface MetricData {
+  readonly name: string
+  readonly type: string
+  readonly aggregator: string
+}
 
 /** Names in certificates come from outside. */
 const MOST_NAME = 100
@@ -59,7 +66,7 @@ const KEPT_MESSAGE_EVENTS: readonly KeptMessageEvent[] = [
 ]
 
 /** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
-const MISNAMED = [
+export const MISNAMED = [
   'nodejs_active_handles_total',
   'nodejs_active_requests_total',
   'nodejs_active_resources_total',
@@ -156,8 +163,15 @@ export class PrometheusMetrics implements Metrics {
     // One look for all series of a scrape.
     let summary = overview.summary()
     const look = (): Summary => (summary = overview.summary())
-    const gauge = (name: string, help: string, read: () => number, isFirst = false): void => {
+    const gauge = (
+      name: string,
+      help: string,
+      read: () => number,
+      isFirst = false,
+      aggregator: Aggregator = 'sum',
+    ): void => {
       new Gauge({
+        aggregator,
         name: `warren_${name}`,
         help,
         registers,
@@ -179,8 +193,8 @@ export class PrometheusMetrics implements Metrics {
         },
       })
     }
-    gauge('uptime_seconds', 'Time since the start.', () => summary.uptimeSeconds, true)
-    gauge('accepting', 'Whether clients are accepted.', () => (summary.isAccepting ? 1 : 0))
+    gauge('uptime_seconds', 'Time since the start.', () => summary.uptimeSeconds, true, 'max')
+    gauge('accepting', 'Whether clients are accepted.', () => (summary.isAccepting ? 1 : 0), false, 'max')
     gaugeBy('state', 'clients', 'Clients that are connected, by state.', () => summary.clients)
     gauge('client_limit', 'Most clients; 0 is no limit.', () => summary.clientLimit)
     gauge('client_channels', 'Channels that clients have open.', () => summary.clientChannels)
@@ -216,6 +230,7 @@ export class PrometheusMetrics implements Metrics {
       name: 'warren_certificate_expiry_timestamp_seconds',
       help: 'When a certificate expires, in seconds since 1970.',
       labelNames: ['use', 'name'],
+      aggregator: 'min',
       registers,
       collect() {
         this.reset()
@@ -248,6 +263,7 @@ export class PrometheusMetrics implements Metrics {
       name: 'warren_build_info',
       help: 'Always 1; the label tells the version.',
       labelNames: ['version'],
+      aggregator: 'first',
       registers,
     }).set({ version: summary.version }, 1)
     collectDefaultMetrics({ register: this.#registry })
@@ -256,14 +272,32 @@ export class PrometheusMetrics implements Metrics {
 
   /** The answer to a scrape. */
   async render(): Promise<string> {
-    // prom-client's spelling of what isn't a number is its own.
-    return (await this.#registry.metrics()).replace(/ Nan$/gm, ' NaN')
+    return textOf(this.#registry)
+  }
+
+  /** The same as data, to be summed up with that of others. */
+  async asData(): Promise<unknown> {
+    return dataOf(this.#registry)
   }
 
   #counter(name: string, help: string, label?: string): Counter {
     const labelNames = label === undefined ? [] : [label]
     return new Counter({ name: `warren_${name}`, help, labelNames, registers: [this.#registry] })
   }
+}
+
+/** What Prometheus reads of a registry. */
+export async function textOf(registry: Registry): Promise<string> {
+  // prom-client's spelling of what isn't a number is its own.
+  return (await registry.metrics()).replace(/ Nan$/gm, ' NaN')
+}
+
+/** The metrics of a registry as data. Of several processes the worst event loop counts, rather than their mean. */
+export async function dataOf(registry: Registry): Promise<MetricData[]> {
+  const metrics = (await registry.getMetricsAsJSON()) as unknown as MetricData[]
+  return metrics.map((metric) =>
+    metric.name.startsWith('nodejs_eventloop_lag') ? { ...metric, aggregator: 'max' } : metric,
+  )
 }
 
 /** The largest virtual hosts by name; the series must not grow without bound with what clients think up. */

@@ -20,6 +20,8 @@ export interface Doorkeeper {
 
 /** Accepts connections from clients. */
 export interface Listener {
+  /** Whether somebody else accepts the connections, and knows the address. */
+  readonly isHandedOver?: boolean
   /** Starts accepting; resolves with the address in use (the port may have been chosen by the system). Rejects when the port is taken or may not be used. */
   listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<{ address: string; port: number }>
   /** Stops accepting; streams live on, what was still on its way here is closed. Can be called twice. */

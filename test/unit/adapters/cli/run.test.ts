@@ -60,6 +60,25 @@ describe('warrenctl', () => {
     ])
   })
 
+  it('lists workers, has them restarted, and finds what belongs to one of them', async () => {
+    const worker = { id: 'w1', pid: 4711, state: 'ready', clients: 3, starts: 1, age_seconds: 61 }
+    answer.body = JSON.stringify({ total: 1, offset: 0, workers: [worker] })
+    const { out } = await ctl(['--port', String(port), 'workers'])
+    expect(out.split('\n')[1]).to.match(/^w1 +4711 +ready +3 +1 +1m 1s$/)
+    answer.body = JSON.stringify({ total: 0, offset: 0, workers: [] })
+    expect((await ctl(['--port', String(port), 'workers'])).out).to.contain('one process')
+    answer.body = '{"status":"success","message":"done"}'
+    asked = []
+    for (const words of [['restart-workers'], ['kill', 'w2-c1'], ['kill', 'w2-u1'], ['kill', 'u1']])
+      await ctl(['--port', String(port), ...words])
+    expect(asked.map(({ method, url }) => `${method} ${url}`)).to.deep.equal([
+      'POST /workers/restart',
+      'DELETE /clients/w2-c1',
+      'DELETE /upstreams/w2-u1',
+      'DELETE /upstreams/u1',
+    ])
+  })
+
   it('says what the server says when it refuses, and ends with 1', async () => {
     answer = {
       status: 409,

@@ -3,6 +3,7 @@ import { identifiers } from '../../../../src/application/identifiers.js'
 import { ManagementServer } from '../../../../src/adapters/http/management-server.js'
 import type { UseCases } from '../../../../src/adapters/http/routes.js'
 import { Secret } from '../../../../src/domain/secret.js'
+import { overviewWithProcess } from '../../../../src/composition/container.js'
 import { settle } from '../../../support/fake-byte-stream.js'
 import { World, type WorldOptions } from '../../../support/fake-world.js'
 
@@ -31,13 +32,17 @@ describe('ManagementServer', () => {
     world = await World.start(options)
     const get = <T>(identifier: symbol): T => world.container.get<T>(identifier)
     const useCases: UseCases = {
-      overview: get(identifiers.Overview),
+      overview: overviewWithProcess(get(identifiers.Overview), {
+        takeEventLoopLag: () => ({ p50: 0, p99: 0 }),
+        residentBytes: 1,
+        cpuSeconds: 1,
+      }),
       operations: world.operations,
       limits: get(identifiers.Limits),
       readiness: get(identifiers.Readiness),
       reload: get(identifiers.Reload),
       logLevels: world.logger,
-      figures: { takeEventLoopLag: () => ({ p50: 0, p99: 0 }), residentBytes: 1, cpuSeconds: 1 },
+      workers: { views: () => [], restart: () => ({ refused: 'conflict', reason: 'there are none' }) },
       metrics: {
         contentType: 'text/plain',
         render: () => Promise.reject(new Error('what nobody needs to know')),

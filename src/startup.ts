@@ -1,0 +1,119 @@
+/** What the programs (program.ts, supervisor-program.ts, worker-program.ts) have in common: exit codes, and what can fail before anything runs. */
+import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { SystemClock } from './adapters/clock/system-clock.js'
+import { type Environment, secretVariables } from './adapters/config/environment.js'
+import { strayJournals } from './adapters/journal/worker-journals.js'
+import { FileJournal } from './adapters/journal/file-journal.js'
+import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
+import { CertificateError } from './application/ports/certificate-store.js'
+import { type Journal, JournalError } from './application/ports/journal.js'
+import type { Logger } from './application/ports/logger.js'
+import type { Product } from './application/product.js'
+import type { Settings } from './application/settings.js'
+
+export const EXIT_OK = 0
+/** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
+export const EXIT_FAILURE = 1
+/** The configuration is wrong: starting again won't help (as LSB and systemd understand 2 and 78; 78 is EX_CONFIG). */
+export const EXIT_CONFIGURATION = 78
+/** The address or the journal can't be had now; a service manager may try again (EX_UNAVAILABLE). */
+export const EXIT_UNAVAILABLE = 69
+
+const JOURNAL_SYNC_MS = 1000
+
+export const version = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
+
+export const product: Product = {
+  name: 'Warren',
+  version,
+  platform: `Node.js ${process.version}`,
+  host: hostname(),
+}
+
+/**
+ * The environment as it was at the start, for SIGHUP too. Its secrets are taken out of `process.env`, which ends up in diagnostic
+ * reports and in whatever is started from here.
+ */
+export const environment = (() => {
+  const all = { ...process.env }
+  for (const name of secretVariables) delete process.env[name]
+  return (): Environment => all
+})()
+
+/** Certificates that can't be used are a wrong configuration. */
+export function loadCertificates(settings: Settings): FileCertificateStore {
+  try {
+    return new FileCertificateStore(settings)
+  } catch (error) {
+    if (!(error instanceof CertificateError)) throw error
+    process.stderr.write(`warren: ${error.message}\n`)
+    process.exit(EXIT_CONFIGURATION)
+  }
+}
+
+/** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
+export async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal | undefined> {
+  const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
+  if (directory === undefined || publishBufferSize === 0) return undefined
+  const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
+  try {
+    return await FileJournal.openWhenFree({ directory, sync: policy }, { clock: new SystemClock(), logger })
+  } catch (error) {
+    if (!(error instanceof JournalError)) throw error
+    logger.error(error.message)
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
+/**
+ * Messages may be kept where none of so many processes would look: from a time when there were more, or fewer, of them. They mustn't lie there
+ * unnoticed: then the program doesn't start.
+ */
+export async function refuseLeftovers({ pool }: Settings, workers: number, logger: Logger): Promise<void> {
+  const { publishBufferDir: directory, publishBufferSize } = pool
+  if (directory === undefined || publishBufferSize === 0) return
+  for (const place of strayJournals(directory, workers)) {
+    try {
+      const needs = { clock: new SystemClock(), logger }
+      const journal = await FileJournal.openWhenFree({ directory: place.directory, sync: 'always' }, needs)
+      const { length } = journal.recover()
+      journal.close()
+      if (length === 0) continue
+      logger.error(
+        `${place.directory} holds ${length} message${length === 1 ? '' : 's'} of a Warren with ${place.workers}: start it once so, until they are delivered, or move that directory away`,
+      )
+    } catch (error) {
+      if (!(error instanceof JournalError)) throw error
+      logger.error(error.message)
+    }
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
+/** Bugs are told to the log, and end nothing but what they happened in. */
+export function logBugs(logger: Logger): void {
+  process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
+  process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
+}
+
+/** For an address that can't be had: says so, and ends the program. */
+export function cannotListen(
+  logger: Logger,
+  { address, port }: { readonly address: string; readonly port: number },
+): (error: unknown) => never {
+  return (error) => {
+    // Of several ports it's the one in the error.
+    const taken = (error as { port?: number }).port ?? port
+    logger.error(`cannot listen on ${address}:${taken}`, {
+      reason: error instanceof Error ? error.message : String(error),
+    })
+    process.exit(EXIT_UNAVAILABLE)
+  }
+}
+
+export function urlOf({ address, port }: { address: string; port: number }): string {
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}/`
+}
