@@ -203,6 +203,10 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
     .description('ends Warren in order: no new clients, those that are in may finish')
     .action(async () => tell(await client().ask('POST', '/drain')))
   program
+    .command('reload')
+    .description('reads configuration and certificates again, as SIGHUP does')
+    .action(async () => tell(await client().ask('POST', '/reload')))
+  program
     .command('restart-workers')
     .description('replaces the workers one by one')
     .action(async () => tell(await client().ask('POST', '/workers/restart')))

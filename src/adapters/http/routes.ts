@@ -265,7 +265,11 @@ export function routesOf({
         if (refused.length > 0) throw new HttpError(409, refused.join('; '))
         const waiting =
           needsRestart.length === 0 ? '' : `; a restart is needed for ${needsRestart.join(', ')}`
-        return { status: 'success', ...report, message: `Applied ${applied.length} changed keys${waiting}` }
+        return {
+          status: 'success',
+          ...report,
+          message: `Configuration and certificates read: ${counted(applied.length, 'changed key')} applied${waiting}`,
+        }
       },
     },
     {

@@ -69,9 +69,16 @@ describe('warrenctl', () => {
     expect((await ctl(['--port', String(port), 'workers'])).out).to.contain('one process')
     answer.body = '{"status":"success","message":"done"}'
     asked = []
-    for (const words of [['restart-workers'], ['kill', 'w2-c1'], ['kill', 'w2-u1'], ['kill', 'u1']])
+    for (const words of [
+      ['reload'],
+      ['restart-workers'],
+      ['kill', 'w2-c1'],
+      ['kill', 'w2-u1'],
+      ['kill', 'u1'],
+    ])
       await ctl(['--port', String(port), ...words])
     expect(asked.map(({ method, url }) => `${method} ${url}`)).to.deep.equal([
+      'POST /reload',
       'POST /workers/restart',
       'DELETE /clients/w2-c1',
       'DELETE /upstreams/w2-u1',
