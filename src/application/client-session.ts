@@ -95,6 +95,7 @@ const SILENT_CLOSE_DELAY_MS = 3000
 /** A client that waits for the broker hears of the failure this long before its handshake limit. */
 const ANSWER_BEFORE_LIMIT_MS = 1000
 const CONNECTION_CLASS = 10
+const MOST_NAMES_SHOWN = 3
 
 /** Owns one client: its stream, its handshake, its channels, its place in a pool. */
 export class ClientSession
@@ -662,13 +663,20 @@ export class ClientSession
     this.#parts.onEnd(this)
   }
 
+  /** Of a client that has a certificate and no login: most libraries leave without a word when EXTERNAL isn't offered. */
+  get #strangersNames(): LogFields {
+    const names =
+      this.#user === undefined && this.externalIdentity === undefined ? this.externalNames : undefined
+    return names === undefined ? {} : { certificateWithoutLogin: names.slice(0, MOST_NAMES_SHOWN) }
+  }
+
   get #fields(): LogFields {
     const agreement = this.#agreement
     return {
       client: this.id,
       remote: this.#stream.remoteAddress,
       ...(this.#user === undefined ? {} : { user: this.#user }),
-      ...(this.#certificate === undefined ? {} : { certificate: this.#certificate }),
+      ...(this.#certificate === undefined ? this.#strangersNames : { certificate: this.#certificate }),
       ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
     }
   }

@@ -111,6 +111,16 @@ describe('EXTERNAL', () => {
     expect(await mechanisms(world.dialWithCertificate({ common_name: ['shop-2'] }))).to.contain('EXTERNAL')
   })
 
+  it('names in the log the certificate of who has no login, and leaves when that is not offered', async () => {
+    const client = world.dialWithCertificate({ common_name: ['stranger'] })
+    await mechanisms(client)
+    client.peer.reset()
+    await settle()
+    expect(world.lines('client disconnected')[0].fields['certificateWithoutLogin']).to.deep.equal([
+      'stranger',
+    ])
+  })
+
   it('names the certificate in the log', async () => {
     const client = await world.dialWithCertificate({ common_name: ['shop-1'] }).connect(EXTERNAL)
     client.close()
