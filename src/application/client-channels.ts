@@ -144,18 +144,23 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#countDown()
   }
 
-  /** The client is gone: gives all channels back; unfinished messages are forgotten. */
-  release(): void {
+  /** The client is gone: gives all channels back; unfinished messages are forgotten. `whenQueuesGone` hears once its exclusive queues are deleted, unless their connection is lost. */
+  release(whenQueuesGone: () => void = () => undefined): void {
     this.#isGone = true
     this.assembler.endOfChunk()
     for (const channel of this.#channels) channel?.abandon()
     this.#channels.length = 0
     this.#count = 0
     if (this.#home !== undefined) this.#others.add(this.#home)
+    let left = 1
+    const onDeleted = (): void => {
+      if (--left === 0) whenQueuesGone()
+    }
     for (const upstream of this.#others) {
       upstream.forgetWaiter(this.#host)
-      upstream.deleteQueuesOf(this)
+      left += upstream.deleteQueuesOf(this, onDeleted)
     }
+    onDeleted()
     this.#setHome(undefined)
     this.#others.clear()
   }

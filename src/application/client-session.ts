@@ -94,6 +94,8 @@ const CLOSE_OK_TIMEOUT_MS = 5000
 const SILENT_CLOSE_DELAY_MS = 3000
 /** A client that waits for the broker hears of the failure this long before its handshake limit. */
 const ANSWER_BEFORE_LIMIT_MS = 1000
+/** How long the goodbye of a client waits for the end of its exclusive queues. */
+const QUEUES_GONE_LIMIT_MS = 1000
 const CONNECTION_CLASS = 10
 const MOST_NAMES_SHOWN = 3
 
@@ -342,9 +344,16 @@ export class ClientSession
     const { backlog } = this.#agreement!.pool
     const sayGoodbye = (): void => {
       if (this.#phase !== 'leaving') return
-      this.#release()
-      this.send(CONNECTION_CLOSE_OK_FRAME)
-      this.#hangUp()
+      let isSaid = false
+      const say = (): void => {
+        if (isSaid || this.#phase !== 'leaving') return
+        isSaid = true
+        this.send(CONNECTION_CLOSE_OK_FRAME)
+        this.#hangUp()
+      }
+      // RabbitMQ deletes a connection's exclusive queues before it says Close-Ok. With a lost upstream connection they're gone too, and nobody tells.
+      this.#release(say)
+      if (!isSaid) this.#timer = this.#parts.clock.after(QUEUES_GONE_LIMIT_MS, say)
     }
     // What was accepted is where it survives before the client hears so.
     this.#channels!.leave(() => backlog.whenCommitted(sayGoodbye))
@@ -634,11 +643,11 @@ export class ClientSession
   }
 
   /** Gives back what the client has upstream. Can be called twice. */
-  #release(): void {
+  #release(whenQueuesGone?: () => void): void {
     this.#timer?.cancel()
     this.#handshake.end()
     this.#output.stopUpstream()
-    this.#channels?.release()
+    this.#channels?.release(whenQueuesGone)
     this.#channels = undefined
     this.#agreement?.pool.leave(this)
     for (const pool of this.#formerPools) pool.leave(this)

@@ -302,9 +302,9 @@ export class UpstreamConnection
     return this.#channels!.queues
   }
 
-  /** Deletes the exclusive queues of a client that is gone. */
-  deleteQueuesOf(client: object): void {
-    if (this.#phase === 'open') this.queues.deleteQueuesOf(client)
+  /** Deletes the exclusive queues of a client that is gone, see {@link UpstreamQueues.deleteQueuesOf}. */
+  deleteQueuesOf(client: object, onDeleted: () => void): number {
+    return this.#phase === 'open' ? this.queues.deleteQueuesOf(client, onDeleted) : 0
   }
 
   /** Closes channels that are kept for nobody. */

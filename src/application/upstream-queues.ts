@@ -29,7 +29,7 @@ export class UpstreamQueues {
   readonly claims = new ExclusiveQueues<object>()
   readonly #channels: ChannelSource
   /** Queues to be deleted once there is a channel to do it on. */
-  readonly #owedDeletions: Claim[] = []
+  readonly #owedDeletions: OwedDeletion[] = []
   #waiting: (() => void)[] = []
   /** What is known of the kinds of queues, and since when. */
   readonly #kinds = new Map<string, { readonly kind: QueueKind; readonly at: number }>()
@@ -108,17 +108,22 @@ export class UpstreamQueues {
     )
   }
 
-  /** Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. */
-  deleteQueuesOf(client: object): void {
-    this.#owedDeletions.push(...this.claims.takeAll(client))
+  /**
+   * Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. Returns how many
+   * there are; `onDeleted` is called for each that the broker has dealt with, and never again once the connection is lost.
+   */
+  deleteQueuesOf(client: object, onDeleted: () => void = () => undefined): number {
+    const claims = this.claims.takeAll(client)
+    for (const claim of claims) this.#owedDeletions.push({ ...claim, onDeleted })
     this.deleteOwed()
+    return claims.length
   }
 
   /** Goes on with deletions for which there was no room. Each gets a channel of its own, since one that can't be deleted takes its channel with it. */
   deleteOwed(): void {
     while (this.#owedDeletions.length > 0 && this.#channels.hasRoom) {
-      const { queue, declaration } = this.#owedDeletions.shift()!
-      const binding = this.#channels.bind(new InternalChannel())!
+      const { queue, declaration, onDeleted } = this.#owedDeletions.shift()!
+      const binding = this.#channels.bind(new DeletionChannel(onDeleted))!
       const channel = binding.upstreamChannel
       if (declaration !== undefined) this.#channels.send(onChannel(declaration, channel))
       this.#channels.send(
@@ -126,6 +131,22 @@ export class UpstreamQueues {
       )
       this.#channels.release(binding)
     }
+  }
+}
+
+/** A queue that is to go, and who wants to hear of it. */
+interface OwedDeletion extends Claim {
+  readonly onDeleted: () => void
+}
+
+/** Deletes one queue: whatever the broker said to that, it's over with the channel. */
+class DeletionChannel extends InternalChannel {
+  constructor(private readonly onDeleted: () => void) {
+    super()
+  }
+
+  override onReleased(): void {
+    this.onDeleted()
   }
 }
 

@@ -80,9 +80,7 @@ describe('Exclusive queues', () => {
   /** What the broker got on a channel since it was opened last and, on those of the clients, their state was set. */
   const asked = (channel: number, upstream = world.upstream): MethodName[] => {
     const names = upstream.names(channel)
-    return names
-      .slice(names.lastIndexOf('channel.open') + 1)
-      .filter((name) => name !== 'basic.recover', { requeue: true })
+    return names.slice(names.lastIndexOf('channel.open') + 1).filter((name) => name !== 'basic.recover')
   }
 
   /** Questions of Warren's own, whether a queue is there. */
@@ -505,6 +503,40 @@ describe('Exclusive queues', () => {
       await send(neighbour, bind('q'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
+    })
+  })
+
+  describe('whose owner says goodbye', () => {
+    beforeEach(async () => {
+      await own('q')
+      owner.closeChannel(1)
+      await settle()
+      world.broker.holdsCloseOk = true
+      owner.close()
+      await settle()
+    })
+
+    it('are deleted before the owner hears Close-Ok, as RabbitMQ does it', async () => {
+      expect(owner.names(0)).not.to.include('connection.close-ok')
+      world.upstream.answerCloses()
+      await settle()
+      expect(owner.names(0).at(-1)).to.equal('connection.close-ok')
+    })
+
+    it('keep it waiting for a second at most', async () => {
+      await world.advance(1000)
+      expect(owner.names(0).at(-1)).to.equal('connection.close-ok')
+      world.upstream.answerCloses()
+      await settle()
+      expect(owner.names(0).filter((name) => name === 'connection.close-ok')).to.have.length(1)
+    })
+
+    it('may lose it meanwhile', async () => {
+      owner.peer.reset()
+      await settle()
+      world.upstream.answerCloses()
+      await settle()
+      expect(world.proxy.clients).to.equal(1)
     })
   })
 
