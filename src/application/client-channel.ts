@@ -296,11 +296,13 @@ export class ClientChannel
   }
 
   onAnswer(methodId: number): void {
+    const isOfRestored = methodId - 1 === this.#restoredFor || methodId === id.BASIC_GET_EMPTY
+    if (isOfRestored) this.#restoredFor = 0
     this.#pending.answered(methodId)
   }
 
   onBrokerClose(close: Frame): void {
-    if (this.#restoredFor !== 0 && this.#pending.includes(this.#restoredFor)) this.#blameRequest(close)
+    if (this.#restoredFor !== 0) this.#blameRequest(close)
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
