@@ -1,6 +1,6 @@
 /** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
 import { fitShortString } from '../domain/amqp/byte-writer.js'
-import { FRAME_METHOD, type Frame, readLong } from '../domain/amqp/frame.js'
+import { FRAME_METHOD, type Frame, readLong, readShort } from '../domain/amqp/frame.js'
 import type { SliceList } from '../domain/amqp/slice-list.js'
 import * as id from '../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../domain/amqp/method-layout.js'
@@ -681,9 +681,9 @@ export class ClientChannel
   }
 
   /** The client hasn't declared anything: a queue that is gone is an error of the request that meant it. */
-  #blameRequest({ bytes, payloadEnd }: Frame): void {
+  #blameRequest({ bytes, payloadStart, payloadEnd }: Frame): void {
     const at = payloadEnd - 4
-    if (readLong(bytes, at) === id.QUEUE_DECLARE)
+    if (readLong(bytes, at) === id.QUEUE_DECLARE && readShort(bytes, payloadStart + 4) === NOT_FOUND)
       new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
   }
 
@@ -751,6 +751,7 @@ export class ClientChannel
 }
 
 const TX_CLASS = 90
+const NOT_FOUND = 404
 const MANDATORY = 0b1
 const NO_WAIT = 0b1
 
