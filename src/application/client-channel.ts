@@ -606,6 +606,9 @@ export class ClientChannel
    */
   get #mayKeepPrefetch(): boolean {
     if (!this.#isStateless || this.#pending.includes(0) || this.#pending.mayReturn) return false
+    // The broker may end the channel over them, and then it never answers.
+    if ([id.BASIC_ACK, id.BASIC_NACK, id.BASIC_REJECT].some((method) => this.#pending.includes(method)))
+      return false
     return this.#binding === undefined || this.#binding.contentLeft === 0
   }
 
