@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
 import { entries } from '../src/adapters/config/schema.js'
-import { liveKeys } from '../src/application/reload.js'
+import { liveKeys } from '../src/application/operations/reload.js'
 
 /** Where the page belongs. */
 export const referencePath = fileURLToPath(new URL('../docs/configuration.md', import.meta.url))

@@ -1,7 +1,7 @@
 /** The table of routes: what each is for, who may use it, and which use case it stands for. */
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Limits } from '../../application/limits.js'
-import type { Outcome } from '../../application/operations.js'
+import type { Limits } from '../../application/operations/limits.js'
+import type { Outcome } from '../../application/operations/operations.js'
 import type { LogLevels } from '../../application/ports/log-levels.js'
 import type {
   Controls,

@@ -2,8 +2,8 @@
 import { injectable } from 'inversify'
 import { type Aggregator, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { KeptMessageEvent, Metrics, RefusalReason, Refusals } from '../../application/ports/metrics.js'
-import type { Overview, Summary } from '../../application/overview.js'
-import type { PoolView } from '../../application/views.js'
+import type { Overview, Summary } from '../../application/operations/overview.js'
+import type { PoolView } from '../../application/operations/views.js'
 
 /** A handshake takes milliseconds, unless the broker is asked, or slow. */
 const HANDSHAKE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

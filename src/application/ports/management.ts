@@ -1,8 +1,8 @@
 /** What operators see and do, whether Warren is one process or several: in several the answers come from all of them, and take a moment. */
-import type { Operations, Outcome } from '../operations.js'
-import type { ConnectionStats, Summary } from '../overview.js'
-import type { ReloadReport } from '../reload.js'
-import type { AsideView, ClientView, PoolView, UpstreamView } from '../views.js'
+import type { Operations, Outcome } from '../operations/operations.js'
+import type { ConnectionStats, Summary } from '../operations/overview.js'
+import type { ReloadReport } from '../operations/reload.js'
+import type { AsideView, ClientView, PoolView, UpstreamView } from '../operations/views.js'
 import type { WorkerView } from '../workers/worker.js'
 
 type Eventually<T> = T | Promise<T>

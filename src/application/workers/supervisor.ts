@@ -1,13 +1,13 @@
 /** Keeps the workers running, gives them their clients, and counts these: the limit is decided here, once for all. */
 import { backoff } from '../../domain/policy/backoff.js'
-import type { Limits } from '../limits.js'
-import type { Outcome } from '../operations.js'
+import type { Limits } from '../operations/limits.js'
+import type { Outcome } from '../operations/operations.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
 import type { FromWorker, HeldConnection, Question, WorkerProcesses } from '../ports/worker-processes.js'
 import type { Settings } from '../settings.js'
-import { reasonOf } from '../upstream-errors.js'
+import { reasonOf } from '../upstream/upstream-errors.js'
 import { Worker, type WorkerView } from './worker.js'
 
 /** A worker that was ready for so long has got over what had ended it before. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { spy } from 'sinon'
-import { UpstreamConnection } from '../../../src/application/upstream-connection.js'
+import { UpstreamConnection } from '../../../src/application/upstream/upstream-connection.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'

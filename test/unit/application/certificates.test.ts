@@ -1,14 +1,14 @@
 import { expect } from 'chai'
-import type { Certificates } from '../../../src/application/certificates.js'
+import type { Certificates } from '../../../src/application/operations/certificates.js'
 import { identifiers } from '../../../src/application/identifiers.js'
 import {
   CertificateError,
   type CertificateInUse,
   type CertificateStore,
 } from '../../../src/application/ports/certificate-store.js'
-import type { Overview } from '../../../src/application/overview.js'
-import type { Readiness } from '../../../src/application/readiness.js'
-import type { Reload } from '../../../src/application/reload.js'
+import type { Overview } from '../../../src/application/operations/overview.js'
+import type { Readiness } from '../../../src/application/operations/readiness.js'
+import type { Reload } from '../../../src/application/operations/reload.js'
 import type { Settings } from '../../../src/application/settings.js'
 import { World } from '../../support/fake-world.js'
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
-import type { Reload } from '../../../src/application/reload.js'
+import type { Reload } from '../../../src/application/operations/reload.js'
 import { Credentials } from '../../../src/domain/credentials.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { FakeClient } from '../../support/fake-client.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
-import type { Limits } from '../../../src/application/limits.js'
+import type { Limits } from '../../../src/application/operations/limits.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'

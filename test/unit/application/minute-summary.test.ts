@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
-import type { MinuteSummary } from '../../../src/application/minute-summary.js'
+import type { MinuteSummary } from '../../../src/application/operations/minute-summary.js'
 import type { Traffic } from '../../../src/application/traffic.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import { World, type WorldOptions } from '../../support/fake-world.js'

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
-import type { Overview } from '../../../src/application/overview.js'
+import type { Overview } from '../../../src/application/operations/overview.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'

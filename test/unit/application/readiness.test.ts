@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
-import type { Readiness } from '../../../src/application/readiness.js'
+import type { Readiness } from '../../../src/application/operations/readiness.js'
 import { settle } from '../../support/fake-byte-stream.js'
 import { World } from '../../support/fake-world.js'
 

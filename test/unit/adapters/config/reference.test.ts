@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect } from 'chai'
 import { entries } from '../../../../src/adapters/config/schema.js'
-import { liveKeys } from '../../../../src/application/reload.js'
+import { liveKeys } from '../../../../src/application/operations/reload.js'
 import { referencePath, renderReference } from '../../../../scripts/configuration-reference.js'
 
 describe('docs/configuration.md', () => {

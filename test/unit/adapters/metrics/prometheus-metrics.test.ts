@@ -2,7 +2,7 @@ import 'reflect-metadata'
 import { expect } from 'chai'
 import { PrometheusMetrics } from '../../../../src/adapters/metrics/prometheus-metrics.js'
 import { identifiers } from '../../../../src/application/identifiers.js'
-import type { Overview } from '../../../../src/application/overview.js'
+import type { Overview } from '../../../../src/application/operations/overview.js'
 import { settle } from '../../../support/fake-byte-stream.js'
 import { World } from '../../../support/fake-world.js'
 

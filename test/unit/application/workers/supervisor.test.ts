@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { Limits } from '../../../../src/application/limits.js'
+import { Limits } from '../../../../src/application/operations/limits.js'
 import { Supervisor, WorkerNotStarted } from '../../../../src/application/workers/supervisor.js'
 import { settle } from '../../../support/fake-byte-stream.js'
 import { FakeClock } from '../../../support/fake-clock.js'

@@ -1,0 +1,269 @@
+/** What one client channel publishes: in its confirm mode or transaction, and kept for as long as Warren answers for it. */
+import type { Frame } from '../../domain/amqp/frame.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
+import * as id from '../../domain/amqp/method-ids.js'
+import * as method from '../../domain/amqp/methods.js'
+import {
+  type AmqpError,
+  COMMAND_INVALID,
+  PRECONDITION_FAILED,
+  amqpError,
+  connectionError,
+} from '../../domain/amqp/reply-codes.js'
+import { ConfirmNumbering } from '../../domain/publish/confirm-numbering.js'
+import { PublishedMessage } from '../../domain/publish/published-message.js'
+import type { UnconfirmedMessage } from '../../domain/publish/unconfirmed-messages.js'
+import type { ChannelBinding } from '../upstream/channel-binding.js'
+import type { ClientOutput } from './client-output.js'
+import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from '../common-frames.js'
+import { ConfirmTracking } from '../publishing/confirm-tracking.js'
+import { type ConfirmOrigin, type PublishBacklog, readConfirm } from '../publishing/publish-backlog.js'
+import type { PublishRoom } from '../publishing/publish-room.js'
+import type { UpstreamConnection } from '../upstream/upstream-connection.js'
+
+/** The channel that publishes. */
+export interface ChannelPublishingHost {
+  readonly clientChannel: number
+  readonly output: ClientOutput
+  /** The messages of the client's pool that wait for the broker. */
+  readonly backlog: PublishBacklog
+  /** Whether Warren asks for confirms on channels whose clients don't. */
+  readonly asksForConfirms: boolean
+  /** Whether the client is still there to be told what became of its messages. */
+  readonly isListening: boolean
+  /** What was forwarded so far in the chunk that is being read goes to the broker. */
+  endOfChunk(): void
+  /** Nothing is unconfirmed any more. */
+  onAllConfirmed(): void
+  /** The client can't count on what it has published. */
+  onNotKept(error: AmqpError): void
+}
+
+/** `work`: something was published since the last commit or rollback. */
+type Transaction = 'none' | 'empty' | 'work'
+
+const CONFIRM_TAG_AT = 4
+
+export class ChannelPublishing implements ConfirmOrigin {
+  readonly #host: ChannelPublishingHost
+  /** The client's confirms, if it has asked for them and its messages aren't kept. */
+  #numbering: ConfirmNumbering | undefined
+  /** The messages that Warren keeps until they're confirmed, if it does. */
+  #tracking: ConfirmTracking | undefined
+  #transaction: Transaction = 'none'
+  /** Transactions that were begun anew and whose answer the client isn't to see. */
+  #hiddenSelects = 0
+  /** The message that is being published is kept in the backlog of the pool. */
+  #isKeeping = false
+  /** Messages of the channel may wait in the backlog, until that is idle. */
+  #hasKept = false
+
+  constructor(host: ChannelPublishingHost) {
+    this.#host = host
+  }
+
+  /** The message that is being published is for the backlog, even if the broker is back meanwhile. */
+  get isKeeping(): boolean {
+    return this.#isKeeping
+  }
+
+  /** Whether messages of this channel may still wait in the backlog. */
+  get hasKept(): boolean {
+    return this.#hasKept
+  }
+
+  /** Whether whole messages are to be given to {@link take}. */
+  get takesMessages(): boolean {
+    return this.#isKeeping || this.#tracking !== undefined
+  }
+
+  /** The room that the next message takes until it's confirmed; undefined if it takes none. `isStateless` as in {@link beforePublish}. */
+  roomFor(isStateless: boolean): PublishRoom | undefined {
+    if (this.#tracking !== undefined) return this.#tracking.room
+    const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
+    return isStateless && !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
+  }
+
+  /** Whether Warren waits for confirms of the broker. */
+  get isTracked(): boolean {
+    return this.#tracking !== undefined
+  }
+
+  /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
+  get owesMessages(): boolean {
+    return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0
+  }
+
+  /** Whether an upstream channel can be exchanged for another: `wait` until {@link ChannelPublishingHost.onAllConfirmed}. */
+  get canMove(): boolean | 'wait' {
+    if (this.#transaction === 'work') return false
+    const unconfirmed = this.#tracking?.count ?? this.#numbering?.count ?? 0
+    return unconfirmed === 0 || 'wait'
+  }
+
+  /** Whether what is unfinished here outlives the upstream connection. */
+  get canSurvive(): boolean {
+    return this.#transaction === 'none' && this.#numbering === undefined
+  }
+
+  /**
+   * The channel was bound to an upstream channel that nothing has been sent on: it goes on in its mode. Returns whether the broker is to
+   * answer a Tx.Select.
+   */
+  onBound({ upstream, upstreamChannel }: ChannelBinding): boolean {
+    this.#hasKept = false
+    const confirms = this.#tracking ?? this.#numbering
+    confirms?.rebind()
+    if (confirms !== undefined) upstream.send(confirmSelectFrame(upstreamChannel))
+    if (this.#transaction === 'none') return false
+    this.#hiddenSelects++
+    upstream.send(txSelectFrame(upstreamChannel))
+    return true
+  }
+
+  /** A message begins that goes straight to the broker. `isStateless`: the channel has no other state there. */
+  beforePublish({ upstream, upstreamChannel }: ChannelBinding, isStateless: boolean): void {
+    if (this.#numbering !== undefined) return this.#numbering.publish()
+    if (this.#tracking !== undefined) return
+    if (this.#transaction !== 'none') this.#transaction = 'work'
+    else if (isStateless && this.#host.asksForConfirms) {
+      this.#tracking = new ConfirmTracking(false, this.#host.backlog)
+      this.#host.endOfChunk()
+      upstream.send(confirmSelectFrame(upstreamChannel))
+    }
+  }
+
+  /** A message begins that is kept, since there is no broker. The client is to be told what's wrong if it can't be. */
+  beforeKeeping(isMandatory: boolean): AmqpError | undefined {
+    if (isMandatory) return unbuffered('a mandatory message', id.BASIC_PUBLISH)
+    this.#isKeeping = true
+    return undefined
+  }
+
+  /** The client asks for confirms. With a publish buffer Warren keeps the messages until they have come, but on a channel with another state. */
+  onConfirmSelect(isStateless: boolean): void {
+    if (this.#tracking !== undefined) this.#tracking.askForClient()
+    else if (this.#numbering === undefined && this.#host.backlog.isEnabled && isStateless)
+      this.#tracking = new ConfirmTracking(true, this.#host.backlog)
+    else this.#numbering ??= new ConfirmNumbering()
+  }
+
+  /** Tx.Select, Tx.Commit or Tx.Rollback goes to the broker. */
+  onTransaction(): void {
+    this.#transaction = 'empty'
+  }
+
+  /** The broker has begun a transaction. Returns whether the client is to see it. */
+  onTxSelectOk(): boolean {
+    if (this.#hiddenSelects === 0) return true
+    this.#hiddenSelects--
+    return false
+  }
+
+  /** A whole message, for the backlog or for `upstream`. The client is to be told what's wrong if it can't be taken. */
+  take(bytes: Uint8Array, upstream: UpstreamConnection | undefined): AmqpError | undefined {
+    const isKept = this.#isKeeping
+    this.#isKeeping = false
+    // A message that was begun while there was a broker.
+    if (isKept && new PublishedMessage(bytes).isMandatory)
+      return unbuffered('a mandatory message', id.BASIC_PUBLISH)
+    if (!isKept && upstream !== undefined) {
+      this.#tracking!.publish(bytes, upstream)
+      return undefined
+    }
+    const sequence = this.#tracking?.publishLater() ?? 0
+    this.#hasKept = true
+    return this.#host.backlog.accept(bytes, this, sequence) ? undefined : backlogFull()
+  }
+
+  /** The broker has confirmed a message of this channel that waited, or refused it. */
+  onMessageSettled(sequence: number, isConfirmed: boolean): boolean {
+    if (!this.#host.isListening) return false
+    const args = { deliveryTag: BigInt(sequence), multiple: false }
+    this.#host.output.send(
+      isConfirmed
+        ? methodFrame(method.BasicAck, this.#host.clientChannel, args)
+        : methodFrame(method.BasicNack, this.#host.clientChannel, { ...args, requeue: false }),
+    )
+    return true
+  }
+
+  onNotKept(): void {
+    this.#host.onNotKept(notKept())
+  }
+
+  /** A confirm of the broker. Returns whether the client is to see it: only if it has asked, and then in its own numbering. */
+  onConfirm(frame: Frame): boolean {
+    const confirms = this.#tracking ?? this.#numbering
+    if (confirms === undefined) return true
+    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
+    const onRefused = isConfirmed
+      ? undefined
+      : (message: UnconfirmedMessage) => this.#host.backlog.onNacked(message)
+    const sequence = confirms.settle(deliveryTag, multiple, onRefused)
+    if (confirms.count === 0) this.#host.onAllConfirmed()
+    if (sequence === 0) return false
+    if (sequence === deliveryTag) return true
+    new DataView(frame.bytes.buffer, frame.bytes.byteOffset).setBigUint64(
+      frame.payloadStart + CONFIRM_TAG_AT,
+      BigInt(sequence),
+    )
+    return true
+  }
+
+  /** The channel gives its binding back. What Warren has promised to deliver is still waited for, or published again. */
+  giveBack(binding: ChannelBinding): void {
+    const { upstream } = binding
+    if (this.owesMessages && !upstream.isOpen) return this.rescue()
+    if (this.owesMessages && binding.end === undefined)
+      return this.#host.backlog.adopt(binding, this.#tracking!)
+    this.onEnded()
+    upstream.release(binding)
+  }
+
+  /** The upstream channel is over, and what isn't confirmed with it is its client's business: it takes no room any more. */
+  onEnded(): void {
+    this.#tracking?.forget()
+  }
+
+  /** What the broker hasn't confirmed is published again. */
+  rescue(): void {
+    this.#host.backlog.rescue(this.#tracking!)
+  }
+
+  /**
+   * The upstream connection is gone, and the channel stays: what the broker hasn't confirmed is published once it's back, and so is the
+   * message in whose middle the client is, if it is. `selects` are the client's Confirm.Select without an answer.
+   */
+  onUpstreamGone(selects: number, isInContent: boolean): void {
+    for (; selects > 0; selects--) this.#host.output.send(confirmSelectOkFrame(this.#host.clientChannel))
+    this.#isKeeping = isInContent
+    for (const message of this.#tracking?.takeAll() ?? []) {
+      const { bytes, sequence } = message
+      this.#hasKept = true
+      // Who gets confirms can be told that nobody knows what became of a mandatory message; for others a queue may still take it.
+      if (sequence > 0 && new PublishedMessage(bytes).isMandatory) this.onMessageSettled(sequence, false)
+      else this.#host.backlog.restore(message, this, sequence)
+    }
+  }
+}
+
+/** Somebody would wait for an answer that can't come. */
+export function unbuffered(what: string, methodId: number): AmqpError {
+  return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
+}
+
+/** The disk doesn't take what was accepted: nobody shall count on it. */
+function notKept(): AmqpError {
+  return connectionError(
+    COMMAND_INVALID,
+    "message not kept: the broker is away, and Warren's journal can't hold more",
+  )
+}
+
+function backlogFull(): AmqpError {
+  return connectionError(
+    COMMAND_INVALID,
+    'publish buffer full: the broker is away, and no more messages can be kept for it',
+  )
+}

@@ -1,0 +1,279 @@
+/** What one client channel does with exclusive queues, which the broker takes for the whole upstream connection's. */
+import type { Frame } from '../../domain/amqp/frame.js'
+import * as id from '../../domain/amqp/method-ids.js'
+import { readArguments } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
+import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../../domain/amqp/reply-codes.js'
+import {
+  type Demand,
+  type NamedQueue,
+  type QueueKind,
+  demandOf,
+  refusalOf,
+  streamRejection,
+} from '../../domain/queue/queue-kinds.js'
+import type { UpstreamQueues } from '../upstream/upstream-queues.js'
+
+/** A request whose answer changes what is known, or wasn't asked for by the client. */
+interface Pending {
+  /** The client didn't ask for the answer. */
+  readonly isHidden: boolean
+  /** What the answer makes true. */
+  readonly onAnswer?: (frame: Frame) => void
+  /** There is an answer, or there won't be any more. */
+  readonly onSettled?: () => void
+}
+
+/** The one whose channel it is. */
+export interface ChannelQueuesHost {
+  /** The client, as the owner of exclusive queues. */
+  readonly client: object
+  readonly virtualHost: string
+  /** A request that had to wait can be judged again; not from inside the call. */
+  resumeReading(): void
+}
+
+const text = new TextDecoder('utf-8', { ignoreBOM: true })
+/** Behind the ids and two reserved octets. */
+const NAME_AT = 6
+const EXCLUSIVE = 0b0_0100
+const PASSIVE = 0b0_0001
+const NO_WAIT = 0b1_0000
+const DELETE_NO_WAIT = 0b100
+/** Queues that the broker has named, which are classic ones, and the address of direct reply-to. */
+const RESERVED = 'amq.'
+
+/** Watches the queue methods of one channel while it is bound to one upstream connection. */
+export class ChannelQueues {
+  readonly #queues: UpstreamQueues
+  readonly #host: ChannelQueuesHost
+  /** Answers that are still to come, of Queue.Declare and Queue.Delete, in the order of the requests. */
+  readonly #declares: Pending[] = []
+  readonly #deletes: Pending[] = []
+  #currentQueue: string | undefined
+  /** Declarations whose queue the broker is to name, and hasn't yet. */
+  #unnamed = 0
+  /** Another client's queue: the broker is being asked whether it's still there, or has just said so. */
+  #verifying: string | undefined
+  #verified: string | undefined
+  /** The queue whose kind the broker is being asked for. */
+  #asking: string | undefined
+  /** Queues from which the channel has consumed. */
+  readonly #consumed = new Set<string>()
+  #hasGlobalPrefetch = false
+
+  /** `currentQueue` is the one of a channel that has moved here. */
+  constructor(queues: UpstreamQueues, host: ChannelQueuesHost, currentQueue: string | undefined) {
+    this.#queues = queues
+    this.#host = host
+    this.#currentQueue = currentQueue
+  }
+
+  /** The queue that an empty name means on this channel: the last one declared. */
+  get currentQueue(): string | undefined {
+    return this.#currentQueue
+  }
+
+  /** Whether the method names a queue that may be somebody's own. */
+  static concerns(methodId: number): boolean {
+    return methodId >>> 16 === 50 || methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET
+  }
+
+  /** Whether a method that {@link concerns} queues means the current one, by an empty name. */
+  static meansCurrent(frame: Frame): boolean {
+    return frame.bytes[frame.payloadStart + NAME_AT] === 0
+  }
+
+  /** The queue that a method which {@link concerns} queues names; RabbitMQ drops line ends from such names. */
+  static namedIn({ bytes, payloadStart }: Frame): string {
+    const nameAt = payloadStart + NAME_AT
+    const name = text.decode(bytes.subarray(nameAt + 1, nameAt + 1 + bytes[nameAt]))
+    return name.replace(/[\r\n]/g, '')
+  }
+
+  /**
+   * Judges a well-formed method that {@link concerns} queues, and remembers what will follow from it. May change flags in the frame.
+   * `wait`: it's to be judged again when the host hears that reading may go on.
+   */
+  judge(frame: Frame): AmqpError | 'wait' | undefined {
+    const { methodId } = frame
+    const { claims } = this.#queues
+    const isDeclare = methodId === id.QUEUE_DECLARE
+    const isConsume = methodId === id.BASIC_CONSUME
+    const demand = demandOf(frame, this.#hasGlobalPrefetch)
+    const isOfInterest = isDeclare || isConsume || methodId === id.QUEUE_DELETE || demand !== undefined
+    if (!isOfInterest && claims.isEmpty) return undefined
+    const named = ChannelQueues.namedIn(frame)
+    // An empty name means the queue whose name the broker is about to tell, unless another is declared before it has.
+    if (this.#unnamed > 0 && isDeclare === (named !== '')) return 'wait'
+    const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
+    switch (claims.standing(this.#host.client, queue)) {
+      case 'undecided':
+        this.#queues.whenDecided(() => this.#host.resumeReading())
+        return 'wait'
+      case 'locked':
+        return this.#judgeLocked(queue, methodId)
+    }
+    if (demand !== undefined && claims.ownerOf(queue) === undefined) {
+      const judgement = this.#judgeDemand(demand, queue, methodId)
+      if (judgement !== undefined) return judgement
+    }
+    if (isConsume) this.#consumed.add(queue)
+    else if (isDeclare) this.#onDeclare(frame, queue)
+    else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
+    return undefined
+  }
+
+  /** Judges Basic.Nack, Reject and Recover: RabbitMQ closes the connection over one for a delivery from a stream. */
+  judgeRejection(methodId: number): AmqpError | 'wait' | undefined {
+    for (const queue of this.#consumed) {
+      const kind = this.#kindOf(queue)
+      if (kind === undefined) return this.#askForKind(queue)
+      // Which delivery it was isn't known here: with another queue it may well be allowed.
+      if (kind !== 'stream') return undefined
+    }
+    const [queue] = this.#consumed
+    return queue === undefined ? undefined : streamRejection(methodId, this.#shown(queue))
+  }
+
+  /** The channel's Basic.Qos has been seen: whether it limits all consumers together. */
+  onQos(isGlobal: boolean): void {
+    this.#hasGlobalPrefetch = isGlobal
+  }
+
+  /** The broker answered Queue.Declare. Returns whether the client is to see it. */
+  onDeclareOk(frame: Frame): boolean {
+    return this.#onAnswer(this.#declares, frame)
+  }
+
+  /** The broker answered Queue.Delete. Returns whether the client is to see it. */
+  onDeleteOk(frame: Frame): boolean {
+    return this.#onAnswer(this.#deletes, frame)
+  }
+
+  /** The channel has ended at the broker: nothing that wasn't answered has happened. */
+  onEnded(): void {
+    for (const { onSettled } of this.#declares.splice(0)) onSettled?.()
+    this.#deletes.length = 0
+    this.#unnamed = 0
+  }
+
+  #judgeDemand(demand: Demand, queue: string, methodId: number): AmqpError | 'wait' | undefined {
+    const kind = this.#kindOf(queue)
+    if (kind === undefined) return this.#askForKind(queue)
+    return refusalOf(demand, kind, this.#shown(queue), methodId)
+  }
+
+  /** Exclusive queues are classic ones, and RabbitMQ's own names are no queues. */
+  #kindOf(queue: string): QueueKind | undefined {
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    if (isOwn) return 'classic'
+    return queue === '' || queue.startsWith(RESERVED) ? 'other' : this.#queues.kindOf(queue)
+  }
+
+  #askForKind(queue: string): 'wait' {
+    if (this.#asking === queue) return 'wait'
+    this.#asking = queue
+    this.#queues.askForKind(queue, () => {
+      this.#asking = undefined
+      this.#host.resumeReading()
+    })
+    return 'wait'
+  }
+
+  #shown(queue: string): NamedQueue {
+    return { queue, virtualHost: this.#host.virtualHost }
+  }
+
+  #onAnswer(pending: Pending[], frame: Frame): boolean {
+    const request = pending.shift()
+    request?.onAnswer?.(frame)
+    request?.onSettled?.()
+    return request?.isHidden !== true
+  }
+
+  /** A claim that stands in somebody's way is verified: the broker doesn't tell when a queue is auto-deleted or expires. */
+  #judgeLocked(queue: string, methodId: number): AmqpError | 'wait' {
+    if (this.#verified === queue) {
+      this.#verified = undefined
+      return this.#locked(queue, methodId)
+    }
+    if (this.#verifying === queue) return 'wait'
+    this.#verifying = queue
+    this.#queues.verify(queue, (exists) => {
+      this.#verifying = undefined
+      if (exists) this.#verified = queue
+      this.#host.resumeReading()
+    })
+    return 'wait'
+  }
+
+  #onDeclare({ bytes, payloadStart, start, end }: Frame, queue: string): void {
+    const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
+    const flags = bytes[flagsAt]
+    this.#queues.forgetKind(queue)
+    const isHidden = (flags & NO_WAIT) !== 0
+    const isPassive = (flags & PASSIVE) !== 0
+    const isExclusive = (flags & EXCLUSIVE) !== 0 && !isPassive
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    if (queue !== '') this.#currentQueue = queue
+    if (isHidden && queue !== '' && !isExclusive && !isOwn) return
+    // The answer tells whether a claim holds, and the name that the broker chose.
+    bytes[flagsAt] = flags & ~NO_WAIT
+    if (queue === '') {
+      this.#unnamed++
+      this.#declares.push({ isHidden, onAnswer: (answer) => this.#onNamed(answer, isExclusive) })
+    } else if (isExclusive) {
+      const declaration = new Uint8Array(bytes.subarray(start, end))
+      this.#queues.claims.announce(this.#host.client, queue)
+      this.#declares.push({
+        isHidden,
+        onAnswer: () => this.#claim(queue, declaration),
+        onSettled: () => this.#queues.settle(queue),
+      })
+    } else if (isOwn && !isPassive) {
+      // A yes means that the exclusive one is gone: RabbitMQ doesn't take the one for the other.
+      this.#declares.push({ isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) })
+    } else {
+      this.#declares.push({ isHidden })
+    }
+  }
+
+  #onNamed(answer: Frame, isExclusive: boolean): void {
+    this.#unnamed--
+    const { queue } = readArguments(
+      method.QueueDeclareOk,
+      answer.bytes,
+      answer.payloadStart + 4,
+      answer.payloadEnd,
+    )
+    this.#currentQueue = queue
+    if (isExclusive) this.#claim(queue, undefined)
+  }
+
+  #claim(queue: string, declaration: Uint8Array | undefined): void {
+    this.#queues.claims.claim(this.#host.client, { queue, declaration })
+  }
+
+  #onDelete({ bytes, payloadStart }: Frame, queue: string): void {
+    const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
+    this.#queues.forgetKind(queue)
+    const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
+    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    // A consumer that is cancelled while its queue is being deleted can crash the broker's channel, so the answer matters.
+    bytes[flagsAt] &= ~DELETE_NO_WAIT
+    this.#deletes.push(
+      isOwn
+        ? { isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) }
+        : { isHidden },
+    )
+  }
+
+  #locked(queue: string, methodId: number): AmqpError {
+    return amqpError(
+      RESOURCE_LOCKED,
+      `cannot obtain exclusive access to locked queue '${queue}' in vhost '${this.#host.virtualHost}'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration.`,
+      methodId,
+    )
+  }
+}

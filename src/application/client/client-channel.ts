@@ -1,0 +1,787 @@
+/** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
+import { fitShortString } from '../../domain/amqp/byte-writer.js'
+import { FRAME_METHOD, type Frame, readLong, readShort } from '../../domain/amqp/frame.js'
+import type { SliceList } from '../../domain/amqp/slice-list.js'
+import * as id from '../../domain/amqp/method-ids.js'
+import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
+import { type AmqpError, COMMAND_INVALID, connectionError } from '../../domain/amqp/reply-codes.js'
+import {
+  ChannelGuard,
+  type GuardLimits,
+  VERDICT_DROP,
+  VERDICT_LAST,
+  VERDICT_PART,
+  VERDICT_REFUSED,
+  VERDICT_SINGLE,
+  VERDICT_WAIT,
+  type Verdict,
+} from '../../domain/channel/channel-guard.js'
+import { PendingRequests } from '../../domain/channel/pending-requests.js'
+import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../../domain/channel/risky-requests.js'
+import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
+import type { AssemblyChannel, PublishAssembler } from '../../domain/publish/publish-assembler.js'
+import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
+import { ChannelQueues } from './channel-queues.js'
+import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
+import type { ClientOutput } from './client-output.js'
+import { KeptPrefetch } from './kept-prefetch.js'
+import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from '../common-frames.js'
+import type { PublishBacklog } from '../publishing/publish-backlog.js'
+import type { PublishRoom } from '../publishing/publish-room.js'
+import type { TrialFailure } from '../upstream/trials.js'
+import type { UpstreamConnection } from '../upstream/upstream-connection.js'
+
+/** The session that a channel belongs to. */
+export interface ClientChannelHost {
+  readonly output: ClientOutput
+  /** Whether the client has left. */
+  readonly isGone: boolean
+  readonly assembler: PublishAssembler<UpstreamConnection>
+  readonly guardLimits: GuardLimits
+  /** Whether the client wants to hear of cancelled consumers. */
+  readonly wantsConsumerCancel: boolean
+  /** Watches the client's queues on `upstream` for one channel, whose current queue may have come with it. */
+  queuesOn(upstream: UpstreamConnection, currentQueue: string | undefined): ChannelQueues
+  /**
+   * An upstream channel, on `upstream` if that's given; undefined when it will take a while, and then reading stops before the
+   * current frame.
+   */
+  bind(
+    channel: ClientChannel,
+    role: ChannelRole | undefined,
+    upstream: UpstreamConnection | undefined,
+  ): ChannelBinding | undefined
+  /** Whether a channel that has just told its role may stay where it is bound. */
+  settle(upstream: UpstreamConnection, role: ChannelRole): boolean
+  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
+  claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
+  /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
+  mustWaitFor(upstream: UpstreamConnection): boolean
+  /** What the broker does to the connection over a request of a risky kind, see {@link Trials.judge}. */
+  judgeRisk(
+    kind: string,
+    request: Uint8Array,
+    onDecided: (failure?: TrialFailure) => void,
+  ): AmqpError | 'wait' | undefined
+  /** The messages of the client's pool that wait for the broker. */
+  readonly backlog: PublishBacklog
+  /** Whether Warren asks for confirms on channels whose clients don't. */
+  readonly asksForConfirms: boolean
+  /** A message begins. */
+  onPublish(): void
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
+  mustWaitForRoom(room: PublishRoom): boolean
+  /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
+  waitForBroker(): void
+  /** Whether this is the channel that its number stands for now. */
+  isCurrent(channel: ClientChannel): boolean
+  /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
+  mustHoldPublish(upstream: UpstreamConnection): boolean
+  /** The channel's number is free again. */
+  onChannelClosed(channel: ClientChannel): void
+  /** What had to wait for the channel may go on; not from inside the call. */
+  resumeReading(): void
+  /** An error that ends the whole connection of the client. */
+  refuse(error: AmqpError): void
+}
+
+/**
+ * `open`: in use. `closing`: the client sent Channel.Close, the broker's answer is to come.
+ * `refused`: the client was sent Channel.Close, its Close-Ok is to come. `crossing`: both.
+ */
+type State = 'open' | 'closing' | 'refused' | 'crossing'
+
+const NO_VERDICT = -1
+
+/**
+ * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
+ * 504. `disk`: the client closes the channel, and what was accepted there isn't safe yet. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
+ * is in the middle of a delivery. `confirms`: the channel is to move, and not all is confirmed. `promises`: the client closes the channel,
+ * and not all is confirmed that Warren keeps for it.
+ */
+type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
+
+export class ClientChannel
+  implements AssemblyChannel<UpstreamConnection>, BindingOwner, ChannelPublishingHost
+{
+  readonly clientChannel: number
+  readonly #host: ClientChannelHost
+  readonly #guard: ChannelGuard
+  #state: State = 'open'
+  /** The client sent Connection.Close: nothing more is expected of it. */
+  #isLeaving = false
+  #binding: ChannelBinding | undefined
+  /** What the channel is used for, once it has told. */
+  #role: ChannelRole | undefined
+  #hold: Hold | undefined
+  /** Whether the channel has no state at the broker but its current queue and what {@link ChannelPublishing} knows. */
+  #isStateless = true
+  readonly #publishing = new ChannelPublishing(this)
+  /** What the client wants for its consumers, until there are any. */
+  readonly #prefetch = new KeptPrefetch()
+  /** The channel's prefetch is for all its consumers together. */
+  #hasGlobalPrefetch = false
+  /** A message waits because as many as may be are kept until the broker confirms them. */
+  #isHeldForRoom = false
+  /** Where it's moving to, when its role doesn't say. */
+  #target: UpstreamConnection | undefined
+  /** The current queue of the channel before it moved. */
+  #lostQueue: string | undefined
+  /** The request for which that was declared once more: it's what an error about the queue is about. */
+  #restoredFor = 0
+  /** Why the risky request that waits couldn't be tried. */
+  #trialFailure: TrialFailure | undefined
+  /** What the client is told once the delivery is whole that it's in the middle of. */
+  #heldRefusal: AmqpError | undefined
+  /** Knows of exclusive queues, once the channel has named a queue. */
+  #queues: ChannelQueues | undefined
+  /** The verdict on a frame that had to wait for a binding. */
+  #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
+  #pending = new PendingRequests()
+  heldMessage: SliceList | undefined = undefined
+
+  constructor(clientChannel: number, host: ClientChannelHost) {
+    this.clientChannel = clientChannel
+    this.#host = host
+    this.#guard = new ChannelGuard(host.guardLimits)
+  }
+
+  get client(): object {
+    return this.#host
+  }
+
+  get isClientGone(): boolean {
+    return this.#host.isGone
+  }
+
+  get receiver(): ClientReceiver {
+    return this.#host.output
+  }
+
+  /** The upstream channel that carries this one, once it was needed. */
+  get binding(): ChannelBinding | undefined {
+    return this.#binding
+  }
+
+  get destination(): UpstreamConnection {
+    return this.#binding!.upstream
+  }
+
+  /** Takes a frame of the client; false when it has to wait for a binding or for the broker. */
+  onFrame(frame: Frame): boolean {
+    if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
+    if (this.#hold !== undefined) return false
+    if (this.#binding?.upstream.isCongested === true && this.#host.mustWaitFor(this.#binding.upstream))
+      return false
+    const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
+    switch (verdict) {
+      case VERDICT_SINGLE:
+      case VERDICT_PART:
+      case VERDICT_LAST:
+        return this.#forward(frame, verdict)
+      case VERDICT_DROP:
+        return true
+      case VERDICT_REFUSED:
+        this.#refuse(this.#guard.refusal)
+        return true
+      case VERDICT_WAIT:
+        return false
+    }
+  }
+
+  /** The client is gone, or the channel: takes what it had away from the assembler and gives the upstream channel back. */
+  abandon(): void {
+    this.#host.assembler.discard(this)
+    const binding = this.#binding
+    this.#binding = undefined
+    if (binding !== undefined) this.#publishing.giveBack(binding)
+  }
+
+  /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
+  leave(): void {
+    this.#host.assembler.discard(this)
+    this.#isLeaving = true
+    // Refusing the channel now would take it out of the goodbye, which would then never end.
+    this.#heldRefusal = undefined
+    if (this.#binding === undefined) return this.#host.onChannelClosed(this)
+    if (!this.#publishing.owesMessages) this.#binding.upstream.endBinding(this.#binding)
+  }
+
+  get isSafe(): boolean {
+    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked
+  }
+
+  // ---- what is published -----------------------------------------------------------------------------------------
+
+  get output(): ClientOutput {
+    return this.#host.output
+  }
+
+  get backlog(): PublishBacklog {
+    return this.#host.backlog
+  }
+
+  get asksForConfirms(): boolean {
+    return this.#host.asksForConfirms
+  }
+
+  get isListening(): boolean {
+    return this.#state === 'open' && this.#host.isCurrent(this)
+  }
+
+  get takesMessages(): boolean {
+    return this.#publishing.takesMessages
+  }
+
+  takeMessage(bytes: Uint8Array): void {
+    const error = this.#publishing.take(bytes, this.#binding?.upstream)
+    if (error !== undefined) this.#refuse(error)
+  }
+
+  endOfChunk(): void {
+    this.#host.assembler.endOfChunk()
+  }
+
+  onConfirm(frame: Frame): boolean {
+    return this.#publishing.onConfirm(frame)
+  }
+
+  onNotKept(error: AmqpError): void {
+    this.#host.refuse(error)
+  }
+
+  onAllConfirmed(): void {
+    if (this.#isLeaving && this.#binding !== undefined) this.#binding.upstream.endBinding(this.#binding)
+    if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
+    this.#hold = undefined
+    this.#host.resumeReading()
+  }
+
+  /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
+  get canSurvive(): boolean {
+    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) return false
+    const { isTracked } = this.#publishing
+    if (this.#state !== 'open') return this.#state === 'closing' && isTracked
+    if (this.#isLeaving && !isTracked) return false
+    // Confirm.Select is the one request that Warren can answer itself.
+    const isAnswerable = this.#pending.countIfOnly(id.CONFIRM_SELECT) >= 0
+    return this.#isStateless && this.#publishing.canSurvive && isAnswerable
+  }
+
+  /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
+  onUpstreamGone(): void {
+    this.#binding = undefined
+    this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
+    this.#queues = undefined
+    this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
+    this.#pending = new PendingRequests()
+    if (this.#hold !== undefined) {
+      this.#hold = undefined
+      this.#host.resumeReading()
+    }
+    if (this.#state === 'open' && !this.#isLeaving) return
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#host.isGone) return
+      if (this.#state === 'closing') this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    })
+  }
+
+  // ---- what the broker says --------------------------------------------------------------------------------------
+
+  /** Whether the broker may still have to deal with a request of this kind on `upstream`. */
+  isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
+    return this.#binding?.upstream === upstream && this.#pending.includes(methodId)
+  }
+
+  onAnswer(methodId: number): void {
+    const isOfRestored = methodId - 1 === this.#restoredFor || methodId === id.BASIC_GET_EMPTY
+    if (isOfRestored) this.#restoredFor = 0
+    this.#pending.answered(methodId)
+  }
+
+  onBrokerClose(close: Frame): void {
+    if (this.#restoredFor !== 0) this.#blameRequest(close)
+    this.#host.assembler.discard(this)
+    this.#queues?.onEnded()
+    const isAnswerDue = this.#binding?.end !== undefined
+    // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
+    const hasGone = this.#isLeaving || this.#hold === 'promises'
+    if (hasGone && this.#publishing.owesMessages) this.#publishing.rescue()
+    this.#publishing.onEnded()
+    if (this.#state === 'open') this.#state = 'refused'
+    else if (this.#state === 'closing') this.#state = 'crossing'
+    // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
+    this.#host.resumeReading()
+    if (isAnswerDue) return
+    this.#binding = undefined
+    if (this.#isLeaving) this.#host.onChannelClosed(this)
+  }
+
+  onCloseOk(): boolean {
+    return this.#onEnded()
+  }
+
+  onReleased(): void {
+    this.#queues?.onEnded()
+  }
+
+  onSettled(): void {
+    if (this.#onEnded()) this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+  }
+
+  /** The broker has answered; returns whether the client waits for a Close-Ok. */
+  #onEnded(): boolean {
+    const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
+    this.#binding = undefined
+    if (this.#hold === 'move' && !this.#isLeaving) {
+      this.#hold = undefined
+      this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
+      this.#queues = undefined
+      this.#host.resumeReading()
+      return false
+    }
+    this.#queues?.onEnded()
+    this.#publishing.onEnded()
+    if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
+    else this.#host.onChannelClosed(this)
+    return isAskedFor
+  }
+
+  onQueueAnswer(frame: Frame): boolean {
+    this.#host.resumeReading()
+    if (this.#queues === undefined) return true
+    return frame.methodId === id.QUEUE_DECLARE_OK
+      ? this.#queues.onDeclareOk(frame)
+      : this.#queues.onDeleteOk(frame)
+  }
+
+  onQosOk(): boolean {
+    return this.#prefetch.onAnswer()
+  }
+
+  onTxSelectOk(): boolean {
+    return this.#publishing.onTxSelectOk()
+  }
+
+  onCommitOk(): void {
+    this.#hold = undefined
+    this.#host.resumeReading()
+  }
+
+  onConsumeOk(consumerTag: string): boolean {
+    this.#host.resumeReading()
+    return this.#guard.onConsumeOk(consumerTag)
+  }
+
+  onCancelOk(consumerTag: string): boolean {
+    this.#host.resumeReading()
+    return this.#guard.onCancelOk(consumerTag)
+  }
+
+  onBrokerCancel(consumerTag: string): boolean {
+    this.#guard.onBrokerCancel(consumerTag)
+    return this.#host.wantsConsumerCancel
+  }
+
+  onContentEnd(): void {
+    this.#hold = undefined
+    const refusal = this.#heldRefusal
+    this.#heldRefusal = undefined
+    if (refusal !== undefined && this.#state === 'open') this.#refuse(refusal)
+    this.#host.resumeReading()
+  }
+
+  #forward(frame: Frame, verdict: Verdict): boolean {
+    const isMethod = frame.type === FRAME_METHOD
+    if (this.#binding !== undefined && !this.#publishing.isKeeping) {
+      // Most of what comes: the content of a message whose method is on its way, the method of one that is like those before, and acks.
+      if (!isMethod) return this.#pass(frame, verdict, this.#binding)
+      if (this.#role === 'publisher' && frame.methodId === id.BASIC_PUBLISH && !this.#needsCare(frame))
+        return this.#publish(frame, verdict, this.#binding)
+      if (frame.methodId === id.BASIC_ACK) {
+        this.#pending.acknowledged()
+        return this.#pass(frame, verdict, this.#binding)
+      }
+    }
+    const methodId = isMethod ? frame.methodId : 0
+    if (methodId === id.CHANNEL_CLOSE) {
+      if (this.#publishing.owesMessages) {
+        this.#hold = 'promises'
+        this.#verdict = verdict
+        return false
+      }
+      if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
+      if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
+    }
+    if (methodId === id.BASIC_QOS && this.#mayKeepPrefetch) return this.#keepPrefetch(frame)
+    // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
+    if (this.#publishing.isKeeping || this.#host.backlog.state !== 'idle') {
+      const isTaken = this.#forwardLater(frame, verdict, methodId)
+      if (isTaken !== undefined) return isTaken
+    }
+    if (methodId !== 0 && mayBeRisky(frame)) {
+      const judgement = this.#judgeRisk(frame)
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
+    }
+    if (methodId === id.BASIC_CANCEL && this.#pending.includes(id.QUEUE_DELETE)) {
+      this.#verdict = verdict
+      return false
+    }
+    if (isRejection(methodId)) {
+      const judgement = this.#queues?.judgeRejection(methodId)
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
+    }
+    const told = methodId === 0 ? undefined : roleToldBy(frame)
+    const role = this.#role ?? told
+    if (!this.#isWellPlaced(role) || this.#mustHold(methodId) || this.#mustWaitForRoom(methodId)) {
+      this.#verdict = verdict
+      return false
+    }
+    const binding = this.#binding!
+    if (ChannelQueues.concerns(methodId)) {
+      const judgement = this.#judgeQueue(frame, binding)
+      if (judgement !== undefined) return this.#obey(judgement, verdict)
+    }
+    this.#role = role
+    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
+    if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
+    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
+    else if (told !== undefined) this.#isStateless = false
+    const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
+    if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
+    if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
+    this.#pass(frame, verdict, binding)
+    if (methodId === id.TX_COMMIT) this.#hold = 'commit'
+    else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
+    if (methodId === id.CHANNEL_CLOSE) {
+      binding.end = 'closing'
+      this.#state = 'closing'
+    }
+    return true
+  }
+
+  /** Whether a publish is more than one like those before it. */
+  #needsCare(frame: Frame): boolean {
+    // Who isn't tracked after the first message never is.
+    const mustWait = this.#publishing.isTracked && this.#mustWaitForRoom(id.BASIC_PUBLISH)
+    return mustWait || mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
+  }
+
+  #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#host.onPublish()
+    this.#publishing.beforePublish(binding, this.#isStateless)
+    this.#pending.published(isMandatoryPublish(frame))
+    return this.#pass(frame, verdict, binding)
+  }
+
+  /** The frame goes to the broker, with the message that it's part of. */
+  #pass(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#verdict = NO_VERDICT
+    frame.rewriteChannel(binding.upstreamChannel)
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, this)
+    else this.#host.assembler.single(frame, this)
+    return true
+  }
+
+  /**
+   * A frame for the broker while there is none, or while what was kept for it goes first. Returns undefined when it has to wait for
+   * an upstream connection like any other, else as {@link onFrame}.
+   */
+  #forwardLater(frame: Frame, verdict: Verdict, methodId: number): boolean | undefined {
+    const isDraining = this.#host.backlog.state === 'draining'
+    if (this.#binding !== undefined) {
+      // A session that has asked for something first must not overtake what those before it have published.
+      const isFirst = methodId === id.BASIC_PUBLISH && this.#role === undefined
+      return isDraining && isFirst ? this.#waitForBroker(verdict) : undefined
+    }
+    if (methodId === id.BASIC_PUBLISH) {
+      if (isDraining) return this.#waitForBroker(verdict)
+      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom(this.#host.backlog.room)) {
+        this.#verdict = verdict
+        return false
+      }
+      this.#isHeldForRoom = false
+      const error = this.#publishing.beforeKeeping(isMandatoryPublish(frame))
+      if (error !== undefined) {
+        this.#refuse(error)
+        return true
+      }
+      this.#host.onPublish()
+    } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
+      this.#verdict = NO_VERDICT
+      this.#role = 'publisher'
+      this.#publishing.onConfirmSelect(this.#isStateless)
+      if (!hasNoWait(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
+      return true
+    } else if (methodId === id.TX_SELECT && !isDraining) {
+      this.#refuse(unbuffered('a transaction', methodId))
+      return true
+    }
+    // What it asks of the broker comes after what it has published.
+    if (!this.#publishing.isKeeping)
+      return this.#publishing.hasKept ? this.#waitForBroker(verdict) : undefined
+    this.#verdict = NO_VERDICT
+    this.#role = 'publisher'
+    if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
+    else this.#host.assembler.last(frame, this)
+    return true
+  }
+
+  /** The goodbye to a channel says that what was published there is kept: so that comes first. */
+  #waitForDisk(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#hold = 'disk'
+    this.#host.backlog.whenCommitted(() => {
+      if (this.#hold !== 'disk') return
+      this.#hold = undefined
+      this.#host.resumeReading()
+    })
+    return false
+  }
+
+  #waitForBroker(verdict: Verdict): false {
+    this.#verdict = verdict
+    this.#host.waitForBroker()
+    return false
+  }
+
+  /** Lets a frame wait that has this verdict of the guard, or refuses it. */
+  #obey(judgement: AmqpError | 'wait', verdict: Verdict): boolean {
+    if (judgement === 'wait') {
+      this.#verdict = verdict
+      return false
+    }
+    this.#refuse(judgement)
+    return true
+  }
+
+  /** Judges a declaration that may make the broker close the connection. */
+  #judgeRisk(frame: Frame): AmqpError | 'wait' | undefined {
+    const kind = riskOf(frame)
+    if (kind === undefined) return undefined
+    const failure = this.#trialFailure
+    this.#trialFailure = undefined
+    if (failure !== undefined && isMostlyHarmless(kind)) return undefined
+    if (failure !== undefined) return connectionError(COMMAND_INVALID, failure, frame.methodId)
+    return this.#host.judgeRisk(kind, trialOf(frame), (reason) => {
+      this.#trialFailure = reason
+      this.#host.resumeReading()
+    })
+  }
+
+  /** Whether the channel is bound where its role belongs; if not, that is on its way. */
+  #isWellPlaced(role: ChannelRole | undefined): boolean {
+    if (this.#binding === undefined) {
+      this.#binding = this.#host.bind(this, role, this.#target)
+      if (this.#binding === undefined) return false
+      if (this.#publishing.onBound(this.#binding)) this.#pending.sent(id.TX_SELECT)
+      return true
+    }
+    if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
+      return true
+    this.#startMoving(this.#binding, undefined)
+    return false
+  }
+
+  /** Whether a message has to wait that would make the broker stop reading what consumers send. */
+  #mustHold(methodId: number): boolean {
+    return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
+  }
+
+  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
+  #mustWaitForRoom(methodId: number): boolean {
+    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomFor(this.#isStateless) : undefined
+    this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
+    return this.#isHeldForRoom
+  }
+
+  /**
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
+   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests, and may not stand in the
+   * middle of a message that is returned.
+   */
+  get #mayKeepPrefetch(): boolean {
+    if (!this.#isStateless || this.#pending.includes(0) || this.#pending.mayReturn) return false
+    // The broker may end the channel over them, and then it never answers.
+    if ([id.BASIC_ACK, id.BASIC_NACK, id.BASIC_REJECT].some((method) => this.#pending.includes(method)))
+      return false
+    return this.#binding === undefined || this.#binding.contentLeft === 0
+  }
+
+  #keepPrefetch(frame: Frame): true {
+    this.#verdict = NO_VERDICT
+    this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
+    this.#prefetch.keep(frame)
+    this.#host.output.send(basicQosOkFrame(this.clientChannel))
+    return true
+  }
+
+  #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
+    const requests = this.#prefetch.take(upstreamChannel)
+    if (requests.length === 0) return
+    this.#host.assembler.endOfChunk()
+    for (const request of requests) {
+      // Its answer mustn't be taken for that of the client's next.
+      this.#pending.sent(id.BASIC_QOS)
+      upstream.send(request)
+    }
+  }
+
+  /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
+  #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
+    if (this.#isStateless && this.#publishing.canMove !== false) {
+      const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
+      if (target !== undefined) {
+        if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
+        else this.#startMoving(binding, target)
+        return 'wait'
+      }
+    }
+    this.#queues ??= this.#host.queuesOn(binding.upstream, this.#lostQueue)
+    this.#queues.onQos(this.#hasGlobalPrefetch)
+    const judgement = this.#queues.judge(frame)
+    if (judgement === undefined && this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
+    return judgement
+  }
+
+  #waitForConfirms(): void {
+    this.#hold = 'confirms'
+    this.#host.assembler.endOfChunk()
+  }
+
+  /** The channel belongs elsewhere: once the broker has processed what was sent so far, it gets another upstream channel. */
+  #startMoving(binding: ChannelBinding, target: UpstreamConnection | undefined): void {
+    this.#hold = 'move'
+    this.#target = target
+    this.#host.assembler.endOfChunk()
+    binding.upstream.endBinding(binding)
+  }
+
+  /** Makes an empty queue name mean on the new upstream channel what it meant on the old one, when the client uses one. */
+  #restoreCurrentQueue(frame: Frame, { upstream, upstreamChannel }: ChannelBinding): void {
+    const queue = this.#lostQueue!
+    const isDeclare = frame.methodId === id.QUEUE_DECLARE
+    if (!isDeclare && !ChannelQueues.meansCurrent(frame)) return
+    this.#lostQueue = undefined
+    this.#restoredFor = isDeclare ? 0 : frame.methodId
+    if (isDeclare) return
+    this.#host.assembler.endOfChunk()
+    upstream.send(
+      methodFrame(method.QueueDeclare, upstreamChannel, {
+        queue,
+        passive: true,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        noWait: true,
+        arguments: [],
+      }),
+    )
+  }
+
+  /** The client hasn't declared anything: a queue that is gone is an error of the request that meant it. */
+  #blameRequest({ bytes, payloadStart, payloadEnd }: Frame): void {
+    const at = payloadEnd - 4
+    if (readLong(bytes, at) === id.QUEUE_DECLARE && readShort(bytes, payloadStart + 4) === NOT_FOUND)
+      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
+  }
+
+  /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
+  #closeSafely(): boolean {
+    this.#verdict = NO_VERDICT
+    if (this.#binding === undefined) {
+      this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+      this.#host.onChannelClosed(this)
+    } else {
+      this.#state = 'closing'
+      this.#host.assembler.endOfChunk()
+      this.#binding.upstream.endBinding(this.#binding)
+    }
+    return true
+  }
+
+  #onFrameWhileClosing(frame: Frame): boolean {
+    const methodId = frame.type === FRAME_METHOD && frame.payloadSize >= 4 ? frame.methodId : 0
+    if (this.#verdict !== NO_VERDICT) {
+      // A frame that was judged before the broker closed the channel: it comes too late, unless it's a Close that waited.
+      this.#verdict = NO_VERDICT
+      if (methodId !== id.CHANNEL_CLOSE) return true
+    }
+    if (this.#state === 'closing') {
+      // The number is free after Close-Ok; a client in a hurry may ask for it before. Anything else comes too late to matter.
+      return methodId !== id.CHANNEL_OPEN
+    }
+    // After a channel error nothing counts but Close and Close-Ok (AMQP 0-9-1, 1.5.2.6); the form of the rest still does.
+    if (methodId === id.CHANNEL_CLOSE && !this.#guard.isInContent) {
+      this.#host.output.send(channelCloseOkFrame(this.clientChannel))
+    } else if (methodId === id.CHANNEL_CLOSE_OK && !this.#guard.isInContent) {
+      if (this.#state === 'crossing') this.#state = 'closing'
+      else this.#host.onChannelClosed(this)
+    } else if (this.#guard.judge(frame) === VERDICT_REFUSED && this.#guard.refusal.scope === 'connection') {
+      this.#host.refuse(this.#guard.refusal)
+    }
+    return true
+  }
+
+  #refuse(error: AmqpError): void {
+    if (error.scope === 'connection') return this.#host.refuse(error)
+    this.#verdict = NO_VERDICT
+    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) {
+      // A Close may not stand between a delivery's method, header and body.
+      this.#hold = 'content'
+      this.#heldRefusal = error
+      this.#binding.wantsContentEnd = true
+      return
+    }
+    // What came before in this chunk goes first: after Close it would be an error for the whole connection.
+    this.#host.assembler.discard(this)
+    this.#host.assembler.endOfChunk()
+    this.abandon()
+    this.#state = 'refused'
+    this.#host.output.send(
+      methodFrame(method.ChannelClose, this.clientChannel, {
+        replyCode: error.code,
+        replyText: fitShortString(error.text),
+        classId: error.methodId >>> 16,
+        methodId: error.methodId & 0xffff,
+      }),
+    )
+  }
+}
+
+const TX_CLASS = 90
+const NOT_FOUND = 404
+const MANDATORY = 0b1
+const NO_WAIT = 0b1
+
+function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & MANDATORY) !== 0
+}
+
+/** Of a Confirm.Select, whose one argument it is. */
+function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
+}
+
+/** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
+function needsPrefetch(methodId: number): boolean {
+  return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
+}
+
+function isRejection(methodId: number): boolean {
+  return (
+    methodId === id.BASIC_NACK ||
+    methodId === id.BASIC_REJECT ||
+    methodId === id.BASIC_RECOVER ||
+    methodId === id.BASIC_RECOVER_ASYNC
+  )
+}
+
+function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
+  const { prefetchCount, global } = readArguments(method.BasicQos, bytes, payloadStart + 4, payloadEnd)
+  return global && prefetchCount > 0
+}

@@ -1,0 +1,347 @@
+import { inject, injectable, optional } from 'inversify'
+import type { Credentials, Mechanism } from '../../domain/credentials.js'
+import { UpstreamPolicy } from '../../domain/policy/upstream-policy.js'
+import type { AcceptedLogins } from './accepted-logins.js'
+import type { Tuning } from './broker-profile.js'
+import { identifiers } from '../identifiers.js'
+import type { GroupCommit } from '../publishing/group-commit.js'
+import type { Limits, UpstreamPlace } from '../operations/limits.js'
+import type { Clock, Timer } from '../ports/clock.js'
+import type { Journal, JournalPool } from '../ports/journal.js'
+import type { Logger } from '../ports/logger.js'
+import type { Metrics } from '../ports/metrics.js'
+import type { Random } from '../ports/random.js'
+import type { AsideMessage } from '../../domain/publish/aside-messages.js'
+import type { Leftover } from '../publishing/publish-backlog.js'
+import type { Quarantine } from '../client/quarantine.js'
+import type { RefusedMessages } from '../publishing/refused-messages.js'
+import type { Settings } from '../settings.js'
+import type { Trials } from './trials.js'
+import type { UpstreamConnection } from './upstream-connection.js'
+import type { UpstreamConnector } from './upstream-connector.js'
+import { UpstreamRefused, isBrokerAway } from './upstream-errors.js'
+import { type PoolClient, UpstreamPool } from './upstream-pool.js'
+
+/** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
+interface SpareLogin {
+  readonly credentials: Credentials
+  readonly mechanism: Mechanism
+  readonly upstream: Promise<UpstreamConnection>
+  /** Names the pool to come: operators see it beside the connection from the login on. Undefined once a pool has taken it. */
+  poolId: string | undefined
+  timer: Timer | undefined
+}
+
+/** RabbitMQ gives a connection 10 s to open its virtual host; one that nobody takes is given up before. */
+const SPARE_LOGIN_MS = 8000
+
+/** All pools, and the logins on their way to one. Credentials are checked by the broker, and only by it. */
+@injectable()
+export class PoolDirectory {
+  readonly #connector: UpstreamConnector
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #random: Random
+  readonly #settings: Settings
+  readonly #quarantine: Quarantine
+  readonly #trials: Trials
+  readonly #accepted: AcceptedLogins
+  readonly #journal: Journal | undefined
+  readonly #commits: GroupCommit | undefined
+  readonly #refused: RefusedMessages
+  /** Messages that wait for the next login of their users: left in the journal by an earlier run, or to be tried again. */
+  #leftovers: (Leftover & { readonly pool: JournalPool })[] = []
+  readonly #limits: Limits
+  readonly #metrics: Metrics
+  readonly #policy: UpstreamPolicy
+  readonly #pools = new Set<UpstreamPool>()
+  /** The same by the name of the user: finding one mustn't cost more with every user that there is. */
+  readonly #poolsOf = new Map<string, Set<UpstreamPool>>()
+  readonly #spares = new Set<SpareLogin>()
+  #sweep: Timer | undefined
+  #created = 0
+
+  constructor(
+    @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
+    @inject(identifiers.Clock) clock: Clock,
+    @inject(identifiers.Logger) logger: Logger,
+    @inject(identifiers.Random) random: Random,
+    @inject(identifiers.Settings) settings: Settings,
+    @inject(identifiers.Quarantine) quarantine: Quarantine,
+    @inject(identifiers.Trials) trials: Trials,
+    @inject(identifiers.AcceptedLogins) accepted: AcceptedLogins,
+    @inject(identifiers.Journal) @optional() journal: Journal | undefined,
+    @inject(identifiers.GroupCommit) @optional() commits: GroupCommit | undefined,
+    @inject(identifiers.RefusedMessages) refused: RefusedMessages,
+    @inject(identifiers.Limits) limits: Limits,
+    @inject(identifiers.Metrics) metrics: Metrics,
+  ) {
+    this.#connector = connector
+    this.#clock = clock
+    this.#logger = logger
+    this.#random = random
+    this.#settings = settings
+    this.#quarantine = quarantine
+    this.#trials = trials
+    this.#accepted = accepted
+    this.#journal = journal
+    this.#commits = commits
+    this.#refused = refused
+    connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
+    this.#limits = limits
+    this.#metrics = metrics
+    this.#policy = new UpstreamPolicy({
+      maxChannels: settings.pool.maxChannels,
+      separateRoles: settings.pool.separateRoles,
+      idleTimeoutMs: settings.pool.idleTimeout * 1000,
+    })
+  }
+
+  /** Starts the sweep for unused upstream connections, and reads what an earlier run has left in the journal. */
+  start(): void {
+    this.#recover()
+    this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
+  }
+
+  #recover(): void {
+    const records = this.#journal?.recover() ?? []
+    const aside = records.filter((record) => record.aside !== undefined)
+    this.#refused.recover(aside)
+    if (aside.length > 0)
+      this.#logger.warn('messages that the broker has refused to an earlier run are set aside', {
+        messages: aside.length,
+      })
+    this.#leftovers = records
+      .filter((record) => record.aside === undefined)
+      .map(({ id, ...record }) => ({ ...record, record: id }))
+    if (this.#leftovers.length > 0)
+      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
+        messages: this.#leftovers.length,
+        users: [...new Set(this.#leftovers.map(({ pool }) => pool.user))].slice(0, 10),
+      })
+  }
+
+  /** Every pool there is. */
+  get pools(): ReadonlySet<UpstreamPool> {
+    return this.#pools
+  }
+
+  /**
+   * Has the broker check the credentials, unless it did so for an upstream connection that is open; clients that come
+   * meanwhile share the answer. Resolves with what the broker offers in Tune, or did before it went away. Rejects with UpstreamRefused or UpstreamUnreachable.
+   */
+  async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
+    for (const pool of this.#poolsOf.get(credentials.user) ?? []) {
+      if (!pool.credentials.equals(credentials)) continue
+      if (pool.openUpstream !== undefined) return pool.openUpstream.tuning
+      if (pool.tuningWhileAway === undefined) continue
+      // Nobody waits for the broker, but clients that come are a reason to look for it.
+      this.#login(credentials, mechanism).catch(() => undefined)
+      return pool.tuningWhileAway
+    }
+    try {
+      return (await this.#login(credentials, mechanism)).tuning
+    } catch (error) {
+      return this.#tuningWithoutBroker(credentials, error)
+    }
+  }
+
+  /** A login for a client, which a pool will take; clients that come meanwhile share it. */
+  #login(credentials: Credentials, mechanism: Mechanism): Promise<UpstreamConnection> {
+    let spare = this.#findSpare(
+      (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
+    )
+    // One that is under way doesn't keep anybody waiting once the broker is known to be down.
+    const isHopeless = spare?.timer === undefined && this.#connector.knowsOutage
+    if (spare === undefined || isHopeless) {
+      const poolId = this.#nextPoolId()
+      const upstream = this.#connector.login(credentials, mechanism, poolId, 'client')
+      spare = { credentials, mechanism, upstream, poolId, timer: undefined }
+      this.#keepSpare(spare)
+    }
+    return spare.upstream
+  }
+
+  /** With a publish buffer whom the broker has accepted before may come in although it's away. */
+  #tuningWithoutBroker(credentials: Credentials, error: unknown): Tuning {
+    if (error instanceof UpstreamRefused) this.#accepted.forget(credentials)
+    const isAway = isBrokerAway(error) && this.#settings.pool.publishBufferSize > 0
+    const tuning = isAway ? this.#accepted.tuningFor(credentials) : undefined
+    if (tuning === undefined) throw error
+    return tuning
+  }
+
+  /** The pool for clients from `address` with these credentials and this virtual host; it may have no upstream connection yet. */
+  poolFor(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    virtualHost: string,
+    address: string,
+  ): UpstreamPool {
+    const quarantine = this.#quarantine.nameFor({ address, user: credentials.user, virtualHost })
+    for (const pool of this.#poolsOf.get(credentials.user) ?? []) {
+      const isFor = pool.virtualHost === virtualHost && pool.quarantine === quarantine
+      if (isFor && pool.credentials.equals(credentials)) return pool
+    }
+    const spare = this.#findSpare(
+      (login) => login.poolId !== undefined && login.credentials.equals(credentials),
+    )
+    const id = spare?.poolId ?? this.#nextPoolId()
+    if (spare !== undefined) spare.poolId = undefined
+    const pool = new UpstreamPool({
+      id,
+      credentials,
+      virtualHost,
+      quarantine,
+      policy: this.#policy,
+      clock: this.#clock,
+      logger: this.#logger,
+      random: this.#random,
+      trials: this.#trials,
+      publishing: {
+        bufferSize: this.#settings.pool.publishBufferSize,
+        bufferBytes: this.#settings.pool.publishBufferBytes,
+        reconnectWaitMs: this.#settings.pool.reconnectWait * 1000,
+        guarantee: this.#settings.pool.publishGuarantee,
+      },
+      journal: this.#commits,
+      refused: this.#refused,
+      takeRecords: () => this.#takeLeftovers(credentials.user, virtualHost),
+      isAccepted: this.#accepted.includes(credentials, virtualHost),
+      onRefused: () => this.#accepted.forget(credentials),
+      onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
+      limits: this.#limits,
+      metrics: this.#metrics,
+      login: (held) => this.#takeLogin(credentials, mechanism, id, held),
+      onEmpty: (empty) => this.#remove(empty),
+    })
+    this.#add(pool)
+    return pool
+  }
+
+  #add(pool: UpstreamPool): void {
+    const { user } = pool.credentials
+    const theirs = this.#poolsOf.get(user) ?? new Set()
+    this.#poolsOf.set(user, theirs.add(pool))
+    this.#pools.add(pool)
+  }
+
+  #remove(pool: UpstreamPool): void {
+    const { user } = pool.credentials
+    const theirs = this.#poolsOf.get(user)
+    if (theirs?.delete(pool) === true && theirs.size === 0) this.#poolsOf.delete(user)
+    this.#pools.delete(pool)
+  }
+
+  /**
+   * Takes `client` into the pool for these credentials, as far as the broker accepts them. Rejects like {@link authenticate} and
+   * {@link UpstreamPool.enter}; the client is then in no new pool.
+   */
+  async admit(
+    client: PoolClient,
+    credentials: Credentials,
+    mechanism: Mechanism,
+    virtualHost: string,
+    address: string,
+  ): Promise<{ pool: UpstreamPool; home: UpstreamConnection | undefined }> {
+    await this.authenticate(credentials, mechanism)
+    const pool = this.poolFor(credentials, mechanism, virtualHost, address)
+    return { pool, home: await pool.enter(client) }
+  }
+
+  /** Closes every upstream connection; resolves when the broker has answered all. */
+  async close(): Promise<void> {
+    this.#sweep?.cancel()
+    const spares = [...this.#spares]
+    for (const spare of spares) this.#dropSpare(spare)
+    await Promise.all([...this.#pools].map((pool) => pool.close()))
+    this.#commits?.commit()
+    this.#journal?.close()
+  }
+
+  #takeLeftovers(user: string, virtualHost: string): readonly Leftover[] {
+    const isTheirs = ({ pool }: { pool: JournalPool }): boolean =>
+      pool.user === user && pool.virtualHost === virtualHost
+    const taken = this.#leftovers.filter(isTheirs)
+    if (taken.length > 0) this.#leftovers = this.#leftovers.filter((message) => !isTheirs(message))
+    return taken
+  }
+
+  /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
+  retry({ user, virtualHost, bytes, expiresAt, record }: AsideMessage): boolean {
+    const message = { bytes, expiresAtEpochMs: expiresAt, record }
+    const theirs = [...this.#pools].filter(
+      (pool) => pool.virtualHost === virtualHost && pool.credentials.user === user,
+    )
+    const pool = theirs.find(({ openUpstream }) => openUpstream !== undefined) ?? theirs[0]
+    if (pool === undefined) this.#leftovers.push({ ...message, pool: { user, virtualHost } })
+    else pool.backlog.retry(message)
+    return pool !== undefined
+  }
+
+  /** Messages that wait for the broker. */
+  get buffered(): number {
+    let buffered = this.#leftovers.length
+    for (const { backlog } of this.#pools) buffered += backlog.length
+    return buffered
+  }
+
+  /** Those of them that wait for the next login of their users. */
+  get leftovers(): { readonly messages: number; readonly bytes: number } {
+    const bytes = this.#leftovers.reduce((sum, message) => sum + message.bytes.length, 0)
+    return { messages: this.#leftovers.length, bytes }
+  }
+
+  /** A login that waits for a pool, or else a new one. */
+  #takeLogin(
+    credentials: Credentials,
+    mechanism: Mechanism,
+    poolId: string,
+    held: UpstreamPlace | undefined,
+  ): Promise<UpstreamConnection> {
+    const spare = this.#findSpare((login) => login.credentials.equals(credentials))
+    const login = (): Promise<UpstreamConnection> =>
+      this.#connector.login(credentials, mechanism, poolId, 'pool', held)
+    if (spare === undefined) return login()
+    this.#forgetSpare(spare)
+    return spare.upstream.then((upstream) => (upstream.isTuned ? upstream : login()))
+  }
+
+  #nextPoolId(): string {
+    return `p${++this.#created}`
+  }
+
+  #findSpare(matches: (login: SpareLogin) => boolean): SpareLogin | undefined {
+    for (const spare of this.#spares) if (matches(spare)) return spare
+    return undefined
+  }
+
+  #keepSpare(spare: SpareLogin): void {
+    this.#spares.add(spare)
+    spare.upstream.then(
+      () => {
+        if (this.#spares.has(spare))
+          spare.timer = this.#clock.after(SPARE_LOGIN_MS, () => this.#dropSpare(spare))
+      },
+      () => this.#forgetSpare(spare),
+    )
+  }
+
+  #forgetSpare(spare: SpareLogin): void {
+    this.#spares.delete(spare)
+    spare.timer?.cancel()
+  }
+
+  #dropSpare(spare: SpareLogin): void {
+    this.#forgetSpare(spare)
+    spare.upstream.then(
+      (upstream) => upstream.close(),
+      () => undefined,
+    )
+  }
+
+  #sweepPools(): void {
+    const now = this.#clock.now()
+    for (const pool of this.#pools) pool.sweep(now)
+  }
+}

@@ -1,0 +1,83 @@
+/** One request on an upstream connection of its own, to see whether the broker closes connections over it. */
+import * as id from '../../domain/amqp/method-ids.js'
+import { readLong } from '../../domain/amqp/frame.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
+import { type AmqpError, CONNECTION_FORCED } from '../../domain/amqp/reply-codes.js'
+import { onChannel } from '../common-frames.js'
+import { InternalChannel } from './internal-channel.js'
+import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
+import { UpstreamUnreachable } from './upstream-errors.js'
+
+const METHOD_AT = 7
+/** Behind the frame's header, the ids and two reserved octets. */
+const QUEUE_NAME_AT = 13
+
+/**
+ * Sends `request`, a method frame, over `upstream`, which nobody else uses, and closes it. Resolves with the error by which the broker
+ * closed the connection, or undefined if it lives on. Rejects with UpstreamUnreachable when that can't be said.
+ */
+export async function tryAlone(
+  upstream: UpstreamConnection,
+  request: Uint8Array,
+): Promise<AmqpError | undefined> {
+  try {
+    return await new Promise((resolve, reject) => {
+      const trial = new TrialChannel(resolve, reject)
+      upstream.observer = trial
+      const binding = upstream.bind(trial)
+      if (binding === undefined) return reject(new UpstreamUnreachable('the broker grants no channel'))
+      upstream.send(onChannel(request, binding.upstreamChannel))
+      if (makesNamelessQueue(request)) upstream.send(deleteCurrentQueue(binding.upstreamChannel))
+      upstream.endBinding(binding)
+    })
+  } finally {
+    await upstream.close()
+  }
+}
+
+/** Whatever the broker says about the channel, the connection has lived through it. */
+class TrialChannel extends InternalChannel implements UpstreamObserver {
+  readonly #resolve: (error: AmqpError | undefined) => void
+  readonly #reject: (error: Error) => void
+
+  constructor(resolve: (error: AmqpError | undefined) => void, reject: (error: Error) => void) {
+    super()
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  override onBrokerClose(): void {
+    this.#resolve(undefined)
+  }
+
+  override onCloseOk(): boolean {
+    this.#resolve(undefined)
+    return false
+  }
+
+  onUpstreamLost(_upstream: UpstreamConnection, error: AmqpError): void {
+    if (error.code === CONNECTION_FORCED) this.#reject(new UpstreamUnreachable(error.text))
+    else this.#resolve(error)
+  }
+
+  onUpstreamRetired(): void {}
+
+  onUpstreamRoom(): void {}
+
+  onUpstreamBlocked(): void {}
+}
+
+/** A queue that the broker names is a further one with every declaration. */
+function makesNamelessQueue(request: Uint8Array): boolean {
+  return readLong(request, METHOD_AT) === id.QUEUE_DECLARE && request[QUEUE_NAME_AT] === 0
+}
+
+function deleteCurrentQueue(channel: number): Uint8Array {
+  return methodFrame(method.QueueDelete, channel, {
+    queue: '',
+    ifUnused: false,
+    ifEmpty: false,
+    noWait: true,
+  })
+}

@@ -1,0 +1,174 @@
+/** The exclusive queues of one upstream connection: who owns them, whether they're still there, and their end when their owner goes. */
+import * as id from '../../domain/amqp/method-ids.js'
+import type { Frame } from '../../domain/amqp/frame.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
+import { type Claim, ExclusiveQueues } from '../../domain/queue/exclusive-queues.js'
+import type { QueueKind } from '../../domain/queue/queue-kinds.js'
+import type { BindingOwner, ChannelBinding } from './channel-binding.js'
+import { onChannel } from '../common-frames.js'
+import { InternalChannel } from './internal-channel.js'
+import { QueueKindProbe } from './queue-kind-probe.js'
+
+/** A queue can be deleted and made again as another kind; nobody tells. */
+const KIND_MS = 60_000
+const MOST_KINDS = 10_000
+
+/** The channels of the connection, for Warren's own use. */
+export interface ChannelSource {
+  readonly hasRoom: boolean
+  /** A channel that can be used at once; undefined when there is no room. */
+  bind(owner: BindingOwner): ChannelBinding | undefined
+  /** Takes it back. */
+  release(binding: ChannelBinding): void
+  send(bytes: Uint8Array): void
+}
+
+/** What the broker takes for one connection's, told apart by client. */
+export class UpstreamQueues {
+  readonly claims = new ExclusiveQueues<object>()
+  readonly #channels: ChannelSource
+  /** Queues to be deleted once there is a channel to do it on. */
+  readonly #owedDeletions: OwedDeletion[] = []
+  #waiting: (() => void)[] = []
+  /** What is known of the kinds of queues, and since when. */
+  readonly #kinds = new Map<string, { readonly kind: QueueKind; readonly at: number }>()
+  readonly #now: () => number
+
+  /** `now` is in milliseconds. */
+  constructor(channels: ChannelSource, now: () => number) {
+    this.#channels = channels
+    this.#now = now
+  }
+
+  /** Of what kind a queue is; undefined when the broker hasn't been asked, or not lately. */
+  kindOf(queue: string): QueueKind | undefined {
+    const known = this.#kinds.get(queue)
+    return known !== undefined && this.#now() - known.at < KIND_MS ? known.kind : undefined
+  }
+
+  /** The queue may be of another kind from now on. */
+  forgetKind(queue: string): void {
+    this.#kinds.delete(queue)
+  }
+
+  /** Asks the broker for the kind of a queue: afterwards {@link kindOf} knows it. Without room for the question nothing is known against the queue. */
+  askForKind(queue: string, onAnswer: () => void): void {
+    const learn = (kind: QueueKind): void => {
+      if (this.#kinds.size >= MOST_KINDS) this.#kinds.delete(this.#kinds.keys().next().value!)
+      this.#kinds.set(queue, { kind, at: this.#now() })
+      onAnswer()
+    }
+    const probe = new QueueKindProbe((kind, isOpen) => {
+      if (isOpen) this.#channels.release(binding!)
+      learn(kind)
+    })
+    const binding = this.#channels.bind(probe)
+    if (binding === undefined) return learn('other')
+    for (const frame of QueueKindProbe.question(binding.upstreamChannel, queue)) this.#channels.send(frame)
+  }
+
+  /** Calls `onDecided` once after the next answer to an announced declaration. */
+  whenDecided(onDecided: () => void): void {
+    this.#waiting.push(onDecided)
+  }
+
+  /** An announced declaration is answered, or won't be. */
+  settle(queue: string): void {
+    this.claims.settle(queue)
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const onDecided of waiting) onDecided()
+  }
+
+  /**
+   * Asks the broker whether a claimed queue is still there: it may have been auto-deleted, expired, or deleted by an operator.
+   * Forgets the claim if not. Without room for the question the queue is taken to be there.
+   */
+  verify(queue: string, onAnswer: (exists: boolean) => void): void {
+    const claim = this.claims.claimOf(queue)
+    const answer = (exists: boolean): void => {
+      // Its owner may have declared it anew meanwhile: then the answer is about the former one.
+      const isCurrent = claim !== undefined && claim === this.claims.claimOf(queue)
+      if (!exists && isCurrent) this.claims.forget(claim.owner, queue)
+      onAnswer(exists)
+    }
+    const binding = this.#channels.bind(new QueueProbe(answer, () => this.#channels.release(binding!)))
+    if (binding === undefined) return onAnswer(true)
+    this.#channels.send(
+      methodFrame(method.QueueDeclare, binding.upstreamChannel, {
+        queue,
+        passive: true,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        noWait: false,
+        arguments: [],
+      }),
+    )
+  }
+
+  /**
+   * Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. Returns how many
+   * there are; `onDeleted` is called for each that the broker has dealt with, and never again once the connection is lost.
+   */
+  deleteQueuesOf(client: object, onDeleted: () => void = () => undefined): number {
+    const claims = this.claims.takeAll(client)
+    for (const claim of claims) this.#owedDeletions.push({ ...claim, onDeleted })
+    this.deleteOwed()
+    return claims.length
+  }
+
+  /** Goes on with deletions for which there was no room. Each gets a channel of its own, since one that can't be deleted takes its channel with it. */
+  deleteOwed(): void {
+    while (this.#owedDeletions.length > 0 && this.#channels.hasRoom) {
+      const { queue, declaration, onDeleted } = this.#owedDeletions.shift()!
+      const binding = this.#channels.bind(new DeletionChannel(onDeleted))!
+      const channel = binding.upstreamChannel
+      if (declaration !== undefined) this.#channels.send(onChannel(declaration, channel))
+      this.#channels.send(
+        methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
+      )
+      this.#channels.release(binding)
+    }
+  }
+}
+
+/** A queue that is to go, and who wants to hear of it. */
+interface OwedDeletion extends Claim {
+  readonly onDeleted: () => void
+}
+
+/** Deletes one queue: whatever the broker said to that, it's over with the channel. */
+class DeletionChannel extends InternalChannel {
+  constructor(private readonly onDeleted: () => void) {
+    super()
+  }
+
+  override onReleased(): void {
+    this.onDeleted()
+  }
+}
+
+/** Hears whether a queue is there. */
+class QueueProbe extends InternalChannel {
+  readonly #onAnswer: (exists: boolean) => void
+  readonly #release: () => void
+
+  constructor(onAnswer: (exists: boolean) => void, release: () => void) {
+    super()
+    this.#onAnswer = onAnswer
+    this.#release = release
+  }
+
+  override onQueueAnswer(frame?: Frame): boolean {
+    if (frame?.methodId !== id.QUEUE_DECLARE_OK) return false
+    this.#release()
+    this.#onAnswer(true)
+    return false
+  }
+
+  override onBrokerClose(): void {
+    this.#onAnswer(false)
+  }
+}
