@@ -1,14 +1,14 @@
 /** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
 import { fitShortString } from '../../domain/amqp/byte-writer.js'
-import { FRAME_METHOD, type Frame, readLong, readShort } from '../../domain/amqp/frame.js'
+import { FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { isGlobalPrefetch, isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, COMMAND_INVALID, connectionError } from '../../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
-  type GuardLimits,
   VERDICT_DROP,
   VERDICT_LAST,
   VERDICT_PART,
@@ -20,71 +20,18 @@ import {
 import { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
-import type { AssemblyChannel, PublishAssembler } from '../../domain/publish/publish-assembler.js'
+import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
+import type { ClientChannelHost } from './client-channel-host.js'
 import type { ClientOutput } from './client-output.js'
+import { MovedQueue } from './moved-queue.js'
 import { KeptPrefetch } from './kept-prefetch.js'
 import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from '../common-frames.js'
 import type { PublishBacklog } from '../publishing/publish-backlog.js'
-import type { PublishRoom } from '../publishing/publish-room.js'
 import type { TrialFailure } from '../upstream/trials.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
-
-/** The session that a channel belongs to. */
-export interface ClientChannelHost {
-  readonly output: ClientOutput
-  /** Whether the client has left. */
-  readonly isGone: boolean
-  readonly assembler: PublishAssembler<UpstreamConnection>
-  readonly guardLimits: GuardLimits
-  /** Whether the client wants to hear of cancelled consumers. */
-  readonly wantsConsumerCancel: boolean
-  /** Watches the client's queues on `upstream` for one channel, whose current queue may have come with it. */
-  queuesOn(upstream: UpstreamConnection, currentQueue: string | undefined): ChannelQueues
-  /**
-   * An upstream channel, on `upstream` if that's given; undefined when it will take a while, and then reading stops before the
-   * current frame.
-   */
-  bind(
-    channel: ClientChannel,
-    role: ChannelRole | undefined,
-    upstream: UpstreamConnection | undefined,
-  ): ChannelBinding | undefined
-  /** Whether a channel that has just told its role may stay where it is bound. */
-  settle(upstream: UpstreamConnection, role: ChannelRole): boolean
-  /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
-  claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
-  /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
-  mustWaitFor(upstream: UpstreamConnection): boolean
-  /** What the broker does to the connection over a request of a risky kind, see {@link Trials.judge}. */
-  judgeRisk(
-    kind: string,
-    request: Uint8Array,
-    onDecided: (failure?: TrialFailure) => void,
-  ): AmqpError | 'wait' | undefined
-  /** The messages of the client's pool that wait for the broker. */
-  readonly backlog: PublishBacklog
-  /** Whether Warren asks for confirms on channels whose clients don't. */
-  readonly asksForConfirms: boolean
-  /** A message begins. */
-  onPublish(): void
-  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. Reading then goes on by itself. */
-  mustWaitForRoom(room: PublishRoom): boolean
-  /** What goes to the broker has to wait until it's back. Reading then goes on by itself, or the client is told that it took too long. */
-  waitForBroker(): void
-  /** Whether this is the channel that its number stands for now. */
-  isCurrent(channel: ClientChannel): boolean
-  /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
-  mustHoldPublish(upstream: UpstreamConnection): boolean
-  /** The channel's number is free again. */
-  onChannelClosed(channel: ClientChannel): void
-  /** What had to wait for the channel may go on; not from inside the call. */
-  resumeReading(): void
-  /** An error that ends the whole connection of the client. */
-  refuse(error: AmqpError): void
-}
 
 /**
  * `open`: in use. `closing`: the client sent Channel.Close, the broker's answer is to come.
@@ -95,10 +42,13 @@ type State = 'open' | 'closing' | 'refused' | 'crossing'
 const NO_VERDICT = -1
 
 /**
- * Why nothing of the client is looked at for now. `commit`: anything behind a commit that isn't answered would end the connection with
- * 504. `disk`: the client closes the channel, and what was accepted there isn't safe yet. `move`: the broker closes the one channel before there is another. `content`: the client is to be told of a channel error, but
- * is in the middle of a delivery. `confirms`: the channel is to move, and not all is confirmed. `promises`: the client closes the channel,
- * and not all is confirmed that Warren keeps for it.
+ * Why nothing of the client is looked at for now.
+ * `commit`: anything behind a commit that isn't answered would end the connection with 504.
+ * `disk`: the client closes the channel, and what was accepted there isn't safe yet.
+ * `move`: the broker closes the one channel before there is another.
+ * `content`: the client is to be told of a channel error, but is in the middle of a delivery.
+ * `confirms`: the channel is to move, and not all is confirmed.
+ * `promises`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
 type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
 
@@ -126,10 +76,7 @@ export class ClientChannel
   #isHeldForRoom = false
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
-  /** The current queue of the channel before it moved. */
-  #lostQueue: string | undefined
-  /** The request for which that was declared once more: it's what an error about the queue is about. */
-  #restoredFor = 0
+  readonly #movedQueue = new MovedQueue()
   /** Why the risky request that waits couldn't be tried. */
   #trialFailure: TrialFailure | undefined
   /** What the client is told once the delivery is whole that it's in the middle of. */
@@ -272,8 +219,7 @@ export class ClientChannel
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
   onUpstreamGone(): void {
     this.#binding = undefined
-    this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
-    this.#queues = undefined
+    this.#leaveQueues()
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
     this.#pending = new PendingRequests()
     if (this.#hold !== undefined) {
@@ -296,13 +242,12 @@ export class ClientChannel
   }
 
   onAnswer(methodId: number): void {
-    const isOfRestored = methodId - 1 === this.#restoredFor || methodId === id.BASIC_GET_EMPTY
-    if (isOfRestored) this.#restoredFor = 0
+    this.#movedQueue.onAnswer(methodId)
     this.#pending.answered(methodId)
   }
 
   onBrokerClose(close: Frame): void {
-    if (this.#restoredFor !== 0) this.#blameRequest(close)
+    this.#movedQueue.blameRequest(close)
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
@@ -337,8 +282,7 @@ export class ClientChannel
     this.#binding = undefined
     if (this.#hold === 'move' && !this.#isLeaving) {
       this.#hold = undefined
-      this.#lostQueue = this.#queues?.currentQueue ?? this.#lostQueue
-      this.#queues = undefined
+      this.#leaveQueues()
       this.#host.resumeReading()
       return false
     }
@@ -449,7 +393,7 @@ export class ClientChannel
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
     else if (told !== undefined) this.#isStateless = false
-    const isSilent = methodId === id.CONFIRM_SELECT && hasNoWait(frame)
+    const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
     if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
     if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
     this.#pass(frame, verdict, binding)
@@ -515,7 +459,7 @@ export class ClientChannel
       this.#verdict = NO_VERDICT
       this.#role = 'publisher'
       this.#publishing.onConfirmSelect(this.#isStateless)
-      if (!hasNoWait(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
+      if (!isSilentSelect(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
       return true
     } else if (methodId === id.TX_SELECT && !isDraining) {
       this.#refuse(unbuffered('a transaction', methodId))
@@ -641,11 +585,24 @@ export class ClientChannel
         return 'wait'
       }
     }
-    this.#queues ??= this.#host.queuesOn(binding.upstream, this.#lostQueue)
+    this.#queues ??= this.#host.queuesOn(binding.upstream, this.#movedQueue.name)
     this.#queues.onQos(this.#hasGlobalPrefetch)
     const judgement = this.#queues.judge(frame)
-    if (judgement === undefined && this.#lostQueue !== undefined) this.#restoreCurrentQueue(frame, binding)
+    if (judgement === undefined) this.#restoreMovedQueue(frame, binding)
     return judgement
+  }
+
+  #restoreMovedQueue(frame: Frame, { upstream, upstreamChannel }: ChannelBinding): void {
+    const declaration = this.#movedQueue.restoreFor(frame, upstreamChannel)
+    if (declaration === undefined) return
+    this.#host.assembler.endOfChunk()
+    upstream.send(declaration)
+  }
+
+  /** The upstream channel is over, and the client's goes on elsewhere. */
+  #leaveQueues(): void {
+    this.#movedQueue.moveOn(this.#queues?.currentQueue)
+    this.#queues = undefined
   }
 
   #waitForConfirms(): void {
@@ -659,35 +616,6 @@ export class ClientChannel
     this.#target = target
     this.#host.assembler.endOfChunk()
     binding.upstream.endBinding(binding)
-  }
-
-  /** Makes an empty queue name mean on the new upstream channel what it meant on the old one, when the client uses one. */
-  #restoreCurrentQueue(frame: Frame, { upstream, upstreamChannel }: ChannelBinding): void {
-    const queue = this.#lostQueue!
-    const isDeclare = frame.methodId === id.QUEUE_DECLARE
-    if (!isDeclare && !ChannelQueues.meansCurrent(frame)) return
-    this.#lostQueue = undefined
-    this.#restoredFor = isDeclare ? 0 : frame.methodId
-    if (isDeclare) return
-    this.#host.assembler.endOfChunk()
-    upstream.send(
-      methodFrame(method.QueueDeclare, upstreamChannel, {
-        queue,
-        passive: true,
-        durable: false,
-        exclusive: false,
-        autoDelete: false,
-        noWait: true,
-        arguments: [],
-      }),
-    )
-  }
-
-  /** The client hasn't declared anything: a queue that is gone is an error of the request that meant it. */
-  #blameRequest({ bytes, payloadStart, payloadEnd }: Frame): void {
-    const at = payloadEnd - 4
-    if (readLong(bytes, at) === id.QUEUE_DECLARE && readShort(bytes, payloadStart + 4) === NOT_FOUND)
-      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
@@ -754,19 +682,6 @@ export class ClientChannel
 }
 
 const TX_CLASS = 90
-const NOT_FOUND = 404
-const MANDATORY = 0b1
-const NO_WAIT = 0b1
-
-function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
-  return (bytes[payloadEnd - 1] & MANDATORY) !== 0
-}
-
-/** Of a Confirm.Select, whose one argument it is. */
-function hasNoWait({ bytes, payloadEnd }: Frame): boolean {
-  return (bytes[payloadEnd - 1] & NO_WAIT) !== 0
-}
-
 /** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
 function needsPrefetch(methodId: number): boolean {
   return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
@@ -779,9 +694,4 @@ function isRejection(methodId: number): boolean {
     methodId === id.BASIC_RECOVER ||
     methodId === id.BASIC_RECOVER_ASYNC
   )
-}
-
-function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
-  const { prefetchCount, global } = readArguments(method.BasicQos, bytes, payloadStart + 4, payloadEnd)
-  return global && prefetchCount > 0
 }

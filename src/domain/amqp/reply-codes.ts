@@ -25,6 +25,7 @@ export const REPLY_NAMES: Readonly<Record<number, string>> = {
 export const REPLY_SUCCESS = 200
 export const CONNECTION_FORCED = 320
 export const ACCESS_REFUSED = 403
+export const NOT_FOUND = 404
 export const RESOURCE_LOCKED = 405
 export const PRECONDITION_FAILED = 406
 export const FRAME_ERROR = 501

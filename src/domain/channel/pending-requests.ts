@@ -20,6 +20,11 @@ const REQUEST_OF = new Map([
 /** Requests that want no answer pile up until one comes that does. */
 const MOST_REMEMBERED = 32
 
+/** The request that an answer belongs to. */
+export function requestOf(answer: number): number {
+  return REQUEST_OF.get(answer) ?? answer - 1
+}
+
 /** The broker deals with a channel's requests in order, so an answer speaks for everything before it too. */
 export class PendingRequests {
   #silent = 0
@@ -56,7 +61,7 @@ export class PendingRequests {
     this.#silent = 0
     const asked = this.#asked
     if (asked === undefined) return
-    const at = asked.indexOf(REQUEST_OF.get(methodId) ?? methodId - 1)
+    const at = asked.indexOf(requestOf(methodId))
     if (at >= 0) asked.splice(0, at + 1)
   }
 

@@ -1,0 +1,20 @@
+/** Single arguments of well-formed methods, read where they stand: the rest of the method isn't looked at. */
+import { type Frame, readShort } from './frame.js'
+
+const LAST_BIT = 0b1
+const PREFETCH_COUNT_AT = 8
+
+/** Whether a Basic.Publish is mandatory. */
+export function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & LAST_BIT) !== 0
+}
+
+/** Whether a Confirm.Select wants no answer. */
+export function isSilentSelect({ bytes, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & LAST_BIT) !== 0
+}
+
+/** Whether a Basic.Qos limits all consumers of its channel together. A count of 0 limits nothing. */
+export function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & LAST_BIT) !== 0 && readShort(bytes, payloadStart + PREFETCH_COUNT_AT) > 0
+}
