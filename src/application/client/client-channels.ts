@@ -20,7 +20,7 @@ import type { PublishRoom } from '../publishing/publish-room.js'
 import type { Traffic } from '../traffic.js'
 import type { TrialFailure } from '../upstream/trials.js'
 import type { DrainWaiter, UpstreamConnection } from '../upstream/upstream-connection.js'
-import type { PoolClient } from '../upstream/upstream-pool.js'
+import type { PoolClient } from '../upstream/pool-client.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 
 /** The session whose channels they are. */

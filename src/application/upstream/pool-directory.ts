@@ -20,7 +20,8 @@ import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
 import { UpstreamRefused, isBrokerAway } from './upstream-errors.js'
-import { type PoolClient, UpstreamPool } from './upstream-pool.js'
+import type { PoolClient } from './pool-client.js'
+import { UpstreamPool } from './upstream-pool.js'
 
 /** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
 interface SpareLogin {

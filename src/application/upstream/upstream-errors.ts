@@ -1,5 +1,11 @@
 /** Why an upstream connection couldn't be had. */
-import type { AmqpError } from '../../domain/amqp/reply-codes.js'
+import {
+  type AmqpError,
+  CONNECTION_FORCED,
+  INTERNAL_ERROR,
+  NOT_ALLOWED,
+  RESOURCE_ERROR,
+} from '../../domain/amqp/reply-codes.js'
 import type { Outage } from '../../domain/policy/broker-circuit.js'
 
 /** The broker couldn't be reached or didn't answer as a broker does. The message is fit for clients and operators. */
@@ -44,6 +50,20 @@ export class UpstreamRefused extends Error {
 /** Whether a login failed because there's no broker to log in to. */
 export function isBrokerAway(error: unknown): error is UpstreamUnreachable {
   return error instanceof UpstreamUnreachable && !(error instanceof UpstreamLimitReached)
+}
+
+/** What a broker says that starts or stops: another time it will say something else. */
+const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
+
+/** How RabbitMQ says that a virtual host or a user has as many connections as it may: others' close. */
+const LIMIT_REACHED = /\blimit \(\d+\) is reached/
+
+/** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
+export function isPassing(failure: unknown): boolean {
+  if (isBrokerAway(failure)) return true
+  if (!(failure instanceof UpstreamRefused)) return false
+  const { code, text } = failure.amqp
+  return PASSING.has(code) || (code === NOT_ALLOWED && LIMIT_REACHED.test(text))
 }
 
 /** The reason in a thrown value, whatever it is. */

@@ -1,14 +1,5 @@
 /** The upstream connections of one credential set, and the clients that share them. */
-import { methodOf } from '../../domain/amqp/methods.js'
-import { BASIC_PUBLISH } from '../../domain/amqp/method-ids.js'
-import {
-  type AmqpError,
-  CONNECTION_FORCED,
-  INTERNAL_ERROR,
-  NOT_ALLOWED,
-  RESOURCE_ERROR,
-  amqpError,
-} from '../../domain/amqp/reply-codes.js'
+import type { AmqpError } from '../../domain/amqp/reply-codes.js'
 import type { Credentials } from '../../domain/credentials.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
 import type { UpstreamPolicy } from '../../domain/policy/upstream-policy.js'
@@ -16,12 +7,16 @@ import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
 import type { GroupCommit } from '../publishing/group-commit.js'
 import type { Limits, UpstreamPlace } from '../operations/limits.js'
-import type { Clock, Timer } from '../ports/clock.js'
+import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
 import type { Random } from '../ports/random.js'
 import { type Leftover, PublishBacklog } from '../publishing/publish-backlog.js'
 import type { RefusedMessages } from '../publishing/refused-messages.js'
+import { mayBeOverMessage, tellLost } from './blame.js'
+import type { PoolClient } from './pool-client.js'
+import { Reconnecting } from './reconnecting.js'
+import { WaitingClients } from './waiting-clients.js'
 import { tryAlone } from './trial-channel.js'
 import type { TrialFailure, Trials } from './trials.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
@@ -29,43 +24,10 @@ import {
   UpstreamLimitReached,
   UpstreamRefused,
   UpstreamUnreachable,
-  isBrokerAway,
+  isPassing,
   upstreamFailure,
 } from './upstream-errors.js'
 import type { PoolState, PoolView } from '../operations/views.js'
-
-/** Within how long all pools come back once one has found the broker. */
-const RECONNECT_SPREAD_MS = 500
-
-/** A client as its pool sees it. */
-export interface PoolClient {
-  /** Whether the client has a channel on `upstream`, or counts on it for the next one. */
-  dependsOn(upstream: UpstreamConnection): boolean
-  /**
-   * Whether the broker may have ended `upstream` over a request of this client: one of the kind `methodId`, or any if that's 0, is
-   * under way there.
-   */
-  isSuspect(upstream: UpstreamConnection, methodId: number): boolean
-  /**
-   * Whether the client can stay without `upstream`, which is gone: then it has moved what the broker hasn't confirmed to the pool's
-   * backlog, and hears nothing of the loss.
-   */
-  survive(upstream: UpstreamConnection): boolean
-  /** There is an upstream connection again, after an outage that the client has survived. */
-  onBrokerBack(upstream: UpstreamConnection): void
-  /** The broker ended a shared upstream connection over a request of this client, or so it seems. The loss itself follows. */
-  onBlamed(error: AmqpError): void
-  /** An upstream connection that the client depends on is gone. */
-  onUpstreamLost(error: AmqpError): void
-  /** There may be room for a channel that had to wait. */
-  onRoom(): void
-  /** No further upstream connection could be opened for a channel that waits. */
-  onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void
-  /** The client's next channel goes elsewhere: `upstream` takes no more, and is about to be closed. */
-  onRetired(upstream: UpstreamConnection): void
-  /** The broker blocks publishing, or doesn't any more: see {@link UpstreamPool.blockedReason}. */
-  onBlocked(): void
-}
 
 /** What becomes of messages while the broker is away. */
 export interface PublishingSettings {
@@ -113,17 +75,11 @@ export class UpstreamPool implements UpstreamObserver {
   readonly #parts: PoolParts
   readonly #upstreams: UpstreamConnection[] = []
   readonly #clients = new Set<PoolClient>()
-  /** Clients with a channel that waits for room, and the limits of those that wait for the broker's return. */
-  readonly #waiting = new Map<PoolClient, Timer | undefined>()
+  readonly #waiting: WaitingClients
   /** Messages that wait for the broker. */
   readonly backlog: PublishBacklog
   #opening: Promise<void> | undefined
-  #retry: Timer | undefined
-  #failures = 0
-  /** While a lost connection is to be opened again, it counts under the upstream limit. */
-  #held: UpstreamPlace | undefined
-  /** The last connection was lost, and no other has been opened since. */
-  #isReconnecting = false
+  readonly #reconnecting: Reconnecting
   #isBlocked = false
   #closed = false
   #isPaused = false
@@ -135,6 +91,11 @@ export class UpstreamPool implements UpstreamObserver {
   constructor(parts: PoolParts) {
     this.#parts = parts
     this.#isAccepted = parts.isAccepted
+    this.#waiting = new WaitingClients(parts.clock)
+    this.#reconnecting = new Reconnecting({
+      ...parts,
+      onDue: () => void this.#open().catch(() => this.#removeIfEmpty()),
+    })
     this.backlog = new PublishBacklog({
       maxMessages: parts.publishing.bufferSize,
       maxBytes: parts.publishing.bufferBytes,
@@ -181,7 +142,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** What the broker offered last, while clients may come although it's away. */
   get tuningWhileAway(): Tuning | undefined {
-    return this.#mayGoWithoutBroker && this.#isReconnecting ? this.#tuning : undefined
+    return this.#mayGoWithoutBroker && this.#reconnecting.isUnderWay ? this.#tuning : undefined
   }
 
   get upstreams(): readonly UpstreamConnection[] {
@@ -207,7 +168,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#clients.add(client)
     try {
       if (this.openUpstream !== undefined) return this.#home()
-      if (this.#isReconnecting && this.#mayGoWithoutBroker) return this.#enterWithoutBroker()
+      if (this.#reconnecting.isUnderWay && this.#mayGoWithoutBroker) return this.#enterWithoutBroker()
       await this.#open()
       return this.#home()
     } catch (error) {
@@ -223,9 +184,9 @@ export class UpstreamPool implements UpstreamObserver {
   /** Whether a client may stay although the attempt to reach the broker has failed; the first that comes here has the pool try again. */
   #enterAfter(error: unknown): undefined {
     if (!isPassing(error) || !this.#mayGoWithoutBroker || this.#closed) throw error
-    if (!this.#isReconnecting) {
-      this.#failures++
-      this.#retryLater()
+    if (!this.#reconnecting.isUnderWay) {
+      this.#reconnecting.countFailure()
+      this.#reconnect()
     }
     return this.#enterWithoutBroker()
   }
@@ -244,8 +205,7 @@ export class UpstreamPool implements UpstreamObserver {
   /** Lets `client` go. Its channels are its own business. Can be called twice. */
   leave(client: PoolClient): void {
     this.#clients.delete(client)
-    this.#waiting.get(client)?.cancel()
-    this.#waiting.delete(client)
+    this.#waiting.forget(client)
     this.backlog.room.forget(client)
     this.#removeIfEmpty()
   }
@@ -272,25 +232,17 @@ export class UpstreamPool implements UpstreamObserver {
     }
     this.wait(client)
     if (this.#isPaused) return undefined
-    if (!this.#isReconnecting || !this.backlog.isEnabled)
+    if (!this.#reconnecting.isUnderWay || !this.backlog.isEnabled)
       this.#open().catch((error: unknown) => this.#refuseWaiting(error))
     return undefined
   }
 
   /** Lets `client` wait until there's room for another channel, or the backlog has drained; while the broker is away, not for ever. */
   wait(client: PoolClient): void {
-    if (this.#waiting.get(client) !== undefined) return
-    const limit = this.#parts.publishing.reconnectWaitMs
-    const isAway = this.backlog.state === 'away'
-    this.#waiting.set(
+    this.#waiting.add(
       client,
-      isAway ? this.#parts.clock.after(limit, () => this.#onWaitedTooLong(client, limit)) : undefined,
+      this.backlog.state === 'away' ? this.#parts.publishing.reconnectWaitMs : undefined,
     )
-  }
-
-  #onWaitedTooLong(client: PoolClient, limit: number): void {
-    this.#waiting.delete(client)
-    client.onNoRoom(new UpstreamUnreachable(`the broker did not come back within ${limit / 1000} s`))
   }
 
   /** Whether a channel that has just told its role may stay on `upstream`, which then is for this role. */
@@ -325,10 +277,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** The broker answers again after an outage: no need to wait any longer, but for not all pools coming at once. */
   onBrokerBack(): void {
-    if (this.#retry === undefined) return
-    this.#retry.cancel()
-    this.#retry = undefined
-    this.#retryLater(this.#parts.random() * RECONNECT_SPREAD_MS)
+    this.#reconnecting.hurry()
   }
 
   /** Closes upstream connections that have been unused for too long, and channels that are kept for nobody. */
@@ -354,9 +303,7 @@ export class UpstreamPool implements UpstreamObserver {
   /** Closes all upstream connections; resolves when the broker has answered. No new ones are opened. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#retry?.cancel()
-    this.#retry = undefined
-    this.#releaseHeld()
+    this.#reconnecting.giveUp()
     const upstreams = this.#upstreams.splice(0)
     await Promise.all(upstreams.map((upstream) => upstream.close()))
     this.#removeIfEmpty()
@@ -386,7 +333,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   get #state(): PoolState {
     if (this.#isPaused) return 'paused'
-    if (this.#isReconnecting) return 'reconnecting'
+    if (this.#reconnecting.isUnderWay) return 'reconnecting'
     return this.#upstreams.length > 0 ? 'open' : 'idle'
   }
 
@@ -432,7 +379,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#parts.metrics.upstreamLost()
     this.#remove(upstream)
     // Before any client leaves: a pool that means to reconnect isn't empty without them.
-    if (this.openUpstream === undefined) this.#retryLater()
+    if (this.openUpstream === undefined) this.#reconnect()
     const dependent = [...this.#clients].filter((client) => client.dependsOn(upstream))
     this.backlog.onUpstreamLost(upstream, mayBeOverMessage(error))
     const affected = dependent.filter((client) => !this.backlog.isEnabled || !client.survive(upstream))
@@ -451,33 +398,11 @@ export class UpstreamPool implements UpstreamObserver {
     if (this.openUpstream !== undefined && this.backlog.state === 'away') this.#openForBacklog()
     // Who waited for a connection or for the end of a drain may be able to publish now, and doesn't wait for ever otherwise.
     if (this.backlog.state === 'away') this.onUpstreamRoom()
-    this.#tellLost(upstream, error, affected)
-  }
-
-  /**
-   * The broker's Close names the method at fault, unless its channel has crashed: who waits for the answer to one is told what the
-   * broker said, and the others that it wasn't them.
-   */
-  #tellLost(upstream: UpstreamConnection, error: AmqpError, clients: readonly PoolClient[]): void {
-    const isSomebodysFault = error.code !== CONNECTION_FORCED && clients.length > 1
-    const suspects = new Set(
-      isSomebodysFault ? clients.filter((client) => client.isSuspect(upstream, error.methodId)) : [],
-    )
-    for (const client of clients) {
-      if (suspects.has(client)) client.onBlamed(error)
-      client.onUpstreamLost(isSomebodysFault && !suspects.has(client) ? notYourFault(error) : error)
-    }
+    tellLost(upstream, error, affected)
   }
 
   onUpstreamRoom(): void {
-    for (const client of this.#takeWaiting()) client.onRoom()
-  }
-
-  #takeWaiting(): PoolClient[] {
-    const waiting = [...this.#waiting.keys()]
-    for (const limit of this.#waiting.values()) limit?.cancel()
-    this.#waiting.clear()
-    return waiting
+    for (const client of this.#waiting.takeAll()) client.onRoom()
   }
 
   onUpstreamBlocked(upstream: UpstreamConnection, reason: string | undefined): void {
@@ -508,16 +433,15 @@ export class UpstreamPool implements UpstreamObserver {
 
   /** Opens one more upstream connection; callers who come meanwhile share the attempt. */
   #open(): Promise<void> {
-    this.#retry?.cancel()
-    this.#retry = undefined
+    this.#reconnecting.stopWaiting()
     this.#opening ??= this.#attempt()
     return this.#opening
   }
 
   /** For messages that wait, or are about to: as long as there's a broker for others, it's asked at once. */
   #openForBacklog(): void {
-    if (this.openUpstream === undefined) return this.#retryLater()
-    if (!this.#closed && !this.#isReconnecting)
+    if (this.openUpstream === undefined) return this.#reconnect()
+    if (!this.#closed && !this.#reconnecting.isUnderWay)
       this.#open().catch((reason: unknown) => this.#refuseWaiting(reason))
   }
 
@@ -528,7 +452,7 @@ export class UpstreamPool implements UpstreamObserver {
       else this.#takeIn(upstream)
       this.#opening = undefined
       if (this.#closed) return
-      if (this.#isReconnecting) this.#onReconnected()
+      if (this.#reconnecting.isUnderWay) this.#onReconnected()
       // In the same turn: nobody may publish on the new connection before what waits for one.
       this.backlog.resume()
       // Only now: who finds no room any more asks for a further connection.
@@ -536,14 +460,15 @@ export class UpstreamPool implements UpstreamObserver {
     } catch (error) {
       this.#opening = undefined
       const failure = upstreamFailure(error)
-      if (failure instanceof UpstreamRefused && this.#crowd(failure)) this.#isReconnecting = false
-      else if (this.#isReconnecting || this.backlog.state === 'away') this.#onReconnectFailed(failure)
+      if (failure instanceof UpstreamRefused && this.#crowd(failure)) this.#reconnecting.giveUp()
+      else if (this.#reconnecting.isUnderWay || this.backlog.state === 'away')
+        this.#onReconnectFailed(failure)
       throw error
     }
   }
 
   #onReconnected(): void {
-    this.#isReconnecting = false
+    this.#reconnecting.succeed()
     this.#parts.metrics.reconnectTried(true)
     this.#parts.logger.info('pool reconnected', this.fields)
     const upstream = this.openUpstream
@@ -552,7 +477,7 @@ export class UpstreamPool implements UpstreamObserver {
 
   async #openOne(): Promise<UpstreamConnection> {
     const { policy, login } = this.#parts
-    const upstream = await login(this.#held)
+    const upstream = await login(this.#reconnecting.place)
     await upstream.open(this.virtualHost, (channelMax) => policy.capacity(channelMax))
     return upstream
   }
@@ -561,12 +486,9 @@ export class UpstreamPool implements UpstreamObserver {
   #takeIn(upstream: UpstreamConnection): void {
     if (upstream.lostWith !== undefined) throw new UpstreamRefused(upstream.lostWith)
     upstream.observer = this
-    if (upstream.place === undefined) upstream.place = this.#held
-    else this.#held?.release()
-    this.#held = undefined
+    this.#reconnecting.handOver(upstream)
     this.#upstreams.push(upstream)
     this.#tellBlocked()
-    this.#failures = 0
     this.#isCrowded = false
     this.#isAccepted = true
     this.#tuning = upstream.tuning
@@ -605,51 +527,35 @@ export class UpstreamPool implements UpstreamObserver {
     const failure = upstreamFailure(error)
     const isFinal = failure instanceof UpstreamRefused || failure instanceof UpstreamLimitReached
     if (isFinal && this.#crowd(failure)) return
-    for (const client of this.#takeWaiting()) client.onNoRoom(failure)
+    for (const client of this.#waiting.takeAll()) client.onNoRoom(failure)
   }
 
   /** `afterMs`: when to ask for another attempt, if that isn't for the pool itself to say. */
-  #retryLater(afterMs?: number): void {
-    if (this.#closed) return
-    // An attempt that is under way for another reason counts as the first one.
-    this.#isReconnecting = true
-    this.#held ??= this.#parts.limits.holdUpstream()
-    if (this.#opening !== undefined || this.#retry !== undefined) return
-    const delay = afterMs ?? this.#parts.policy.backoff(this.#failures, this.#parts.random())
-    this.#retry = this.#parts.clock.after(delay, () => {
-      this.#retry = undefined
-      this.#open().catch(() => this.#removeIfEmpty())
-    })
+  #reconnect(afterMs?: number): void {
+    if (!this.#closed) this.#reconnecting.begin(this.#opening !== undefined, afterMs)
   }
 
   #onReconnectFailed(failure: UpstreamRefused | UpstreamUnreachable): void {
     // The broker is down, and others try.
     if ('askAgainMs' in failure && failure.askAgainMs !== undefined)
-      return this.#retryLater(failure.askAgainMs)
-    this.#failures++
+      return this.#reconnect(failure.askAgainMs)
     this.#parts.metrics.reconnectTried(false)
     this.#parts.logger.warn('reconnecting failed', {
       ...this.fields,
-      attempt: this.#failures,
+      attempt: this.#reconnecting.countFailure(),
       reason: failure.reason,
     })
     if (!(failure instanceof UpstreamRefused) || (this.backlog.isEnabled && isPassing(failure)))
-      return this.#retryLater()
+      return this.#reconnect()
     // A broker that says no won't say yes to the same credentials: the next client asks anew.
     this.#isAccepted = false
     this.#parts.onRefused()
     // Clients that stayed have nowhere to go, but what they have published may still find its way.
     for (const client of [...this.#clients])
       if (!this.#upstreams.some((upstream) => client.dependsOn(upstream))) client.onUpstreamLost(failure.amqp)
-    if (this.backlog.length > 0) return this.#retryLater()
-    this.#isReconnecting = false
+    if (this.backlog.length > 0) return this.#reconnect()
     this.backlog.giveUp()
-    this.#releaseHeld()
-  }
-
-  #releaseHeld(): void {
-    this.#held?.release()
-    this.#held = undefined
+    this.#reconnecting.giveUp()
   }
 
   #remove(upstream: UpstreamConnection): void {
@@ -660,36 +566,8 @@ export class UpstreamPool implements UpstreamObserver {
 
   #removeIfEmpty(): void {
     if (this.#clients.size > 0 || this.#upstreams.length > 0 || (this.#isPaused && !this.#closed)) return
-    if (this.#opening !== undefined || this.#retry !== undefined) return
+    if (this.#opening !== undefined || this.#reconnecting.isWaiting) return
     if (this.backlog.length > 0 && !this.#closed) return
     this.#parts.onEmpty(this)
   }
-}
-
-/** What a broker says that starts or stops: another time it will say something else. */
-const PASSING = new Set([CONNECTION_FORCED, RESOURCE_ERROR, INTERNAL_ERROR])
-
-/** How RabbitMQ says that a virtual host or a user has as many connections as it may: others' close. */
-const LIMIT_REACHED = /\blimit \(\d+\) is reached/
-
-/** Whether an attempt may well succeed a little later, without anybody changing anything at the broker. */
-function isPassing(failure: unknown): boolean {
-  if (isBrokerAway(failure)) return true
-  if (!(failure instanceof UpstreamRefused)) return false
-  const { code, text } = failure.amqp
-  return PASSING.has(code) || (code === NOT_ALLOWED && LIMIT_REACHED.test(text))
-}
-
-/** Whether the broker may have closed a connection over a message: it names the method, unless its channel has crashed. */
-function mayBeOverMessage({ code, methodId }: AmqpError): boolean {
-  return code !== CONNECTION_FORCED && (methodId === BASIC_PUBLISH || methodId === 0)
-}
-
-/** What a client is told when the broker closed the shared connection over a request of another. */
-function notYourFault({ code, methodId }: AmqpError): AmqpError {
-  const name = methodOf(methodId)?.name ?? 'request'
-  return amqpError(
-    CONNECTION_FORCED,
-    `the broker closed the shared upstream connection over another client's ${name} (${code}), not over yours`,
-  )
 }
