@@ -1,23 +1,16 @@
 /** One client connection, from accept to the last byte. */
 import { fitShortString } from '../../domain/amqp/byte-writer.js'
-import { brokenFrame, unexpectedFrame, unknownFrame } from '../../domain/amqp/frame-errors.js'
-import {
-  FRAME_BODY,
-  FRAME_HEADER,
-  FRAME_HEARTBEAT,
-  FRAME_METHOD,
-  type Frame,
-  PROTOCOL_HEADER,
-} from '../../domain/amqp/frame.js'
+import { brokenFrame } from '../../domain/amqp/frame-errors.js'
+import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../../domain/amqp/frame.js'
 import { type FrameFault, type FrameHandler, FrameReader } from '../../domain/amqp/frame-reader.js'
+import { Greeting } from '../../domain/amqp/greeting.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { hasShapeOf, methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { describeProtocol } from '../../domain/amqp/other-protocols.js'
 import {
   type AmqpError,
   ACCESS_REFUSED,
-  CHANNEL_ERROR,
   COMMAND_INVALID,
   CONNECTION_FORCED,
   INTERNAL_ERROR,
@@ -25,7 +18,7 @@ import {
   amqpError,
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
-import { joinSlices } from '../../domain/amqp/slice-list.js'
+import { judgeConnectionFrame, unexpectedConnectionMethod } from '../../domain/channel/connection-guard.js'
 import { type ExternalIdentity, identify } from '../../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
@@ -96,7 +89,6 @@ const SILENT_CLOSE_DELAY_MS = 3000
 const ANSWER_BEFORE_LIMIT_MS = 1000
 /** How long the goodbye of a client waits for the end of its exclusive queues. */
 const QUEUES_GONE_LIMIT_MS = 1000
-const CONNECTION_CLASS = 10
 const MOST_NAMES_SHOWN = 3
 
 /** Owns one client: its stream, its handshake, its channels, its place in a pool. */
@@ -111,8 +103,7 @@ export class ClientSession
   readonly #handshake: ClientHandshake
   readonly #acceptedAt: number
   #phase: Phase = 'header'
-  /** The first bytes, while they are fewer than a protocol header. */
-  #greeting: Uint8Array = new Uint8Array(0)
+  readonly #greeting = new Greeting()
   #timer: Timer | undefined
   #heartbeat: Heartbeat | undefined
   #isTuned = false
@@ -281,23 +272,20 @@ export class ClientSession
   }
 
   #onGreeting(chunk: Uint8Array): void {
-    const bytes = this.#greeting.length === 0 ? chunk : joinSlices([this.#greeting, chunk])
-    const expected = PROTOCOL_HEADER.subarray(0, bytes.length)
-    if (!expected.every((octet, at) => bytes[at] === octet)) return this.#onOtherProtocol(bytes)
-    if (bytes.length < PROTOCOL_HEADER.length) {
-      this.#greeting = bytes
-      return
-    }
+    const verdict = this.#greeting.push(chunk)
+    if (verdict === 'other') return this.#onOtherProtocol()
+    if (verdict === 'incomplete') return
+    const { rest } = this.#greeting
     this.#phase = 'handshake'
     this.#handshake.start(this.#parts.profile)
-    if (bytes.length > PROTOCOL_HEADER.length) this.#read(bytes.subarray(PROTOCOL_HEADER.length))
+    if (rest.length > 0) this.#read(rest)
   }
 
   /** The answer to any other protocol is the version that is spoken here (AMQP 0-9-1, 2.2.4). */
-  #onOtherProtocol(bytes: Uint8Array): void {
+  #onOtherProtocol(): void {
     this.#parts.logger.warn('not an AMQP 0-9-1 client', {
       ...this.#fields,
-      looksLike: describeProtocol(bytes),
+      looksLike: describeProtocol(this.#greeting.bytes),
     })
     this.send(PROTOCOL_HEADER)
     this.#endReason = 'another protocol'
@@ -324,7 +312,7 @@ export class ClientSession
     if (error !== undefined) this.refuse(error)
     else if (frame.methodId === id.CONNECTION_CLOSE) this.#onGoodbye()
     else if (frame.methodId === id.CONNECTION_UPDATE_SECRET) this.#onUpdateSecret(frame, this.#agreement!)
-    else this.refuse(unexpectedMethod(frame.methodId))
+    else this.refuse(unexpectedConnectionMethod(frame.methodId))
   }
 
   /** Only the answer to our Close counts, or a Close that crossed with it. */
@@ -695,21 +683,4 @@ function refusalReasonOf({ code }: AmqpError): RefusalReason {
   if (code === ACCESS_REFUSED) return 'access_refused'
   if (code === NOT_ALLOWED) return 'not_allowed'
   return code === COMMAND_INVALID || code === CONNECTION_FORCED ? 'unavailable' : 'protocol_error'
-}
-
-/** What is wrong with a frame that isn't for an open channel of an open connection; nothing, if it's a method for channel 0. */
-function judgeConnectionFrame(frame: Frame): AmqpError | undefined {
-  if (frame.type === FRAME_HEARTBEAT && frame.payloadSize > 0) return unknownFrame(frame)
-  if (frame.type === FRAME_HEARTBEAT || frame.type === FRAME_HEADER || frame.type === FRAME_BODY)
-    return unexpectedFrame(frame)
-  if (frame.type !== FRAME_METHOD || frame.payloadSize < 4) return unknownFrame(frame)
-  const layout = method.methodOf(frame.methodId)
-  if (layout?.classId !== CONNECTION_CLASS) return unexpectedMethod(frame.methodId)
-  if (!hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
-    return amqpError(INTERNAL_ERROR, 'malformed arguments')
-  return undefined
-}
-
-function unexpectedMethod(methodId: number): AmqpError {
-  return amqpError(CHANNEL_ERROR, 'unexpected method in connection state running', methodId)
 }
