@@ -10,6 +10,8 @@ const CHUNK = 65_536
 const ROUNDS = 15
 const CHUNKS_A_ROUND = 300
 const BODY = Buffer.alloc(100, 'x')
+/** The low half of a delivery tag, behind the frame's header and the method's ids. */
+const CONFIRM_TAG_AT = 15
 
 /** Who takes the bytes that a socket would have read. */
 interface Reader {
@@ -17,8 +19,12 @@ interface Reader {
 }
 
 const world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
-const client = await world.connectWithChannels(2)
+const client = await world.connectWithChannels(3)
 client.send(publishFrames(1, { routingKey: 'nowhere', body: 'x' }))
+await settle()
+const publishers = world.upstream
+client.method(3, 'confirm.select', { nowait: true })
+client.send(publishFrames(3, { routingKey: 'nowhere', body: 'x' }))
 await settle()
 client.method(2, 'basic.consume', { queue: 'amq.gen-bench', consumerTag: 't' })
 await settle()
@@ -28,6 +34,7 @@ await settle()
 
 // From here on everything that would be written is counted, and thrown away.
 let bytesOut = 0
+let lastConfirm = 0
 FakeByteStream.prototype.write = (bytes) => {
   bytesOut += bytes.length
   return true
@@ -38,11 +45,25 @@ const deliver = Buffer.concat([
   headerFrame(1, BODY.length),
   bodyFrame(1, BODY),
 ])
+const confirm = method(2, 'basic.ack', { deliveryTag: 0 })
 measure('publish, 100 B', client.peer.stream, publishFrames(1, { routingKey: 'nowhere', body: BODY }))
+measure(
+  'the same, confirmed later',
+  client.peer.stream,
+  publishFrames(3, { routingKey: 'nowhere', body: BODY }),
+)
+measure('confirm', publishers.peer.stream, confirm, numberConfirms)
 measure('deliver, 100 B', consumers.peer.stream, deliver)
 measure('ack', client.peer.stream, method(2, 'basic.ack', { deliveryTag: 1 }))
 
-function measure(what: string, stream: FakeByteStream, one: Buffer): void {
+/** Delivery tags in the order of a broker's confirms. */
+function numberConfirms(chunk: Buffer): void {
+  for (let at = CONFIRM_TAG_AT; at < chunk.length; at += confirm.length)
+    chunk.writeUInt32BE(++lastConfirm, at)
+}
+
+/** `prepare` makes each chunk what the next one has to be. */
+function measure(what: string, stream: FakeByteStream, one: Buffer, prepare?: (chunk: Buffer) => void): void {
   const reader = (stream as unknown as { handler: Reader }).handler
   const count = Math.floor(CHUNK / one.length)
   const original = Buffer.concat(Array.from({ length: count }, () => one))
@@ -52,6 +73,7 @@ function measure(what: string, stream: FakeByteStream, one: Buffer): void {
     let spent = 0
     for (let n = 0; n < CHUNKS_A_ROUND; n++) {
       original.copy(chunk)
+      prepare?.(chunk)
       const before = process.cpuUsage()
       reader.onData(chunk)
       const { user, system } = process.cpuUsage(before)
@@ -64,6 +86,6 @@ function measure(what: string, stream: FakeByteStream, one: Buffer): void {
   const rounds = Array.from({ length: ROUNDS }, round).sort((a, b) => a - b)
   if (bytesOut !== ROUNDS * CHUNKS_A_ROUND * chunk.length) throw new Error(`${what}: bytes were lost`)
   console.log(
-    `${what.padEnd(16)} ${rounds[0].toFixed(0).padStart(5)} ns at best, ${rounds[ROUNDS >> 1].toFixed(0)} in the middle`,
+    `${what.padEnd(26)} ${rounds[0].toFixed(0).padStart(5)} ns at best, ${rounds[ROUNDS >> 1].toFixed(0)} in the middle`,
   )
 }

@@ -1,4 +1,5 @@
 /** What one client channel publishes: in its confirm mode or transaction, and kept for as long as Warren answers for it. */
+import { confirmTag, isMultiple, isRefusal, renumberConfirm } from '../../domain/amqp/confirm.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as id from '../../domain/amqp/method-ids.js'
@@ -12,12 +13,11 @@ import {
 } from '../../domain/amqp/reply-codes.js'
 import { ConfirmNumbering } from '../../domain/publish/confirm-numbering.js'
 import { PublishedMessage } from '../../domain/publish/published-message.js'
-import type { UnconfirmedMessage } from '../../domain/publish/unconfirmed-messages.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'
 import type { ClientOutput } from './client-output.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from '../common-frames.js'
 import { ConfirmTracking } from '../publishing/confirm-tracking.js'
-import { type ConfirmOrigin, type PublishBacklog, readConfirm } from '../publishing/publish-backlog.js'
+import type { ConfirmOrigin, PublishBacklog } from '../publishing/publish-backlog.js'
 import type { PublishRoom } from '../publishing/publish-room.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
@@ -41,8 +41,6 @@ export interface ChannelPublishingHost {
 
 /** `work`: something was published since the last commit or rollback. */
 type Transaction = 'none' | 'empty' | 'work'
-
-const CONFIRM_TAG_AT = 4
 
 export class ChannelPublishing implements ConfirmOrigin {
   readonly #host: ChannelPublishingHost
@@ -196,18 +194,11 @@ export class ChannelPublishing implements ConfirmOrigin {
   onConfirm(frame: Frame): boolean {
     const confirms = this.#tracking ?? this.#numbering
     if (confirms === undefined) return true
-    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const onRefused = isConfirmed
-      ? undefined
-      : (message: UnconfirmedMessage) => this.#host.backlog.onNacked(message)
-    const sequence = confirms.settle(deliveryTag, multiple, onRefused)
+    const tag = confirmTag(frame)
+    const sequence = confirms.settle(tag, isMultiple(frame), isRefusal(frame))
     if (confirms.count === 0) this.#host.onAllConfirmed()
     if (sequence === 0) return false
-    if (sequence === deliveryTag) return true
-    new DataView(frame.bytes.buffer, frame.bytes.byteOffset).setBigUint64(
-      frame.payloadStart + CONFIRM_TAG_AT,
-      BigInt(sequence),
-    )
+    if (sequence !== tag) renumberConfirm(frame, sequence)
     return true
   }
 

@@ -18,6 +18,8 @@ export interface ConfirmKeeper {
   onSent(bytes: number): void
   /** So many messages aren't kept any more. */
   onLeft(messages: number, bytes: number): void
+  /** The broker has refused a message whose client doesn't ask what became of it. */
+  onNacked(message: UnconfirmedMessage): void
 }
 
 /**
@@ -88,13 +90,13 @@ export class ConfirmTracking {
 
   /**
    * The broker has settled `tag`, or all up to it. Returns the number by which the client knows it; 0 when it's not for the client.
-   * When the broker has refused them, and the client doesn't ask, `onRefused` gets the messages.
+   * When the broker has refused them, and the client doesn't ask, the keeper gets the messages.
    */
-  settle(tag: number, multiple: boolean, onRefused?: (message: UnconfirmedMessage) => void): number {
+  settle(tag: number, multiple: boolean, isRefused: boolean): number {
     const before = this.#unconfirmed.bytes
     const settled = this.#unconfirmed.settle(tag, multiple)
     if (settled.length > 0) this.#keeper.onLeft(settled.length, before - this.#unconfirmed.bytes)
-    if (onRefused !== undefined && !this.#isClientAsking) settled.forEach((message) => onRefused(message))
+    if (isRefused && !this.#isClientAsking) for (const message of settled) this.#keeper.onNacked(message)
     return this.#isClientAsking ? Math.max(0, tag - this.#ahead) : 0
   }
 

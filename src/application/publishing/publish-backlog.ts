@@ -1,8 +1,8 @@
 /** Messages that one pool has accepted and that wait for its broker: kept during an outage, published first of all afterwards. */
+import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import * as id from '../../domain/amqp/method-ids.js'
 import { type BufferedMessage, PublishBuffer } from '../../domain/publish/publish-buffer.js'
 import {
   PublishedMessage,
@@ -286,7 +286,6 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
         this.#tails.delete(tail)
         this.rescue(tracking)
       },
-      (message) => this.onNacked(message),
     )
     binding.owner = tail
     this.#tails.add(tail)
@@ -306,7 +305,6 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     if (this.#buffer.length > 0) this.#parts.onUpstreamNeeded()
   }
 
-  /** The broker has refused a message whose client doesn't ask what became of it. */
   onNacked({ bytes, expiresAt }: UnconfirmedMessage): void {
     this.#keepAside({ bytes, expiresAt, origin: undefined, record: undefined }, NACK, false)
   }
@@ -361,7 +359,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     }
     this.#setState('draining')
     const channel = new DrainChannel(
-      (confirm) => this.#onConfirm(confirm),
+      (confirm) => this.#onConfirm(confirmTag(confirm), isMultiple(confirm), isRefusal(confirm)),
       (close) => this.#onChannelClosed(close),
     )
     this.#binding = upstream.bind(channel)
@@ -413,11 +411,11 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     }
   }
 
-  #onConfirm({ deliveryTag, multiple, isConfirmed }: Confirm): void {
-    if (!isConfirmed) {
-      for (let tag = multiple ? 1 : deliveryTag; tag <= deliveryTag; tag++) this.#setAside(tag, NACK)
+  #onConfirm(lastTag: number, multiple: boolean, isRefused: boolean): void {
+    if (isRefused) {
+      for (let tag = multiple ? 1 : lastTag; tag <= lastTag; tag++) this.#setAside(tag, NACK)
     } else {
-      for (const message of this.#buffer.confirm(deliveryTag, multiple)) {
+      for (const message of this.#buffer.confirm(lastTag, multiple)) {
         const { origin } = message
         this.#forget(message)
         this.#drained++
@@ -508,27 +506,19 @@ function onChannel(message: Uint8Array, channel: number): Uint8Array {
   return copy
 }
 
-/** What the broker says of messages that were published on a channel in confirm mode. */
-export interface Confirm {
-  readonly deliveryTag: number
-  readonly multiple: boolean
-  /** False: the broker said no. */
-  readonly isConfirmed: boolean
-}
-
 /** The channel over which a backlog drains. */
 class DrainChannel extends InternalChannel {
-  readonly #onConfirm: (confirm: Confirm) => void
+  readonly #onConfirm: (confirm: Frame) => void
   readonly #onClose: (close: Frame) => void
 
-  constructor(onConfirm: (confirm: Confirm) => void, onClose: (close: Frame) => void) {
+  constructor(onConfirm: (confirm: Frame) => void, onClose: (close: Frame) => void) {
     super()
     this.#onConfirm = onConfirm
     this.#onClose = onClose
   }
 
   override onConfirm(frame?: Frame): boolean {
-    if (frame !== undefined) this.#onConfirm(readConfirm(frame))
+    if (frame !== undefined) this.#onConfirm(frame)
     return false
   }
 
@@ -543,29 +533,24 @@ class ConfirmTail extends InternalChannel {
   readonly tracking: ConfirmTracking
   readonly #onConfirmed: () => void
   readonly #onClosed: () => void
-  readonly #onRefused: (message: UnconfirmedMessage) => void
 
-  /** `onConfirmed` hears that nothing is open any more, `onClosed` that the broker has closed the channel, `onRefused` of each Basic.Nack. */
+  /** `onConfirmed` hears that nothing is open any more, `onClosed` that the broker has closed the channel. */
   constructor(
     { upstream }: ChannelBinding,
     tracking: ConfirmTracking,
     onConfirmed: () => void,
     onClosed: () => void,
-    onRefused: (message: UnconfirmedMessage) => void,
   ) {
     super()
     this.upstream = upstream
     this.tracking = tracking
     this.#onConfirmed = onConfirmed
     this.#onClosed = onClosed
-    this.#onRefused = onRefused
   }
 
   override onConfirm(frame?: Frame): boolean {
     if (frame === undefined) return false
-    const { deliveryTag, multiple, isConfirmed } = readConfirm(frame)
-    const onRefused = isConfirmed ? undefined : this.#onRefused
-    this.tracking.settle(deliveryTag, multiple, onRefused)
+    this.tracking.settle(confirmTag(frame), isMultiple(frame), isRefusal(frame))
     if (this.tracking.count === 0) this.#onConfirmed()
     return false
   }
@@ -573,12 +558,4 @@ class ConfirmTail extends InternalChannel {
   override onBrokerClose(): void {
     this.#onClosed()
   }
-}
-
-/** A Basic.Ack or Basic.Nack of the broker. */
-export function readConfirm(frame: Frame): Confirm {
-  const { bytes, payloadStart, payloadEnd, methodId } = frame
-  const layout = methodId === id.BASIC_ACK ? method.BasicAck : method.BasicNack
-  const { deliveryTag, multiple } = readArguments(layout, bytes, payloadStart + 4, payloadEnd)
-  return { deliveryTag: Number(deliveryTag), multiple, isConfirmed: methodId === id.BASIC_ACK }
 }

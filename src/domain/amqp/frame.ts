@@ -80,3 +80,11 @@ export function readShort(bytes: Uint8Array, at: number): number {
 export function readLong(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
 }
+
+/** Puts a 32-bit number at `at`; the caller knows that there is room. */
+export function writeLong(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 24
+  bytes[at + 1] = value >>> 16
+  bytes[at + 2] = value >>> 8
+  bytes[at + 3] = value
+}
