@@ -20,8 +20,8 @@ export interface NetByteStreamOptions {
   readonly remoteAddress?: string | undefined
   /** The names in the peer's certificate, which was verified. */
   readonly certificateNames?: CertificateNames | undefined
-  /** Puts errors of the socket into other words. */
-  readonly explain?: (error: Error) => Error
+  /** Puts the end that the peer, or the way to it, has made into other words; undefined is an end in order. Asked once. */
+  readonly explain?: (reason: Error | undefined) => Error | undefined
 }
 
 /** A TCP connection, with or without TLS on it, as a ByteStream. */
@@ -41,7 +41,8 @@ export class NetByteStream implements ByteStream, TurnTaker {
   #mustDrain = false
   #ending = false
   #closed = false
-  #error: Error | undefined
+  /** Why the stream is gone. */
+  #reason: Error | undefined
 
   /** `socket` is connected, its TLS handshake is done if there is one, and it has no listeners of its own. */
   constructor(socket: Socket, { remoteAddress, certificateNames, explain }: NetByteStreamOptions = {}) {
@@ -50,8 +51,8 @@ export class NetByteStream implements ByteStream, TurnTaker {
     this.certificateNames = certificateNames
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY_MS)
-    socket.on('error', (error) => (this.#error = explain === undefined ? error : explain(error)))
-    socket.on('close', () => this.#onClose())
+    socket.on('error', (error) => (this.#reason = error))
+    socket.on('close', () => this.#onClose(explain))
   }
 
   get bufferedBytes(): number {
@@ -65,7 +66,7 @@ export class NetByteStream implements ByteStream, TurnTaker {
     const socket = this.#socket
     socket.on('data', (chunk: Buffer) => this.#onData(chunk))
     socket.on('drain', () => this.#onDrain())
-    if (this.#closed) queueMicrotask(() => handler.onClose(this.#error))
+    if (this.#closed) queueMicrotask(() => handler.onClose(this.#reason))
   }
 
   write(bytes: Uint8Array): boolean {
@@ -140,9 +141,12 @@ export class NetByteStream implements ByteStream, TurnTaker {
     this.#handler?.onDrain()
   }
 
-  #onClose(): void {
+  #onClose(explain: NetByteStreamOptions['explain']): void {
     this.#closed = true
-    this.#handler?.onClose(this.#error)
+    // An end in order that we asked for needs no words.
+    const isOurs = this.#ending && this.#reason === undefined
+    if (explain !== undefined && !isOurs) this.#reason = explain(this.#reason)
+    this.#handler?.onClose(this.#reason)
   }
 }
 

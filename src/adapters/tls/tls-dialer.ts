@@ -6,7 +6,7 @@ import { type Dialer, type Endpoint, nameOf } from '../../application/ports/dial
 import { NetByteStream } from '../net/net-byte-stream.js'
 import type { NetDialer } from '../net/net-dialer.js'
 import type { FileCertificateStore } from './file-certificate-store.js'
-import { type Dialled, wordsForCertificate, wordsForFailure, wordsForReset } from './upstream-words.js'
+import { type Dialled, wordsForCertificate, wordsForFailure, wordsForSilentEnd } from './upstream-words.js'
 
 /** A Dialer for both kinds of endpoints. */
 export class TlsDialer implements Dialer {
@@ -59,7 +59,9 @@ export class TlsDialer implements Dialer {
         if (!tls.authorized && !skipVerify) return fail(whyNot(tls, dialled))
         clearTimeout(timer)
         tls.off('error', onError)
-        resolve(new NetByteStream(tls, { explain: (error) => explain(error, dialled, tls.bytesRead === 0) }))
+        resolve(
+          new NetByteStream(tls, { explain: (reason) => explain(reason, dialled, tls.bytesRead === 0) }),
+        )
       })
     })
   }
@@ -70,11 +72,18 @@ function whyNot(tls: TLSSocket, dialled: Dialled): string {
 }
 
 /**
- * With TLS 1.3 the broker says only after our part of the handshake that it doesn't take our certificate, or misses one; and when it closes
- * the connection behind that, what it said may be lost.
+ * With TLS 1.3 the broker says only after our part of the handshake that it doesn't take our certificate, or misses one. It closes the
+ * connection behind that, and what we have sent meanwhile makes a reset of it, by which its last word can get lost. What remains may look
+ * like an end in order too: Node hides errors of the socket beneath TLS.
  */
-function explain(error: Error, dialled: Dialled, isFresh: boolean): Error {
+function explain(reason: Error | undefined, dialled: Dialled, isSilent: boolean): Error | undefined {
+  const isCut = reason !== undefined && isReset(reason)
+  if (isSilent && (reason === undefined || isCut))
+    return new Error(wordsForSilentEnd(isCut ? 'cut' : 'closed', dialled), { cause: reason })
+  return reason === undefined ? undefined : new Error(wordsForFailure(reason, dialled), { cause: reason })
+}
+
+function isReset(error: Error): boolean {
   const { code } = error as { code?: string }
-  const wasRefused = isFresh && (code === 'ECONNRESET' || code === 'EPIPE')
-  return new Error(wasRefused ? wordsForReset(dialled) : wordsForFailure(error, dialled), { cause: error })
+  return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -92,11 +92,12 @@ export function wordsForFailure(error: Error, { node, hasClientCertificate }: Di
   return error.message
 }
 
-/** The broker has cut the connection right behind the handshake. */
-export function wordsForReset({ node, hasClientCertificate }: Dialled): string {
-  return hasClientCertificate
-    ? `TLS: ${node} cut the connection right after the handshake; it may not take our client certificate`
-    : `TLS: ${node} cut the connection right after the handshake; it may require a client certificate (upstream_tls.client_cert)`
+/** The broker has ended the connection behind the handshake, and nothing has come of it. */
+export function wordsForSilentEnd(how: 'cut' | 'closed', { node, hasClientCertificate }: Dialled): string {
+  const may = hasClientCertificate
+    ? 'it may not take our client certificate'
+    : 'it may require a client certificate (upstream_tls.client_cert)'
+  return `TLS: ${node} ${how} the connection right after the handshake; ${may}`
 }
 
 /** OpenSSL says which error, but not of which certificate in the chain. */

@@ -45,6 +45,8 @@ export interface UpstreamParts {
   /** Which of the broker's addresses `stream` goes to, for people. */
   readonly node: string
   readonly stream: ByteStream
+  /** Whether there is TLS on `stream`. */
+  readonly isSecure: boolean
   readonly clock: Clock
   readonly logger: Logger
   readonly heartbeats: Heartbeats
@@ -125,7 +127,7 @@ export class UpstreamConnection
    * Rejects with UpstreamRefused or UpstreamUnreachable.
    */
   greet(login: Login | undefined, limitMs: number): Promise<void> {
-    this.#handshake = new UpstreamHandshake(this, login)
+    this.#handshake = new UpstreamHandshake(this, login, this.#parts.isSecure)
     const done = this.#step(limitMs, `the broker did not answer the login on ${this.node}`)
     this.#stream.setHandler(this)
     this.send(PROTOCOL_HEADER)

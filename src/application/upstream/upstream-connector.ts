@@ -170,6 +170,7 @@ export class UpstreamConnector {
       name: `u${++this.#dialled}`,
       node: nameOf(address),
       stream,
+      isSecure: address.tls === true,
       clock: this.#clock,
       logger: this.#logger,
       heartbeats: this.#heartbeats,

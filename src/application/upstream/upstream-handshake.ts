@@ -38,12 +38,14 @@ export interface Login {
 export class UpstreamHandshake {
   readonly #host: UpstreamHandshakeHost
   readonly #login: Login | undefined
+  readonly #isSecure: boolean
   #expects: number = id.CONNECTION_START
 
-  /** Without a `login` the handshake ends after Connection.Start: to see what the broker is. */
-  constructor(host: UpstreamHandshakeHost, login: Login | undefined) {
+  /** Without a `login` the handshake ends after Connection.Start: to see what the broker is. `isSecure`: on a connection with TLS. */
+  constructor(host: UpstreamHandshakeHost, login: Login | undefined, isSecure: boolean) {
     this.#host = host
     this.#login = login
+    this.#isSecure = isSecure
   }
 
   /** Whether the handshake goes on after Connection.Start. */
@@ -83,12 +85,12 @@ export class UpstreamHandshake {
     // A broker without authentication_failure_close says no by closing the socket.
     if (this.#expects === id.CONNECTION_TUNE)
       this.#fail(new UpstreamRefused(amqpError(ACCESS_REFUSED, 'Login was refused by the broker')))
-    else
+    else {
+      const hint = this.#isSecure ? '' : ' (is that its TLS port? then amqps://)'
       this.#fail(
-        new UpstreamUnreachable(
-          `the broker closed the connection during the handshake (is that its TLS port? then amqps://): ${reason}`,
-        ),
+        new UpstreamUnreachable(`the broker closed the connection during the handshake${hint}: ${reason}`),
       )
+    }
   }
 
   #onStart(frame: Frame): void {
