@@ -1,7 +1,5 @@
 /** Messages that one pool has accepted and that wait for its broker: kept during an outage, published first of all afterwards. */
-import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
-import type { Frame } from '../../domain/amqp/frame.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type BufferedMessage, PublishBuffer } from '../../domain/publish/publish-buffer.js'
 import {
@@ -14,10 +12,12 @@ import {
 import type { UnconfirmedMessage } from '../../domain/publish/unconfirmed-messages.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'
 import type { ConfirmKeeper, ConfirmTracking } from './confirm-tracking.js'
-import type { CommitOwner, GroupCommit } from './group-commit.js'
-import { InternalChannel } from '../upstream/internal-channel.js'
+import { ConfirmTails } from './confirm-tails.js'
+import { DrainChannel, type DrainChannelHost } from './drain-channel.js'
+import type { GroupCommit } from './group-commit.js'
+import { WrittenMessages } from './written-messages.js'
 import type { Clock } from '../ports/clock.js'
-import { JournalError, type JournalPool } from '../ports/journal.js'
+import type { JournalPool } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
 import { PublishRoom } from './publish-room.js'
@@ -84,7 +84,7 @@ const WINDOW = 256
 const ROOM_WAIT_MS = 100
 
 /** The publish buffer of a pool and its draining. */
-export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
+export class PublishBacklog implements DrainWaiter, ConfirmKeeper, DrainChannelHost {
   readonly #parts: BacklogParts
   readonly #buffer: PublishBuffer<Origin>
   /** Counts also what was sent and isn't confirmed. */
@@ -97,10 +97,9 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
   #lastTag = 0
   #hasWarned = false
   #drained = 0
-  /** Channels whose clients are gone while the broker hasn't confirmed all that they had published. */
-  readonly #tails = new Set<ConfirmTail>()
-  /** By record, who is to hear if the disk doesn't take what was accepted; nobody for what was accepted before. */
-  readonly #uncommitted = new Map<number, ConfirmOrigin | undefined>()
+  // One of the messages is to blame: the drain will find out which.
+  readonly #tails = new ConfirmTails((tracking) => this.rescue(tracking))
+  readonly #written: WrittenMessages
 
   constructor(parts: BacklogParts) {
     this.#parts = parts
@@ -108,6 +107,17 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     const limits = { maxMessages, maxBytes }
     this.#buffer = new PublishBuffer(limits)
     this.room = new PublishRoom({ limits, clock, limitMs: waitMs, waiting: this.#buffer })
+    this.#written = new WrittenMessages({
+      journal: parts.journal,
+      pool: parts.pool,
+      onUnwritable: (reason) =>
+        parts.logger.warn('message not kept: the journal cannot take it', { ...parts.fields, reason }),
+      onNotKept: (records, listeners) => {
+        this.#buffer.withdraw(records)
+        for (const listener of listeners) listener.onNotKept()
+        this.#pump()
+      },
+    })
   }
 
   /** Whether messages are kept at all. */
@@ -159,9 +169,8 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
       return false
     }
     const message = this.#message({ bytes, expiresAt: this.expiryOf(bytes) }, listener, sequence)
-    const record = this.#write(message)
+    const record = this.#write(message, listener)
     if (record === 'failed') return false
-    if (record !== undefined) this.#uncommitted.set(record, listener)
     this.#buffer.append({ ...message, record })
     if (this.#state === 'idle') this.resume()
     return true
@@ -171,8 +180,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
   restore(unconfirmed: UnconfirmedMessage, listener: ConfirmOrigin, sequence: number): void {
     this.#parts.metrics.keptMessages('repeated', 1)
     const message = this.#message(unconfirmed, listener, sequence)
-    const record = this.#write(message)
-    if (typeof record === 'number') this.#uncommitted.set(record, undefined)
+    const record = this.#write(message, undefined)
     this.#buffer.restore({ ...message, record: record === 'failed' ? undefined : record })
   }
 
@@ -196,17 +204,11 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     this.#buffer.restore({ bytes, origin: undefined, expiresAt, record })
   }
 
-  /** Keeps a message in the journal; undefined without one. */
-  #write({ bytes, expiresAt }: BufferedMessage<Origin>): number | undefined | 'failed' {
-    const { journal, logger, pool, fields } = this.#parts
-    if (journal === undefined) return undefined
-    try {
-      return journal.append(this, pool, bytes, this.#wallTimeOf(expiresAt))
-    } catch (error) {
-      if (!(error instanceof JournalError)) throw error
-      logger.warn('message not kept: the journal cannot take it', { ...fields, reason: error.message })
-      return 'failed'
-    }
+  #write(
+    { bytes, expiresAt }: BufferedMessage<Origin>,
+    listener: ConfirmOrigin | undefined,
+  ): number | undefined | 'failed' {
+    return this.#written.write(bytes, this.#wallTimeOf(expiresAt), listener)
   }
 
   /** For what outlives the process; undefined for Infinity. */
@@ -215,35 +217,14 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     return expiresAt === Infinity ? undefined : clock.wallTime() + expiresAt - clock.now()
   }
 
-  #forget({ record }: BufferedMessage<Origin>): void {
-    if (record === undefined) return
-    this.#uncommitted.delete(record)
-    this.#parts.journal?.remove(record)
-  }
-
-  /** Calls `callback` once what was accepted is where it survives a failure, as far as that was asked for; at once if it is. */
+  /** As {@link WrittenMessages.whenCommitted}. */
   whenCommitted(callback: () => void): void {
-    if (this.#parts.journal === undefined) callback()
-    else this.#parts.journal.whenCommitted(callback)
+    this.#written.whenCommitted(callback)
   }
 
-  /** Whether something was accepted that could still turn out not to be safe. */
+  /** As {@link WrittenMessages.isCommitting}. */
   get isCommitting(): boolean {
-    return this.#parts.journal?.isPending === true
-  }
-
-  onCommitted(): void {
-    this.#uncommitted.clear()
-  }
-
-  onNotKept(): void {
-    // What was accepted before stays in memory.
-    const isNew = ([, listener]: [number, ConfirmOrigin | undefined]): boolean => listener !== undefined
-    const refused = [...this.#uncommitted].filter(isNew)
-    this.#uncommitted.clear()
-    this.#buffer.withdraw(new Set(refused.map(([record]) => record)))
-    for (const listener of new Set(refused.map(([, listener]) => listener))) listener?.onNotKept()
-    this.#pump()
+    return this.#written.isCommitting
   }
 
   // ---- messages that were sent and aren't confirmed ----------------------------------------------------------------
@@ -274,21 +255,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
 
   /** Keeps a channel of a client that is gone until the broker has confirmed everything that was published there. */
   adopt(binding: ChannelBinding, tracking: ConfirmTracking): void {
-    const tail = new ConfirmTail(
-      binding,
-      tracking,
-      () => {
-        this.#tails.delete(tail)
-        binding.upstream.release(binding)
-      },
-      // One of the messages is to blame: the drain will find out which.
-      () => {
-        this.#tails.delete(tail)
-        this.rescue(tracking)
-      },
-    )
-    binding.owner = tail
-    this.#tails.add(tail)
+    this.#tails.adopt(binding, tracking)
   }
 
   /** Publishes what waits, if there is an upstream connection for it; the state is `idle` once all of it has been confirmed. */
@@ -311,11 +278,8 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
 
   /** An upstream connection is gone; `isOverMessage` tells whether the broker closed it over a message, whosever that was. */
   onUpstreamLost(upstream: UpstreamConnection, isOverMessage: boolean): void {
-    for (const tail of this.#tails) {
-      if (tail.upstream !== upstream) continue
-      this.#tails.delete(tail)
-      for (const message of tail.tracking.takeAll()) this.restore(message, NOBODY, 0)
-    }
+    for (const tracking of this.#tails.onUpstreamLost(upstream))
+      for (const message of tracking.takeAll()) this.restore(message, NOBODY, 0)
     if (upstream !== this.#binding?.upstream) return
     this.#binding = undefined
     // Others publish on the connection too: only who was alone with it, and was suspected before, is to blame.
@@ -358,11 +322,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
       })
     }
     this.#setState('draining')
-    const channel = new DrainChannel(
-      (confirm) => this.#onConfirm(confirmTag(confirm), isMultiple(confirm), isRefusal(confirm)),
-      (close) => this.#onChannelClosed(close),
-    )
-    this.#binding = upstream.bind(channel)
+    this.#binding = upstream.bind(new DrainChannel(this))
     // Without room for the channel the next one that ends makes some.
     if (this.#binding === undefined) return void this.#parts.clock.after(ROOM_WAIT_MS, () => this.resume())
     // The broker counts from 1 again.
@@ -404,20 +364,20 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
   #tellExpired(): void {
     for (const message of this.#buffer.takeExpired()) {
       const { bytes, origin } = message
-      this.#forget(message)
+      this.#written.forget(message.record)
       this.#parts.metrics.keptMessages('expired', 1)
       this.#log('message expired in the publish buffer', bytes)
       origin?.listener.onMessageSettled(origin.sequence, false)
     }
   }
 
-  #onConfirm(lastTag: number, multiple: boolean, isRefused: boolean): void {
+  onDrainConfirm(lastTag: number, multiple: boolean, isRefused: boolean): void {
     if (isRefused) {
       for (let tag = multiple ? 1 : lastTag; tag <= lastTag; tag++) this.#setAside(tag, NACK)
     } else {
       for (const message of this.#buffer.confirm(lastTag, multiple)) {
         const { origin } = message
-        this.#forget(message)
+        this.#written.forget(message.record)
         this.#drained++
         this.#parts.metrics.keptMessages('replayed', 1)
         this.#suspects = Math.max(0, this.#suspects - 1)
@@ -428,15 +388,9 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
   }
 
   /** One of the messages under way is to blame. When it's the only one, it is set aside; else they are tried one by one. */
-  #onChannelClosed(close: Frame): void {
+  onDrainClosed(reason: string): void {
     this.#binding = undefined
-    const { replyCode, replyText } = readArguments(
-      method.ChannelClose,
-      close.bytes,
-      close.payloadStart + 4,
-      close.payloadEnd,
-    )
-    this.#onRefused(`${replyCode} ${replyText}`)
+    this.#onRefused(reason)
     this.resume()
   }
 
@@ -452,7 +406,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, CommitOwner {
     if (message === undefined) return
     this.#suspects = Math.max(0, this.#suspects - 1)
     const { origin, record } = message
-    if (record !== undefined) this.#uncommitted.delete(record)
+    this.#written.handOver(record)
     this.#keepAside(message, reason, origin?.listener.onMessageSettled(origin.sequence, false) === true)
   }
 
@@ -504,58 +458,4 @@ function onChannel(message: Uint8Array, channel: number): Uint8Array {
   const copy = new Uint8Array(message)
   rewriteChannel(copy, channel)
   return copy
-}
-
-/** The channel over which a backlog drains. */
-class DrainChannel extends InternalChannel {
-  readonly #onConfirm: (confirm: Frame) => void
-  readonly #onClose: (close: Frame) => void
-
-  constructor(onConfirm: (confirm: Frame) => void, onClose: (close: Frame) => void) {
-    super()
-    this.#onConfirm = onConfirm
-    this.#onClose = onClose
-  }
-
-  override onConfirm(frame?: Frame): boolean {
-    if (frame !== undefined) this.#onConfirm(frame)
-    return false
-  }
-
-  override onBrokerClose(close?: Frame): void {
-    if (close !== undefined) this.#onClose(close)
-  }
-}
-
-/** A channel whose client is gone, until the broker has confirmed everything. */
-class ConfirmTail extends InternalChannel {
-  readonly upstream: UpstreamConnection
-  readonly tracking: ConfirmTracking
-  readonly #onConfirmed: () => void
-  readonly #onClosed: () => void
-
-  /** `onConfirmed` hears that nothing is open any more, `onClosed` that the broker has closed the channel. */
-  constructor(
-    { upstream }: ChannelBinding,
-    tracking: ConfirmTracking,
-    onConfirmed: () => void,
-    onClosed: () => void,
-  ) {
-    super()
-    this.upstream = upstream
-    this.tracking = tracking
-    this.#onConfirmed = onConfirmed
-    this.#onClosed = onClosed
-  }
-
-  override onConfirm(frame?: Frame): boolean {
-    if (frame === undefined) return false
-    this.tracking.settle(confirmTag(frame), isMultiple(frame), isRefusal(frame))
-    if (this.tracking.count === 0) this.#onConfirmed()
-    return false
-  }
-
-  override onBrokerClose(): void {
-    this.#onClosed()
-  }
 }

@@ -1,0 +1,35 @@
+/** The channel over which a backlog drains: what the broker says there is about its messages alone. */
+import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
+import type { Frame } from '../../domain/amqp/frame.js'
+import { readArguments } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
+import { InternalChannel } from '../upstream/internal-channel.js'
+
+/** Whose messages are on their way. */
+export interface DrainChannelHost {
+  /** The broker has confirmed the message with this number on the channel, or refused it; with `multiple` all up to it. */
+  onDrainConfirm(deliveryTag: number, multiple: boolean, isRefused: boolean): void
+  /** The broker has closed the channel; `reason` has its words. */
+  onDrainClosed(reason: string): void
+}
+
+export class DrainChannel extends InternalChannel {
+  readonly #host: DrainChannelHost
+
+  constructor(host: DrainChannelHost) {
+    super()
+    this.#host = host
+  }
+
+  override onConfirm(frame?: Frame): boolean {
+    if (frame !== undefined) this.#host.onDrainConfirm(confirmTag(frame), isMultiple(frame), isRefusal(frame))
+    return false
+  }
+
+  override onBrokerClose(close?: Frame): void {
+    if (close === undefined) return
+    const { bytes, payloadStart, payloadEnd } = close
+    const { replyCode, replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
+    this.#host.onDrainClosed(`${replyCode} ${replyText}`)
+  }
+}
