@@ -12,7 +12,8 @@ import { declareQueues, missingMessages, wellBehaved } from './well-behaved.js'
 
 const USAGE = `npm run soak -- [options]
 
-  --minutes M    how long the load lasts in all (default: 10), a third of it to warm up`
+  --minutes M    how long the load lasts in all (default: 10), a third of it to warm up
+  --only TEXT    only the clients whose name has it, besides those who stay: 'short session', 'rude', …`
 
 const MEGABYTE = 1024 * 1024
 const SAMPLE_MS = 15_000
@@ -37,7 +38,11 @@ const complaints: string[] = []
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
-    options: { minutes: { type: 'string', default: '10' }, help: { type: 'boolean' } },
+    options: {
+      minutes: { type: 'string', default: '10' },
+      only: { type: 'string', default: '' },
+      help: { type: 'boolean' },
+    },
   })
   if (values.help) {
     console.log(USAGE)
@@ -45,6 +50,10 @@ async function main(): Promise<number> {
   }
   const minutes = Number(values.minutes)
   if (!(minutes > 0)) throw new Error(`--minutes is a number over 0, not '${values.minutes}'`)
+  const actors = [...wellBehaved, ...rude].filter(
+    ({ name, isLast }) => isLast === true || name.includes(values.only),
+  )
+  if (!actors.some(({ isLast }) => isLast !== true)) throw new Error(`no client is called '${values.only}'`)
   const broker = await RabbitMqBroker.start()
   try {
     await broker.addUser(RUDE_USER, RUDE_USER, { vhosts: ['/'] })
@@ -52,9 +61,9 @@ async function main(): Promise<number> {
     const options = ['--pool-idle-timeout', '2', '--pool-cleanup-interval', '5', '--log-level', 'info']
     const warren = await WarrenProcess.start(broker.port, options)
     try {
-      await load(warren, broker, (minutes * 60_000) / 3)
+      await load(warren, broker, actors, (minutes * 60_000) / 3)
       const before = await levelAtRest(warren, broker)
-      await load(warren, broker, (minutes * 120_000) / 3)
+      await load(warren, broker, actors, (minutes * 120_000) / 3)
       const after = await levelAtRest(warren, broker)
       await checkEnd(warren)
       return report(before, after)
@@ -67,7 +76,12 @@ async function main(): Promise<number> {
 }
 
 /** Everybody at once, for so long. */
-async function load(warren: WarrenProcess, broker: RabbitMqBroker, milliseconds: number): Promise<void> {
+async function load(
+  warren: WarrenProcess,
+  broker: RabbitMqBroker,
+  actors: readonly Actor[],
+  milliseconds: number,
+): Promise<void> {
   const end = Date.now() + milliseconds
   let isEmpty = false
   const soak: Soak = {
@@ -89,12 +103,11 @@ async function load(warren: WarrenProcess, broker: RabbitMqBroker, milliseconds:
       soak.complain(`${actor.name}: ${(error as Error).message}`),
     )
   }
-  const runAll = (actors: readonly Actor[]): Promise<unknown> =>
-    Promise.all(actors.flatMap((actor) => Array.from({ length: actor.copies }, () => run(actor))))
-  const all = [...wellBehaved, ...rude]
-  const last = runAll(all.filter(({ isLast }) => isLast === true))
+  const runAll = (chosen: readonly Actor[]): Promise<unknown> =>
+    Promise.all(chosen.flatMap((actor) => Array.from({ length: actor.copies }, () => run(actor))))
+  const last = runAll(actors.filter(({ isLast }) => isLast === true))
   const sampler = setInterval(() => void sample(warren, broker), SAMPLE_MS)
-  await runAll(all.filter(({ isLast }) => isLast !== true))
+  await runAll(actors.filter(({ isLast }) => isLast !== true))
   isEmpty = true
   await last
   clearInterval(sampler)
