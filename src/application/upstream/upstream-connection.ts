@@ -175,14 +175,14 @@ export class UpstreamConnection
 
   onHandshakeFailed(error: UpstreamRefused | UpstreamUnreachable): void {
     this.#handshakeTimer?.cancel()
-    this.#shut('closed')
+    this.#shut()
     this.#hangUp()
     this.#rejectStep(error)
   }
 
   #step(limit: number, timeoutText: string): Promise<void> {
     this.#handshakeTimer = this.#parts.clock.after(limit, () => {
-      this.#shut('closed')
+      this.#shut()
       this.#stream.destroy()
       this.#rejectStep(new UpstreamUnreachable(`${timeoutText} within ${limit / 1000} s`))
     })
@@ -395,7 +395,7 @@ export class UpstreamConnection
   close(): Promise<void> {
     if (this.#phase === 'closed') return Promise.resolve()
     if (this.#phase !== 'open') {
-      this.#shut('closed')
+      this.#shut()
       this.#stream.destroy()
       this.#rejectStep(new UpstreamUnreachable('the connection was given up'))
       return Promise.resolve()
@@ -440,7 +440,7 @@ export class UpstreamConnection
     const text = reason === undefined ? 'closed by the broker' : reasonOf(reason)
     if (this.#phase === 'open') this.#lose(text)
     else if (this.#phase !== 'closed' && this.#phase !== 'closing') this.#failHandshake(text)
-    this.#shut('closed')
+    this.#shut()
     this.#hangUpTimer?.cancel()
     this.#closeDone?.()
   }
@@ -532,13 +532,13 @@ export class UpstreamConnection
   #loseWith(error: AmqpError): void {
     this.#lostWith = error
     this.#channels?.endOfChunk()
-    this.#shut('closed')
+    this.#shut()
     this.#observer?.onUpstreamLost(this, error)
   }
 
   /** Lets go of everything; the stream is its caller's business. */
-  #shut(phase: 'closed'): void {
-    this.#phase = phase
+  #shut(): void {
+    this.#phase = 'closed'
     this.place?.release()
     this.#handshakeTimer?.cancel()
     this.#reader.end()
