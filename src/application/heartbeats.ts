@@ -1,3 +1,4 @@
+/** The one timer that all heartbeats share. */
 import { inject, injectable } from 'inversify'
 import { HEARTBEAT_TICK_MS } from '../domain/policy/heartbeat.js'
 import { identifiers } from './identifiers.js'

@@ -1,3 +1,4 @@
+/** Warren as a whole: who comes in, and how it ends. */
 import { inject, injectable, optional } from 'inversify'
 import { CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
 import type { Admission, AdmissionPass } from './client/admission.js'

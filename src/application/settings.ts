@@ -1,3 +1,4 @@
+/** The settings as the application knows them; the adapters make them of flags, environment and files. */
 import type { Credentials } from '../domain/credentials.js'
 import type { IdentityField } from '../domain/external-identity.js'
 import type { Secret } from '../domain/secret.js'

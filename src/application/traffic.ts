@@ -1,3 +1,4 @@
+/** What passes through Warren, counted. */
 import { injectable } from 'inversify'
 
 /** Plain counters that only grow, for what happens too often to tell anybody of it. Bytes and frames are added chunk by chunk. */

@@ -1,3 +1,4 @@
+/** Time as the machine has it. */
 import { performance } from 'node:perf_hooks'
 import type { Clock, Timer } from '../../application/ports/clock.js'
 

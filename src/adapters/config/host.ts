@@ -1,3 +1,4 @@
+/** What can name a host in the configuration. */
 import { isIP } from 'node:net'
 
 /** Says whether `text` can name a host: an IPv4 or IPv6 address without brackets, or a host name. Nothing is looked up. */

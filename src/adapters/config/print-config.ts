@@ -1,3 +1,4 @@
+/** What `--print-config` shows. */
 import type { LoadedSettings } from './load-settings.js'
 import { redacted } from './redaction.js'
 import { entries, valueAt } from './schema.js'

@@ -1,3 +1,4 @@
+/** Secrets that are only to be recognised are kept as a salted hash. */
 import { createHmac, randomBytes } from 'node:crypto'
 import type { SecretHash } from '../../application/ports/secret-hash.js'
 

@@ -1,3 +1,4 @@
+/** The journal of the publish buffer in a directory: append-only segments, of which only those are kept that still hold something. */
 import * as nodeFs from 'node:fs'
 import { join } from 'node:path'
 import type { Clock, Timer } from '../../application/ports/clock.js'

@@ -1,3 +1,4 @@
+/** The file system as the journal uses it, and its errors in the journal's words. */
 import type * as fs from 'node:fs'
 import { JournalError, JournalFull } from '../../application/ports/journal.js'
 

@@ -1,3 +1,4 @@
+/** The segment of the journal that is being written. */
 import { randomBytes } from 'node:crypto'
 import { dirname } from 'node:path'
 import { type FileSystem, syncDirectory } from './file-system.js'

@@ -1,3 +1,4 @@
+/** Logs with winston: text on a terminal, JSON elsewhere. */
 import type { Writable } from 'node:stream'
 import winston from 'winston'
 import type { LogFields, Logger } from '../../application/ports/logger.js'

@@ -1,3 +1,4 @@
+/** What Node.js tells of its own process: memory, CPU time, the lag of the event loop. */
 import { injectable } from 'inversify'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { ProcessFigures } from '../../application/ports/process-figures.js'

@@ -1,3 +1,4 @@
+/** A ByteStream on one of Node's sockets. */
 import type { Socket } from 'node:net'
 import type { ByteStream, ByteStreamHandler } from '../../application/ports/byte-stream.js'
 import type { CertificateNames } from '../../domain/external-identity.js'

@@ -1,3 +1,4 @@
+/** Connects to the broker with Node's sockets. */
 import { injectable } from 'inversify'
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { type Socket, connect, isIP } from 'node:net'

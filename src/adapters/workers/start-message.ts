@@ -1,3 +1,4 @@
+/** How a worker is told who it is. */
 import type { Environment } from '../config/environment.js'
 import type { FileSnapshot } from '../config/file-snapshot.js'
 

@@ -1,3 +1,4 @@
+/** A connection as the application needs it: bytes both ways, with back-pressure. */
 import type { CertificateNames } from '../../domain/external-identity.js'
 
 /** What the owner of a {@link ByteStream} wants to hear. Calls come one at a time, never from inside a call to the stream. */

@@ -1,3 +1,4 @@
+/** The certificates that Warren shows and believes in. */
 import type { Settings } from '../settings.js'
 
 /** What a certificate is there for. */

@@ -1,3 +1,4 @@
+/** How the broker is reached. */
 import type { ByteStream } from './byte-stream.js'
 
 /** Where a broker listens. */

@@ -1,3 +1,4 @@
+/** How clients come in. */
 import type { ByteStream } from './byte-stream.js'
 
 /** A connection that was let in, and may still have a part of its way before it: a header of a proxy, a TLS handshake. */

@@ -1,3 +1,4 @@
+/** How much is logged, for operators. */
 import type { LogLevel } from '../settings.js'
 
 /** What is logged, and what isn't. */

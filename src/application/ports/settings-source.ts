@@ -1,3 +1,4 @@
+/** How the settings are read again. */
 import type { Settings } from '../settings.js'
 
 /** Where the settings come from: they can be read again while Warren runs. */

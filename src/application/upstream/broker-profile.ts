@@ -1,3 +1,4 @@
+/** What Warren knows of the broker before a client has logged in: what it offers and how it introduces itself. */
 import { injectable, inject } from 'inversify'
 import { type FieldTable, fieldOf, tableField, textField } from '../../domain/amqp/field-table.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'

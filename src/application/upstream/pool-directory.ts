@@ -1,3 +1,4 @@
+/** All pools, and how a login finds its own. */
 import { inject, injectable, optional } from 'inversify'
 import type { Credentials, Mechanism } from '../../domain/credentials.js'
 import { UpstreamPolicy } from '../../domain/policy/upstream-policy.js'

@@ -1,3 +1,4 @@
+/** The one way to a new connection to the broker. */
 import { inject, injectable } from 'inversify'
 import { tableField, textField, type FieldTable } from '../../domain/amqp/field-table.js'
 import type { Credentials, Mechanism } from '../../domain/credentials.js'

@@ -1,3 +1,4 @@
+/** One worker as its supervisor sees it, through crashes and restarts. */
 import type { Clock, Timer } from '../ports/clock.js'
 import type {
   FromWorker,

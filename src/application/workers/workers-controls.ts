@@ -1,3 +1,4 @@
+/** What operators do, when there are several workers. */
 import type { Operations, Outcome } from '../operations/operations.js'
 import type { Controls, ReadinessCheck, Reloading } from '../ports/management.js'
 import type { Certificates } from '../operations/certificates.js'

@@ -1,3 +1,4 @@
+/** What operators see, when there are several workers. */
 import type { Certificates } from '../operations/certificates.js'
 import type { Limits } from '../operations/limits.js'
 import type { ConnectionStats, Summary } from '../operations/overview.js'
