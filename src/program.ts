@@ -9,6 +9,7 @@ import { WinstonLogger } from './adapters/logging/winston-logger.js'
 import { leaveEndingsToProgram } from './adapters/signals/early-signals.js'
 import { onControlSignal, onShutdownSignal } from './adapters/signals/process-signals.js'
 import { announceReady } from './adapters/signals/service-manager.js'
+import { certificateProblems } from './adapters/tls/certificate-problems.js'
 import type { Certificates } from './application/operations/certificates.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/operations/limits.js'
@@ -38,7 +39,8 @@ let files = new RecordedFiles()
 function load(): LoadedSettings {
   files = new RecordedFiles()
   const { read: readFile } = files
-  return loadSettings({ argv: process.argv.slice(2), env: environment(), cwd: process.cwd(), readFile })
+  const [argv, cwd] = [process.argv.slice(2), process.cwd()]
+  return loadSettings({ argv, env: environment(), cwd, readFile, certificateProblems })
 }
 
 /** Ends the program when the configuration is wrong: with one line, or with everything that is, for whoever asks to have it checked. */
@@ -133,7 +135,6 @@ switch (loaded.action) {
     break
   case 'check':
     warn()
-    loadCertificates(loaded.settings)
     process.stdout.write('configuration ok\n')
     break
   case 'run':

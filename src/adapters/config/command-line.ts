@@ -57,15 +57,17 @@ const flags = entries.flatMap((entry) => [
 function parse(argv: readonly string[]): { command: Command; problems: string[] } {
   const problems: string[] = []
   let rest = withTruths(argv)
+  let allowsMore = false
   for (;;) {
-    const command = createCommand()
+    const command = createCommand().allowExcessArguments(allowsMore)
     try {
       command.parse(rest, { from: 'user' })
       return { command, problems }
     } catch (error) {
       if (!(error instanceof CommanderError)) throw error
       problems.push(refusal(error, command))
-      rest = withoutCause(error, rest)
+      if (error.code === 'commander.excessArguments') allowsMore = true
+      else rest = withoutCause(error, rest)
     }
   }
 }
@@ -82,6 +84,8 @@ function withTruths(argv: readonly string[]): string[] {
 
 function withoutCause(error: CommanderError, argv: readonly string[]): string[] {
   const unknown = unknownOption(error)
+  // A flag lacks its value only where nothing stands behind it.
+  if (error.code === 'commander.optionMissingArgument') return argv.slice(0, -1)
   const at = unknown === undefined ? -1 : argv.indexOf(unknown)
   if (at < 0) return []
   // What stands behind an unknown flag is most likely its value.

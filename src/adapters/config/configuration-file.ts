@@ -52,10 +52,13 @@ function parseText(text: string, path: string): ConfigurationFile {
   } catch (error) {
     if (error instanceof TomlError) {
       const reason = /^Invalid TOML document: (.*)/.exec(error.message)?.[1] ?? 'not understood'
-      return failed(`configuration file ${path}, line ${error.line}: not valid TOML: ${reason}`)
+      const place = `line ${error.line}, column ${error.column}`
+      return failed(`configuration file ${path}, ${place}: not valid TOML: ${reason}`)
     }
     if (error instanceof JsonMistake)
-      return failed(`configuration file ${path}, line ${error.line}: ${error.message}`)
+      return failed(
+        `configuration file ${path}, line ${error.line}, column ${error.column}: ${error.message}`,
+      )
     throw error
   }
 }

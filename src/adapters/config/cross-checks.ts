@@ -1,5 +1,6 @@
 /** What no single key can tell: values that don't go together. */
 import type { Sources } from './given-value.js'
+import type { Problem } from './problem.js'
 import { shown } from './redaction.js'
 import { type ConfigurationKey, type ConfigurationValues, entries, valueAt } from './schema.js'
 import { tlsContradictions } from './tls-settings.js'
@@ -8,16 +9,18 @@ import { parseUpstreamUrl } from './upstream-url.js'
 /** An address on which Warren itself listens. */
 interface Ear {
   readonly key: ConfigurationKey
+  /** What else decides about it. */
+  readonly others: readonly ConfigurationKey[]
   readonly address: string
   readonly port: number
 }
 
-/** One line for each contradiction, without secrets. The values are valid one by one. */
+/** What contradicts each other. The values are valid one by one. */
 export function contradictions(
   values: ConfigurationValues,
   sources: Sources,
   { managementPort, workers }: { readonly managementPort: number; readonly workers: number },
-): string[] {
+): Problem[] {
   const { pool, client, shutdown, management } = values
   /** Names the key that somebody has set, rather than one that was left alone. */
   const line = (keys: readonly [ConfigurationKey, ...ConfigurationKey[]], reason: string): string => {
@@ -25,13 +28,15 @@ export function contradictions(
     const entry = entries.find((candidate) => candidate.key === key)!
     return `${key} = ${shown(entry, valueAt(values, key))} from ${sources[key]}: ${reason}`
   }
-  const problems: string[] = []
+  const problems: Problem[] = []
+  /** `others`: keys that count too, but aren't to blame. */
   const refuse = (
     isWrong: boolean,
     keys: readonly [ConfigurationKey, ...ConfigurationKey[]],
     reason: string,
+    others: readonly ConfigurationKey[] = [],
   ): void => {
-    if (isWrong) problems.push(line(keys, reason))
+    if (isWrong) problems.push({ keys: [...keys, ...others], line: line(keys, reason) })
   }
   /** `low` may be as large as `high`, and no larger. */
   const inOrder = (
@@ -48,8 +53,10 @@ export function contradictions(
 
   const { publish_buffer_dir: directory, publish_buffer_size: size, publish_guarantee: guarantee } = pool
   const noBuffer = 'needs a publish buffer: pool.publish_buffer_size above 0'
-  refuse(directory !== '' && size === 0, ['pool.publish_buffer_dir'], noBuffer)
-  refuse(guarantee === 'confirmed' && size === 0, ['pool.publish_guarantee'], noBuffer)
+  refuse(directory !== '' && size === 0, ['pool.publish_buffer_dir'], noBuffer, ['pool.publish_buffer_size'])
+  refuse(guarantee === 'confirmed' && size === 0, ['pool.publish_guarantee'], noBuffer, [
+    'pool.publish_buffer_size',
+  ])
   const { max_upstream_connections: upstreams } = pool
   refuse(
     upstreams > 0 && upstreams < workers,
@@ -69,11 +76,13 @@ export function contradictions(
       token === '' && readToken === '' && !isLoopback(management.address),
       ['management.address'],
       'an address that others can reach needs management.token or management.read_token',
+      ['management.enabled', 'management.token', 'management.read_token'],
     )
     if (token !== '' && token === readToken)
-      problems.push(
-        `management.read_token from ${sources['management.read_token']}: must be another than management.token`,
-      )
+      problems.push({
+        keys: ['management.enabled', 'management.token', 'management.read_token'],
+        line: `management.read_token from ${sources['management.read_token']}: must be another than management.token`,
+      })
   }
 
   problems.push(...tlsContradictions(values, sources))
@@ -85,12 +94,14 @@ export function contradictions(
         collide(ear, other),
         [ear.key, other.key],
         `${other.key} and ${ear.key} are the same port, ${ear.port}, of one address`,
+        [...ear.others, ...other.others],
       )
   for (const { host, port } of parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled).endpoints)
     refuse(
       isLoopback(host) && ears.some((ear) => collide(ear, { ...ear, address: host, port })),
       ['upstream.url'],
       `Warren itself listens on port ${port} there; the broker needs another`,
+      ears.flatMap(({ key, others }) => [key, ...others]),
     )
   return problems
 }
@@ -98,10 +109,16 @@ export function contradictions(
 function earsOf({ listen, tls, management }: ConfigurationValues, managementPort: number): Ear[] {
   const { address, port } = listen
   const ears: Ear[] = []
-  if (listen.enabled) ears.push({ key: 'listen.port', address, port })
-  if (tls.enabled) ears.push({ key: 'tls.port', address, port: tls.port })
+  if (listen.enabled) ears.push({ key: 'listen.port', others: ['listen.address'], address, port })
+  if (tls.enabled) ears.push({ key: 'tls.port', others: ['listen.address'], address, port: tls.port })
   if (management.enabled)
-    ears.push({ key: 'management.port', address: management.address, port: managementPort })
+    ears.push({
+      key: 'management.port',
+      // `auto` follows listen.port.
+      others: ['management.address', 'listen.port'],
+      address: management.address,
+      port: managementPort,
+    })
   return ears
 }
 

@@ -1,12 +1,18 @@
-/** JSON as the configuration reads it: mistakes have a line, and a key that stands twice is one. */
+/** JSON as the configuration reads it: mistakes have a line and column, and a key that stands twice is one. */
 
-/** Says in which line the text stops being usable, from 1, and why; quotes nothing but keys. */
+/** Says where the text stops being usable, and why; quotes nothing but keys. */
 export class JsonMistake extends Error {
-  constructor(
-    readonly line: number,
-    reason: string,
-  ) {
+  /** From 1. */
+  readonly line: number
+  /** From 1. */
+  readonly column: number
+
+  /** `before`: the text in front of the mistake. */
+  constructor(before: string, reason: string) {
     super(reason)
+    const lines = before.split('\n')
+    this.line = lines.length
+    this.column = lines.at(-1)!.length + 1
   }
 }
 
@@ -16,32 +22,41 @@ export function parseJson(text: string): unknown {
   try {
     tree = JSON.parse(text)
   } catch {
-    const line = lineOfMistake(text)
-    const hint = /^\s*(\/\/|\/\*|#)/.test(text.split('\n')[line - 1] ?? '') ? ': it has no comments' : ''
-    throw new JsonMistake(line, `not valid JSON${hint}`)
+    const at = lengthBeforeMistake(text)
+    const [before, after] = [text.slice(0, at), text.slice(at)]
+    // V8 sees what is wrong with the first slash only at the second character.
+    const hint = /^(\/?[/*]|#)/.test(after) ? ': it has no comments' : ''
+    throw new JsonMistake(before, `not valid JSON${after === '' ? ': it ends too early' : hint}`)
   }
   refuseDuplicates(text)
   return tree
 }
 
 /**
- * The line, from 1, that keeps `text` from being JSON. V8 names a position for some mistakes only, so this looks for the first
- * lines that no further text could complete.
+ * How much of `text` comes before what keeps it from being JSON. V8 names a position for some mistakes only, so this looks for the longest beginning
+ * that further text could complete.
  */
-function lineOfMistake(text: string): number {
-  const lines = text.split('\n')
-  for (let count = 1; count <= lines.length; count++) {
-    const beginning = lines.slice(0, count).join('\n')
-    try {
-      JSON.parse(beginning)
-    } catch (error) {
-      const { message } = error as SyntaxError
-      const position = Number(/at position (\d+)/.exec(message)?.[1] ?? NaN)
-      if (position < beginning.length) return beginning.slice(0, position).split('\n').length
-      if (Number.isNaN(position) && !message.includes('end of JSON input')) return count
-    }
+function lengthBeforeMistake(text: string): number {
+  let [complete, broken] = [0, text.length + 1]
+  while (broken - complete > 1) {
+    const middle = (complete + broken) >> 1
+    if (canBeCompleted(text.slice(0, middle))) complete = middle
+    else broken = middle
   }
-  return lines.length
+  return complete
+}
+
+function canBeCompleted(beginning: string): boolean {
+  try {
+    JSON.parse(beginning)
+    return true
+  } catch (error) {
+    const { message } = error as SyntaxError
+    const position = /at position (\d+)/.exec(message)?.[1]
+    return position === undefined
+      ? message.includes('end of JSON input')
+      : Number(position) >= beginning.length
+  }
 }
 
 /** JSON.parse takes the last of several keys in silence. `text` is valid JSON. */
@@ -55,10 +70,7 @@ function refuseDuplicates(text: string): void {
       const key = JSON.parse(token.slice(0, token.lastIndexOf('"') + 1)) as string
       const keys = open.at(-1)
       if (keys?.has(key) === true)
-        throw new JsonMistake(
-          text.slice(0, index).split('\n').length,
-          `key ${JSON.stringify(key)} stands twice`,
-        )
+        throw new JsonMistake(text.slice(0, index), `key ${JSON.stringify(key)} stands twice`)
       keys?.add(key)
     }
   }

@@ -11,6 +11,7 @@ import { type Environment, FILE_VARIABLE, unknownVariables, valuesInEnvironment 
 import { type GivenValue, keyOf, type Source, type Sources } from './given-value.js'
 import { type ReadFile, readText } from './read-file.js'
 import { parseNetworks } from './networks.js'
+import type { Problem } from './problem.js'
 import { shown } from './redaction.js'
 import {
   createConfiguration,
@@ -32,6 +33,8 @@ export interface SettingsInput {
   readonly cwd: string
   /** In place of the file system. */
   readonly readFile?: ReadFile
+  /** What is wrong with the certificates; asked for `--check` alone. */
+  readonly certificateProblems?: (settings: Settings) => readonly Problem[]
 }
 
 /** The configuration, and what the program was asked to do with it. Its secrets are in private fields, where no inspection finds them. */
@@ -65,30 +68,36 @@ export class LoadedSettings {
  * a wrong value is refused even where a stronger source overrides it. For `--help` and `--version` nothing beyond the flags is
  * looked at, so that they work whatever the rest holds, and the settings are the defaults.
  *
- * Throws {@link ConfigurationError} with everything that is wrong; but contradictions between keys are looked for only when each is right by itself.
+ * Throws {@link ConfigurationError} with everything that is wrong; but nothing is said of a contradiction that one of the mistakes may have brought about.
  */
-export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsInput): LoadedSettings {
+export function loadSettings({
+  argv,
+  env,
+  cwd,
+  readFile = readText,
+  certificateProblems = () => [],
+}: SettingsInput): LoadedSettings {
   const { action, configFile, values: fromFlags, problems: ofFlags } = readCommandLine(argv)
   const reading = new Reading(cwd, readFile)
-  reading.problems.push(...ofFlags)
+  reading.misunderstood(ofFlags)
   const warnings: string[] = []
-  if (action !== 'help' && action !== 'version') {
+  const readsMore = action !== 'help' && action !== 'version'
+  if (readsMore) {
     const file = readConfigurationFile(namedFile(configFile, env), cwd, readFile)
-    reading.problems.push(...file.problems)
+    reading.misunderstood(file.problems)
     for (const source of [file.values, valuesInEnvironment(env), fromFlags]) reading.take(source)
     const unknown = unknownVariables(env)
-    reading.problems.push(...unknown.problems)
+    reading.misunderstood(unknown.problems)
     warnings.push(...unknown.warnings)
   }
-  const { values, sources } = reading.result()
+  const { values, sources } = reading
   const settings = toSettings(values)
-  if (action !== 'help' && action !== 'version')
-    demandNone(
-      contradictions(values, sources, {
-        managementPort: settings.management.port,
-        workers: workersIn(values),
-      }),
-    )
+  if (readsMore) {
+    const { port } = settings.management
+    reading.judge(contradictions(values, sources, { managementPort: port, workers: workersIn(values) }))
+  }
+  if (action === 'check') reading.judge(certificateProblems(settings))
+  reading.demandNoProblem()
   const { unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
   if (unused.length > 0) {
     warnings.push(
@@ -101,7 +110,11 @@ export function loadSettings({ argv, env, cwd, readFile = readText }: SettingsIn
 
 /** Values as they come in, each source stronger than the one before. */
 class Reading {
-  readonly problems: string[] = []
+  readonly #problems: string[] = []
+  /** What is given for these is wrong: the value that they have meanwhile isn't what anybody meant. */
+  readonly #wrong = new Set<string>()
+  /** Some of what was given belongs to no key: what has its default may have been meant by it. */
+  #isIncomplete = false
   readonly #configuration = createConfiguration()
   readonly #sources = Object.fromEntries(entries.map(({ key }) => [key, 'default'])) as Record<
     ConfigurationKey,
@@ -113,22 +126,50 @@ class Reading {
     private readonly readFile: ReadFile,
   ) {}
 
+  /** What couldn't be understood at all. */
+  misunderstood(problems: readonly string[]): void {
+    this.#problems.push(...problems)
+    this.#isIncomplete ||= problems.length > 0
+  }
+
   /** Takes what one source gives; a key that it gives twice, under two names, is a problem. */
   take(source: readonly GivenValue[]): void {
     for (const [at, given] of source.entries()) {
       const other = source.slice(0, at).find(({ entry }) => entry === given.entry)
       if (other === undefined) this.#set(given)
       else
-        this.problems.push(
+        this.#refuse(
+          given.entry.key,
           `${given.entry.key} is given twice, ${phrase(other, given)} and ${phrase(given, other)}: use one`,
         )
     }
   }
 
+  /** The strongest of what is valid. */
+  get values(): ConfigurationValues {
+    return this.#configuration.getProperties()
+  }
+
+  get sources(): Sources {
+    return this.#sources
+  }
+
+  /** Takes up what doesn't follow from another mistake. */
+  judge(problems: readonly Problem[]): void {
+    const isKnown = (key: string): boolean =>
+      !this.#wrong.has(key) && !(this.#isIncomplete && this.#sources[key as ConfigurationKey] === 'default')
+    for (const { keys, line } of problems) if (keys.every(isKnown)) this.#problems.push(line)
+  }
+
   /** Throws {@link ConfigurationError}. */
-  result(): { values: ConfigurationValues; sources: Sources } {
-    demandNone(this.problems)
-    return { values: this.#configuration.getProperties(), sources: this.#sources }
+  demandNoProblem(): void {
+    const [first, ...more] = this.#problems
+    if (first !== undefined) throw new ConfigurationError([first, ...more])
+  }
+
+  #refuse(key: string, problem: string): void {
+    this.#wrong.add(key)
+    this.#problems.push(problem)
   }
 
   #set(given: GivenValue): void {
@@ -137,14 +178,14 @@ class Reading {
     let { value, source } = given
     if (isPath) {
       if (typeof value !== 'string' || value === '' || value.includes('\0')) {
-        this.problems.push(`${keyOf(given)} from ${source}: must be a path`)
+        this.#refuse(key, `${keyOf(given)} from ${source}: must be a path`)
         return
       }
       source = `file ${value} (${source.startsWith('file ') ? `${keyOf(given)} in ` : ''}${source})`
       try {
         value = readSecretFile(value, this.cwd, this.readFile)
       } catch (error) {
-        this.problems.push(`${key} from ${source}: ${(error as Error).message}`)
+        this.#refuse(key, `${key} from ${source}: ${(error as Error).message}`)
         return
       }
     }
@@ -152,11 +193,12 @@ class Reading {
     try {
       this.#configuration.set<string>(key, value).validate({ allowed: 'strict' })
       this.#sources[key] = source
+      this.#wrong.delete(key)
     } catch (error) {
       this.#configuration.set<string>(key, before)
       // Everything before was valid, so that the one line of convict's message is about this key.
       const reason = (error as Error).message.slice(`${key}: `.length)
-      this.problems.push(`${key} = ${shown(entry, value)} from ${source}: ${reason}`)
+      this.#refuse(key, `${key} = ${shown(entry, value)} from ${source}: ${reason}`)
     }
   }
 }
@@ -165,10 +207,6 @@ class Reading {
 function phrase(given: GivenValue, other: GivenValue): string {
   if (given.source === 'argument') return 'as the argument'
   return given.source === other.source ? `as ${keyOf(given)} in ${given.source}` : `by ${given.source}`
-}
-
-function demandNone([first, ...more]: readonly string[]): void {
-  if (first !== undefined) throw new ConfigurationError([first, ...more])
 }
 
 /** The keys whose values differ. */

@@ -8,6 +8,7 @@ import type {
 import { Secret } from '../../domain/secret.js'
 import { parseExternalLogins } from './external-logins.js'
 import type { Source } from './given-value.js'
+import type { Problem } from './problem.js'
 import type { ConfigurationKey, ConfigurationValues, TextList } from './schema.js'
 
 type Sources = Readonly<Record<ConfigurationKey, Source>>
@@ -40,32 +41,57 @@ export function upstreamTlsSettings({ upstream_tls: upstream }: ConfigurationVal
   }
 }
 
-/** One line for each contradiction, without secrets. */
-export function tlsContradictions(values: ConfigurationValues, sources: Sources): string[] {
+/** What contradicts each other. */
+export function tlsContradictions(values: ConfigurationValues, sources: Sources): Problem[] {
   const { listen, tls, upstream_tls: upstream } = values
-  const problems: string[] = []
-  const refuse = (isWrong: boolean, key: ConfigurationKey, reason: string): void => {
-    if (isWrong) problems.push(`${key} from ${sources[key]}: ${reason}`)
+  const problems: Problem[] = []
+  /** `others`: keys that count too, but aren't to blame. */
+  const refuse = (
+    isWrong: boolean,
+    key: ConfigurationKey,
+    reason: string,
+    others: readonly ConfigurationKey[],
+  ): void => {
+    if (!isWrong) return
+    // "from default" says nothing of a value that nobody gave.
+    const from = sources[key] === 'default' ? '' : ` from ${sources[key]}`
+    problems.push({ keys: [key, ...others], line: `${key}${from}: ${reason}` })
   }
-  refuse(!listen.enabled && !tls.enabled, 'listen.enabled', 'no client could connect without tls.enabled')
+  refuse(!listen.enabled && !tls.enabled, 'listen.enabled', 'no client could connect without tls.enabled', [
+    'tls.enabled',
+  ])
   const [certificates, keys] = [sourcesIn(tls.cert).length, sourcesIn(tls.key).length]
-  refuse(tls.enabled && certificates === 0, 'tls.cert', 'must be given, since tls.enabled is true')
+  refuse(tls.enabled && certificates === 0, 'tls.cert', 'must be given, since tls.enabled is true', [
+    'tls.enabled',
+  ])
+  refuse(tls.enabled && certificates + keys === 0, 'tls.key', 'must be given too', [
+    'tls.cert',
+    'tls.enabled',
+  ])
+  const lacksCertificate = certificates === 0 && keys > 0 && !tls.enabled
+  refuse(lacksCertificate, 'tls.cert', 'must be given, since there is a tls.key', ['tls.key'])
+  refuse(keys === 0 && certificates > 0, 'tls.key', 'must be given, since there is a tls.cert', ['tls.cert'])
   refuse(
-    certificates !== keys,
+    certificates !== keys && certificates > 0 && keys > 0,
     'tls.key',
-    `must be as many as tls.cert: there are ${keys} for ${certificates}`,
+    `each certificate needs its key: tls.cert names ${certificates}, and tls.key ${keys}`,
+    ['tls.cert'],
   )
   const asks = clientCertificates(values) !== 'none'
-  refuse(asks && tls.ca === '', 'tls.client_certificates', 'needs tls.ca, which says who may issue them')
+  refuse(asks && tls.ca === '', 'tls.client_certificates', 'needs tls.ca, which says who may issue them', [
+    'tls.ca',
+  ])
   refuse(
     !asks && sourcesIn(tls.external_logins).length > 0,
     'tls.external_logins',
     'needs tls.client_certificates: EXTERNAL is about the certificates of clients',
+    ['tls.client_certificates', 'tls.ca'],
   )
   refuse(
     (upstream.client_cert === '') !== (upstream.client_key === ''),
     upstream.client_cert === '' ? 'upstream_tls.client_cert' : 'upstream_tls.client_key',
-    'certificate and key must be given together',
+    `must be given, since there is ${upstream.client_cert === '' ? 'an upstream_tls.client_key' : 'an upstream_tls.client_cert'}`,
+    ['upstream_tls.client_cert', 'upstream_tls.client_key'],
   )
   return problems
 }

@@ -49,7 +49,7 @@ interface Loaded {
 }
 
 /** A certificate with its chain, and the key that belongs to it. */
-interface KeyPair {
+export interface KeyPair {
   readonly certificates: readonly [X509Certificate, ...X509Certificate[]]
   readonly cert: string
   readonly key: string
@@ -131,17 +131,21 @@ export class FileCertificateStore implements CertificateStore {
 
   #pair(names: { cert: string; key: string }, certSource: PemSource, keySource: PemSource): KeyPair {
     const cert = readPem(names.cert, certSource, this.#readFile)
-    const key = readPem(names.key, keySource, this.#readFile)
-    const certificates = certificatesIn(cert) as [X509Certificate, ...X509Certificate[]]
-    const privateKey = privateKeyIn(key)
-    if (!certificates[0].checkPrivateKey(privateKey))
-      throw new CertificateError(mismatch(cert, key, certificates))
-    return { certificates, cert: cert.text, key: key.text }
+    return keyPairOf(cert, readPem(names.key, keySource, this.#readFile))
   }
 
   #authorities(name: string, source: PemSource | undefined): X509Certificate[] | undefined {
     return source && certificatesIn(readPem(name, source, this.#readFile))
   }
+}
+
+/** Throws {@link CertificateError} where the two don't belong together. */
+export function keyPairOf(cert: Pem, key: Pem): KeyPair {
+  const certificates = certificatesIn(cert) as [X509Certificate, ...X509Certificate[]]
+  const privateKey = privateKeyIn(key)
+  if (!certificates[0].checkPrivateKey(privateKey))
+    throw new CertificateError(mismatch(cert, key, certificates))
+  return { certificates, cert: cert.text, key: key.text }
 }
 
 /** The chain has to begin with the certificate of the key; often it's just in the wrong order. */
@@ -198,6 +202,7 @@ class InUse {
   }
 }
 
-function readText(path: string): string {
+/** PEM is ASCII; whatever else a file holds can be looked at all the same. */
+export function readText(path: string): string {
   return readFileSync(path, 'latin1')
 }

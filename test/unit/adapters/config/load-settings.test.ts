@@ -308,25 +308,28 @@ describe('loadSettings', () => {
       )
     })
 
-    it('is refused with the line where it stops being TOML, without quoting it', () => {
+    it('is refused with the place where it stops being TOML, without quoting it', () => {
       const message = refusal(config('[upstream]\nurl = "amqp://u:hunter2@h\n'))
-      expect(message).to.contain('/work/config.toml, line 2: not valid TOML: control characters')
+      expect(message).to.contain('/work/config.toml, line 2, column 26: not valid TOML: control characters')
       expect(message).not.to.contain('hunter2')
     })
 
     const broken = {
-      'a word that is no value': ['{\n"upstream": {\n"url": hunter2\n}\n}', 3],
-      'a missing comma': ['{\n"listen": {}\n"upstream": "hunter2"}', 3],
-      'a trailing comma': ['{\n"listen": {},\n}', 3],
-      'an open string': ['{\n"listen": "hunter2\n}', 2],
-      'an early end': ['{\n"listen": {\n', 3],
-      'text behind the end': ['{}\n\nhunter2', 3],
-      'nothing at all': ['', 1],
+      'a word that is no value': ['{\n"upstream": {\n"url": hunter2\n}\n}', 3, 8],
+      'a missing comma': ['{\n"listen": {}\n"upstream": "hunter2"}', 3, 1],
+      'a trailing comma': ['{\n"listen": {},\n}', 3, 1],
+      'an open string': ['{\n"listen": "hunter2\n}', 2, 19],
+      'an early end': ['{\n"listen": {\n', 3, 1, ': it ends too early'],
+      'text behind the end': ['{}\n\nhunter2', 3, 1],
+      'nothing at all': ['', 1, 1, ': it ends too early'],
+      'no line breaks at all': ['{"listen": {"port": 5673, }, "log": {}}', 1, 27],
+      'a number that is none': ['{"listen": {"port": 5673.}}', 1, 26],
+      'a backslash that means nothing': ['{"upstream": {"url": "hunter\\2"}}', 1, 30],
     } as const
-    for (const [mistake, [text, line]] of Object.entries(broken)) {
-      it(`is refused with the line where it stops being JSON: ${mistake}`, () => {
+    for (const [mistake, [text, line, column, hint = '']] of Object.entries(broken)) {
+      it(`is refused with the place where it stops being JSON: ${mistake}`, () => {
         expect(refusal({ argv: ['--config=c.json'], files: { '/work/c.json': text } })).to.equal(
-          `configuration file /work/c.json, line ${line}: not valid JSON`,
+          `configuration file /work/c.json, line ${line}, column ${column}: not valid JSON${hint}`,
         )
       })
     }
@@ -338,15 +341,17 @@ describe('loadSettings', () => {
             argv: ['--config=c.json'],
             files: { '/work/c.json': `{\n  ${comment}\n  "log": {}\n}` },
           }),
-        ).to.equal('configuration file /work/c.json, line 2: not valid JSON: it has no comments')
+        ).to.equal('configuration file /work/c.json, line 2, column 3: not valid JSON: it has no comments')
     })
 
     it('is refused with the line where a key stands for the second time', () => {
       const json = (text: string): World => ({ argv: ['--config=c.json'], files: { '/work/c.json': text } })
       expect(refusal(json('{"listen": {\n"port": 1,\n"po\\u0072t" : "hunter2"}}'))).to.equal(
-        'configuration file /work/c.json, line 3: key "port" stands twice',
+        'configuration file /work/c.json, line 3, column 1: key "port" stands twice',
       )
-      expect(refusal(json('{"log": {}, "listen": {},\n\n"log": {}}'))).to.contain('line 3: key "log"')
+      expect(refusal(json('{"log": {}, "listen": {},\n\n"log": {}}'))).to.contain(
+        'line 3, column 1: key "log"',
+      )
       load(json('{"pool": {"max_channels": 1}, "upstream": {"url": ["amqp://a", "amqp://max_channels"]}}'))
       for (const text of [
         '[listen]\nport = 1\nport = 2',
@@ -355,7 +360,7 @@ describe('loadSettings', () => {
         'listen.port = 1\n\n[listen]\n',
       ])
         expect(refusal(config(text))).to.match(
-          /config\.toml, line [23]: not valid TOML: .*(redefine|defined)/,
+          /config\.toml, line [23], column \d+: not valid TOML: .*(redefine|defined)/,
         )
     })
 
@@ -754,6 +759,79 @@ describe('loadSettings', () => {
       expect(
         failure({ argv: ['--shutdown-grace=60', '--management-address=0.0.0.0'] }).problems,
       ).to.have.length(2)
+    })
+
+    it('is told of contradictions beside other mistakes', () => {
+      const { problems } = failure({
+        argv: ['--shutdown-grace=60', '--shutdown-timeout=50', '--log-level=loud'],
+        ...config('[listen]\nprt = 1\nport = 5000'),
+      })
+      expect(problems.map((line) => line.split(/ = | in /)[0])).to.deep.equal([
+        'unknown key listen.prt',
+        'log.level',
+        'shutdown.grace',
+      ])
+      expect(failure({ argv: ['--log-level=loud', '--management-port=5673'] }).problems).to.have.length(2)
+    })
+
+    it('does not tell of a contradiction that would be gone with another mistake', () => {
+      const address = '--management-address=0.0.0.0'
+      const worlds: World[] = [
+        // The default that the wrong value left in place.
+        { argv: ['--listen-port=x', '--management-port=5673'] },
+        { argv: [address, '--management-token=short'] },
+        { argv: [address, '--management-token-file=none'] },
+        // What is missing may be what couldn't be understood.
+        { argv: [address, '--managment-token=hunter2hunter2'] },
+        { argv: [address], env: { AMQP_MANAGEMENT_TOKN: 'hunter2hunter2' } },
+        { argv: [address], ...config('[managment]\ntoken = "hunter2hunter2"') },
+        { argv: [address], ...config('[management') },
+        { argv: [address, '--config=none'] },
+        { argv: ['amqp://localhost:5673', '--listen-port=x'] },
+        { argv: ['--pool-publish-buffer-dir=/kept', '--pool-publish-buffer-size=x'] },
+      ]
+      for (const world of worlds) expect(failure(world).problems, world.argv?.join(' ')).to.have.length(1)
+    })
+
+    it('counts a mistake no more where a stronger source gives a right value', () => {
+      const { problems } = failure({
+        argv: ['--listen-port=5000', '--management-port=5000'],
+        ...config('[listen]\nport = -1'),
+      })
+      expect(problems).to.have.length(2)
+      expect(problems[1]).to.contain('are the same port, 5000')
+    })
+
+    it('is told of all flags, also where an argument is too much or a flag has no value', () => {
+      const told = (argv: string[]): string[] => failure({ argv }).problems.map((line) => line.split(':')[0])
+      expect(told(['amqp://a', 'amqp://b', '--log-level=loud', '--frobnicate'])).to.have.length(3)
+      expect(told(['--log-level=loud', '--shutdown-grace=x', '--listen-port'])).to.have.length(3)
+    })
+
+    it('is told of certificates by --check alone', () => {
+      const check = (argv: string[]): readonly string[] => {
+        try {
+          loadSettings({
+            argv,
+            env: {},
+            cwd: '/work',
+            readFile: () => {
+              throw Object.assign(new Error(), { code: 'ENOENT' })
+            },
+            certificateProblems: () => [
+              { keys: ['tls.cert'], line: 'tls.cert: wrong' },
+              { keys: ['upstream_tls.ca'], line: 'upstream_tls.ca: wrong' },
+            ],
+          })
+          return []
+        } catch (error) {
+          return (error as ConfigurationError).problems
+        }
+      }
+      expect(check([])).to.deep.equal([])
+      expect(check(['--check'])).to.deep.equal(['tls.cert: wrong', 'upstream_tls.ca: wrong'])
+      expect(check(['--check', '--tls-cert-file=none'])).to.have.length(2)
+      expect(check(['--check', '--shutdown-grace=60'])).to.have.length(3)
     })
 
     it('is told of values from several sources, and a wrong one never takes the place of a right one', () => {

@@ -111,15 +111,21 @@ describe('the configuration of TLS', () => {
   })
 
   const problems: [string, Record<string, string>, string][] = [
+    ['no certificate', { AMQP_TLS_ENABLED: 'true' }, 'tls.cert: must be given, since tls.enabled is true'],
     [
-      'no certificate',
-      { AMQP_TLS_ENABLED: 'true' },
-      'tls.cert from default: must be given, since tls.enabled is true',
+      'a certificate without its key',
+      { AMQP_TLS_ENABLED: 'true', AMQP_TLS_CERT: '/a' },
+      'tls.key: must be given, since there is a tls.cert',
+    ],
+    [
+      'a key without its certificate',
+      { AMQP_TLS_KEY: '/a' },
+      'tls.cert: must be given, since there is a tls.key',
     ],
     [
       'fewer keys than certificates',
       { ...LISTENER, AMQP_TLS_CERT: '/a,/b' },
-      'must be as many as tls.cert: there are 1 for 2',
+      'each certificate needs its key: tls.cert names 2, and tls.key 1',
     ],
     ['nowhere to connect', { AMQP_LISTEN_ENABLED: 'false' }, 'no client could connect without tls.enabled'],
     [
@@ -140,7 +146,12 @@ describe('the configuration of TLS', () => {
     [
       'a client certificate without its key',
       { AMQP_UPSTREAM_CLIENT_CERT: '/c' },
-      'certificate and key must be given together',
+      'upstream_tls.client_key: must be given, since there is an upstream_tls.client_cert',
+    ],
+    [
+      'the key of a client certificate that is missing',
+      { AMQP_UPSTREAM_CLIENT_KEY: '/c' },
+      'upstream_tls.client_cert: must be given, since there is an upstream_tls.client_key',
     ],
     [
       'a network that is none',
