@@ -29,9 +29,9 @@ import {
   product,
   refuseLeftovers,
   urlOf,
-  version,
 } from './startup.js'
 import { supervise } from './supervisor-program.js'
+import { version } from './version.js'
 
 /** What the configuration's files held when they were read last. */
 let files = new RecordedFiles()

@@ -1,5 +1,4 @@
 /** What the programs (program.ts, supervisor-program.ts, worker-program.ts) have in common: exit codes, and what can fail before anything runs. */
-import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { type Environment, secretVariables } from './adapters/config/environment.js'
@@ -11,6 +10,7 @@ import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
 import type { Product } from './application/product.js'
 import type { Settings } from './application/settings.js'
+import { version } from './version.js'
 
 export const EXIT_OK = 0
 /** Something was cut off at shutdown, or was still in the publish buffer; or a bug ended the process. */
@@ -21,10 +21,6 @@ export const EXIT_CONFIGURATION = 78
 export const EXIT_UNAVAILABLE = 69
 
 const JOURNAL_SYNC_MS = 1000
-
-export const version = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
 
 export const product: Product = {
   name: 'Warren',

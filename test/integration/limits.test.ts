@@ -212,7 +212,7 @@ describe('limits', function () {
     warren.signal('SIGUSR2')
     await eventually(() =>
       expect(warren.lines('connection limit not changed').at(-1)).to.include({
-        reason: 'connection limit must be positive',
+        reason: 'connection limit must be positive: it is 50, and cannot go down by 100',
       }),
     )
     warren.signal('SIGTERM')

@@ -79,7 +79,10 @@ describe('management', function () {
     )
     const { changes } = JSON.parse((await ctl('--json history')).stdout) as { changes: { who: string }[] }
     expect(changes.map(({ who }) => who)).to.deep.equal(['http', 'cli', 'signal'])
-    expect(await ctl('limit 0')).to.include({ code: 1, stderr: 'Error: connection limit must be positive\n' })
+    expect(await ctl('decrease 2600')).to.include({
+      code: 1,
+      stderr: 'Error: connection limit must be positive: it is 2600, and cannot go down by 2600\n',
+    })
     expect((await ctl('limit none')).stdout).to.equal('Connection limit of 2600 lifted\n')
     await client.close()
   })

@@ -249,8 +249,8 @@ done`
       expect((await bash(put)).stdout).to.equal(`{"error":"${text}","status":"failed"}400`)
       for (const wrong of ['0', '-5', 'many', '1.5'])
         expect(await bash(`warrenctl manager 9090 limit ${wrong.replace(/^-/, '-- -')}`)).to.include({
-          code: 1,
-          stderr: `Error: ${text}\n`,
+          code: 2,
+          stderr: `Error: ${text}: a whole number above 0, or "none" for no limit; not "${wrong}"\n`,
         })
     })
 

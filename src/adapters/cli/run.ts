@@ -7,6 +7,8 @@ import * as view from './views.js'
 export interface Terminal {
   /** The arguments after the script's name. */
   readonly argv: readonly string[]
+  /** Of the tool, for `--version`. */
+  readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
   write(text: string): unknown
   complain(text: string): unknown
@@ -84,6 +86,7 @@ function withoutManager(argv: readonly string[]): string[] {
 function createProgram(terminal: Terminal, exitWith: (code: number) => void): Command {
   const program = new Command('warrenctl')
     .description('Looks at a running Warren and changes it, through its management server.')
+    .version(terminal.version, '-V, --version', 'show the version')
     .option('--url <url>', 'the management server (default: http://127.0.0.1:6673, env: WARREN_URL)')
     .option('--port <port>', 'its port on 127.0.0.1 (env: WARREN_PORT, AMQP_MANAGEMENT_PORT)')
     .option('--token <token>', 'bearer token (env: WARREN_TOKEN, AMQP_MANAGEMENT_TOKEN)')
@@ -128,7 +131,12 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
       const health = await client().ask('GET', '/health')
       const ready = await client().ask('GET', '/readyz', undefined, [503])
       show(
-        { ...health, ready: ready['status'] === 'ready', reasons: ready['reasons'] },
+        {
+          ...health,
+          ready: ready['status'] === 'ready',
+          reasons: ready['reasons'],
+          warnings: ready['warnings'],
+        },
         view.healthView(health, ready),
       )
       if (ready['status'] !== 'ready') exitWith(EXIT_NOT_READY)
@@ -138,14 +146,15 @@ Exit codes: 0 done, 1 refused by Warren, 2 wrong usage, 3 not ready (health), 69
     .description('sets the limit on clients; "none" lifts it')
     .action(async (n: string) => {
       if (n === 'none') return tell(await client().ask('DELETE', '/limit'))
-      tell(await client().ask('PUT', '/limit', { limit: numberIn(n) }))
+      const wanted = positive(n, 'connection limit', ', or "none" for no limit')
+      tell(await client().ask('PUT', '/limit', { limit: wanted }))
     })
   for (const direction of ['increase', 'decrease'] as const)
     program
       .command(`${direction} <n>`)
       .description(`${direction}s the limit on clients`)
       .action(async (n: string) => {
-        tell(await client().ask('POST', `/limit/${direction}`, { amount: numberIn(n) }))
+        tell(await client().ask('POST', `/limit/${direction}`, { amount: positive(n, 'amount') }))
       })
   program
     .command('history')
@@ -274,9 +283,13 @@ function connect({ url, port, token }: Options, env: Terminal['env']): Managemen
   return new ManagementClient(chosenUrl, chosenToken === '' ? undefined : chosenToken)
 }
 
-/** What isn't a number is the server's to refuse. */
-function numberIn(text: string): number | string {
-  return /^-?\d+$/.test(text) ? Number(text) : text
+/** Throws {@link Misuse} for what no server would take. */
+function positive(text: string, what: string, otherwise = ''): number {
+  const number = Number(text)
+  if (/^\d+$/.test(text) && number > 0 && Number.isSafeInteger(number)) return number
+  throw new Misuse(
+    `${what} must be positive: a whole number above 0${otherwise}; not ${JSON.stringify(text)}`,
+  )
 }
 
 function queryOf(page: PageOptions): string {

@@ -36,10 +36,12 @@ export function statsView(stats: Json): string {
 /** `health`. */
 export function healthView(health: Json, ready: Json): string {
   const reasons = ready['reasons'] as string[]
+  const warnings = (ready['warnings'] ?? []) as string[]
   return facts([
     ['Status', text(health, 'status')],
     ['Service', text(health, 'service')],
     ['Ready', reasons.length === 0 ? 'yes' : `no: ${reasons.join('; ')}`],
+    ...warnings.map((warning): [string, string] => ['Warning', warning]),
   ])
 }
 

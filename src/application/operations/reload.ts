@@ -158,7 +158,7 @@ export class Reload {
   }
 
   #limitClients(limit: number): string | undefined {
-    const outcome = limit === 0 ? this.#limits.lift('signal') : this.#limits.set(limit, 'signal')
+    const outcome = limit === 0 ? this.#limits.lift('reload') : this.#limits.set(limit, 'reload')
     return isRefusal(outcome) ? outcome.reason : undefined
   }
 }

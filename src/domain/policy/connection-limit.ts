@@ -1,7 +1,7 @@
 /** The limit on connected clients: counted, changed at run time, and never below those that are connected. */
 
-/** By which way a limit was changed. */
-export type LimitAuthor = 'http' | 'cli' | 'signal'
+/** By which way a limit was changed; `reload`: by a configuration that was read again, whoever asked for that. */
+export type LimitAuthor = 'http' | 'cli' | 'signal' | 'reload'
 
 /** One change of the limit; 0 is no limit. */
 export interface LimitChange {
@@ -77,7 +77,13 @@ export class ConnectionLimit {
 
   /** Lowers the limit by `amount`. */
   decrease(amount: number, who: LimitAuthor, at: number): LimitChange | LimitRefusal {
-    return this.#isAmount(amount) ?? this.set(this.#limit - amount, who, at)
+    const refusal = this.#isAmount(amount)
+    if (refusal !== undefined) return refusal
+    if (amount >= this.#limit)
+      return invalid(
+        `connection limit must be positive: it is ${this.#limit}, and cannot go down by ${amount}`,
+      )
+    return this.set(this.#limit - amount, who, at)
   }
 
   /** Any number may be in from now on. */

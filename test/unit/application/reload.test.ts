@@ -40,6 +40,7 @@ describe('Reload', () => {
     })
     const limits = world.container.get<Limits>(identifiers.Limits)
     expect([limits.clients.limit, limits.upstreamLimit]).to.deep.equal([7, 3])
+    expect(limits.clients.history.map(({ who }) => who)).to.deep.equal(['reload'])
     expect(world.logger.level).to.equal('warn')
     expect(world.lines('configuration reloaded')).to.have.length(1)
   })
@@ -50,6 +51,7 @@ describe('Reload', () => {
     const report = reload.apply(world.settings, ['pool.max_client_connections'])
     expect(report.applied).to.deep.equal(['pool.max_client_connections'])
     expect(limits.clients.limit).to.equal(0)
+    expect(limits.clients.history.map(({ who }) => who)).to.deep.equal(['http', 'reload'])
   })
 
   it('gives clients that come afterwards the new values', async () => {

@@ -40,7 +40,7 @@ const checkTool: Check = async (words) => {
   globalThis.fetch = () => Promise.reject(new Error('no network in unit tests'))
   let complaint = ''
   try {
-    const terminal = { argv: words, env: {}, write: () => true, isTerminal: false }
+    const terminal = { argv: words, env: {}, version: '0', write: () => true, isTerminal: false }
     const code = await runTool({ ...terminal, complain: (text: string) => (complaint += text) })
     expect(code, complaint).not.to.equal(EXIT_USAGE)
   } finally {

@@ -33,6 +33,7 @@ describe('warrenctl', () => {
     const code = await run({
       argv: words,
       env,
+      version: '1.2.3',
       write: (text) => (out += text),
       complain: (text) => (err += text),
       isTerminal: false,
@@ -134,11 +135,61 @@ describe('warrenctl', () => {
     )
   })
 
-  it('ends with 3 when Warren is not ready', async () => {
-    answer.body = '{"status":"not ready","service":"warren","reasons":["broker unreachable: no"]}'
+  for (const [words, says] of [
+    [
+      ['limit', '0'],
+      'connection limit must be positive: a whole number above 0, or "none" for no limit; not "0"',
+    ],
+    [
+      ['limit', '-5'],
+      'connection limit must be positive: a whole number above 0, or "none" for no limit; not "-5"',
+    ],
+    [
+      ['limit', 'many'],
+      'connection limit must be positive: a whole number above 0, or "none" for no limit; not "many"',
+    ],
+    [['increase', '1.5'], 'amount must be positive: a whole number above 0; not "1.5"'],
+    [['decrease', ''], 'amount must be positive: a whole number above 0; not ""'],
+    [['decrease', '-1'], 'amount must be positive: a whole number above 0; not "-1"'],
+    [
+      ['increase', '9'.repeat(30)],
+      `amount must be positive: a whole number above 0; not "${'9'.repeat(30)}"`,
+    ],
+  ] as const)
+    it(`does not bother the server with ${words.join(' ')}`, async () => {
+      expect(await ctl(['--port', String(port), ...words])).to.deep.equal({
+        code: 2,
+        out: '',
+        err: `Error: ${says}\n`,
+      })
+      expect(asked).to.deep.equal([])
+    })
+
+  it('tells its version, without a server', async () => {
+    for (const flag of ['--version', '-V'])
+      expect(await ctl([flag])).to.deep.equal({ code: 0, out: '1.2.3\n', err: '' })
+    expect(asked).to.deep.equal([])
+  })
+
+  it('ends with 3 when Warren is not ready, and shows why, and what somebody should look at', async () => {
+    answer.body = JSON.stringify({
+      status: 'not ready',
+      service: 'warren',
+      reasons: ['broker unreachable: no'],
+      warnings: ['the certificate of the listener (a) expires soon', 'worker w2 is not ready'],
+    })
     const { code, out } = await ctl(['--port', String(port), 'health'])
     expect(code).to.equal(3)
-    expect(out).to.contain('Ready: no: broker unreachable: no\n')
+    expect(out)
+      .to.contain('Ready: no: broker unreachable: no\n')
+      .and.to.contain('Warning: the certificate of the listener (a) expires soon\n')
+      .and.to.contain('Warning: worker w2 is not ready\n')
+    const json = JSON.parse((await ctl(['--port', String(port), '--json', 'health'])).out) as object
+    expect(json).to.deep.include({
+      ready: false,
+      reasons: ['broker unreachable: no'],
+      warnings: ['the certificate of the listener (a) expires soon', 'worker w2 is not ready'],
+    })
   })
 
   it('lists, retries and drops messages that were set aside', async () => {

@@ -61,7 +61,10 @@ describe('ConnectionLimit', () => {
 
   it('refuses to go below 1, to move by nothing, and beyond what can be counted', () => {
     const limit = limitWith(100, 0)
-    expect(limit.decrease(100, 'http', 0)).to.include({ reason: 'connection limit must be positive' })
+    expect(limit.decrease(100, 'http', 0)).to.deep.equal({
+      kind: 'invalid',
+      reason: 'connection limit must be positive: it is 100, and cannot go down by 100',
+    })
     expect(limit.increase(0, 'http', 0)).to.include({ kind: 'invalid', reason: 'amount must be positive' })
     expect(limit.increase(2 ** 31, 'http', 0)).to.include({ kind: 'invalid' })
   })
