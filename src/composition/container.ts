@@ -49,7 +49,8 @@ import { UpstreamConnector } from '../application/upstream/upstream-connector.js
 /** What is decided before anything can be put together. */
 export interface Given {
   readonly settings: Settings
-  readonly logger: Logger & LogLevels
+  /** Whose level can be changed only if it's one of LogLevels too. */
+  readonly logger: Logger & Partial<LogLevels>
   readonly product: Product
   /** Where messages outlive the process; undefined: nowhere. */
   readonly journal?: Journal | undefined
@@ -97,7 +98,7 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.Heartbeats).to(Heartbeats)
   container.bind(identifiers.BrokerProfile).to(BrokerProfile)
   container.bind(identifiers.UpstreamConnector).to(UpstreamConnector)
-  container.bind(identifiers.LogLevels).toConstantValue(logger)
+  if (hasLevels(logger)) container.bind(identifiers.LogLevels).toConstantValue(logger)
   container.bind(identifiers.Metrics).to(PrometheusMetrics)
   container.bind(identifiers.ProcessFigures).to(NodeProcessFigures)
   container.bind(identifiers.Traffic).to(Traffic)
@@ -117,6 +118,10 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container
+}
+
+function hasLevels(logger: Partial<LogLevels>): logger is LogLevels {
+  return typeof logger.setLevel === 'function' && typeof logger.level === 'string'
 }
 
 /** What of a single process can be asked for beside what is in `overview`. */
@@ -161,7 +166,7 @@ export function createManagementServer(container: Container): Promise<Management
       limits: container.get<Limits>(identifiers.Limits),
       readiness: container.get<Readiness>(identifiers.Readiness),
       reload: container.get<Reload>(identifiers.Reload),
-      logLevels: container.get<LogLevels>(identifiers.LogLevels),
+      logLevels: container.get<LogLevels>(identifiers.LogLevels, { optional: true }),
       workers: NO_WORKERS,
       metrics,
     },

@@ -20,7 +20,8 @@ import { createContainer, createManagementServer } from './container.js'
 
 /** What stands behind the ports; whatever is left out is what the program `warren` uses. */
 export interface Adapters {
-  readonly logger?: Logger & LogLevels
+  /** With LogLevels, `/log` shows and changes the level. */
+  readonly logger?: Logger & Partial<LogLevels>
   /** Hears what Warren counts. With one that doesn't extend PrometheusMetrics, `/metrics` has the gauges and the traffic alone. */
   readonly metrics?: Metrics
   readonly listener?: Listener

@@ -189,13 +189,14 @@ class Reading {
         return
       }
     }
-    const before: unknown = this.#configuration.get(key)
+    const before = this.#configuration.get(key)
     try {
-      this.#configuration.set<string>(key, value).validate({ allowed: 'strict' })
+      this.#configuration.set(key, value)
+      this.#configuration.validate()
       this.#sources[key] = source
       this.#wrong.delete(key)
     } catch (error) {
-      this.#configuration.set<string>(key, before)
+      this.#configuration.set(key, before)
       // Everything before was valid, so that the one line of convict's message is about this key.
       const reason = (error as Error).message.slice(`${key}: `.length)
       this.#refuse(key, `${key} = ${shown(entry, value)} from ${source}: ${reason}`)

@@ -465,9 +465,25 @@ export function valueAt(values: ConfigurationValues, key: string): unknown {
   return section === undefined ? all[name] : all[section][name]
 }
 
+/** Values by key. Which library holds them is nobody else's business: a program that imports Warren may not have its types. */
+export interface Configuration {
+  get(key: ConfigurationKey): unknown
+  /** Converts text to what the key's format wants. */
+  set(key: ConfigurationKey, value: unknown): void
+  /** Throws an Error whose message has a line for each key with a wrong value, such as `listen.port: must be …`. */
+  validate(): void
+  getProperties(): ConfigurationValues
+}
+
 /** A configuration that holds the defaults. It reads neither the environment nor the command line by itself; text is converted where it is set. */
-export function createConfiguration(): convict.Config<ConfigurationValues> {
-  return convict<ConfigurationValues>(schema, { env: {}, args: [] })
+export function createConfiguration(): Configuration {
+  const values = convict<ConfigurationValues>(schema, { env: {}, args: [] })
+  return {
+    get: (key) => values.get(key),
+    set: (key, value) => void values.set<string>(key, value),
+    validate: () => void values.validate({ allowed: 'strict' }),
+    getProperties: () => values.getProperties(),
+  }
 }
 
 // Formats of our own, as convict's read 12abc as 12.

@@ -217,7 +217,8 @@ function answerErrors(app: FastifyInstance): void {
       'validation' in error ? error.validationContext === 'body' : 'code' in error && isBadJson(error.code)
     const said = status === 415 ? 'a body must be JSON, with Content-Type: application/json' : error.message
     const text = isBody && invalidBody !== undefined ? invalidBody : said
-    await reply.code(status).send({ error: status >= 500 ? 'internal error' : text, status: 'failed' })
+    const isBug = status >= 500 && !(error instanceof HttpError)
+    await reply.code(status).send({ error: isBug ? 'internal error' : text, status: 'failed' })
   })
 }
 

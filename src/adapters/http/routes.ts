@@ -33,7 +33,8 @@ export interface UseCases {
   readonly limits: Limits
   readonly readiness: ReadinessCheck
   readonly reload: Reloading
-  readonly logLevels: LogLevels
+  /** Undefined where the logger is another program's, and has none. */
+  readonly logLevels: LogLevels | undefined
   readonly workers: Workers
   /** The metrics for Prometheus. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
@@ -278,7 +279,7 @@ export function routesOf({
       role: 'read',
       summary: 'The least severe level that is logged.',
       answer: schema.logLevel,
-      handle: () => ({ level: logLevels.level }),
+      handle: () => ({ level: levelsOf(logLevels).level }),
     },
     {
       method: 'PUT',
@@ -290,12 +291,17 @@ export function routesOf({
       answer: schema.logLevelSet,
       handle: ({ body }) => {
         const { level } = body as { level: LogLevel }
-        logLevels.setLevel(level)
+        levelsOf(logLevels).setLevel(level)
         return { status: 'success', level, message: `Log level is ${level}` }
       },
     },
   ]
   return routes.map((route) => ({ ...route, handle: translated(route.handle) }))
+}
+
+function levelsOf(logLevels: LogLevels | undefined): LogLevels {
+  if (logLevels !== undefined) return logLevels
+  throw new HttpError(501, 'the logger that this Warren was given has no level that can be shown or changed')
 }
 
 /** Messages that Warren had accepted and that the broker refuses. */

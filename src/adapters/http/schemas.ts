@@ -97,7 +97,12 @@ export const limitDecreased = object({
 })
 export const limitHistory = object({
   changes: list(
-    object({ time: text, old: whole, new: whole, who: { type: 'string', enum: ['http', 'cli', 'signal', 'reload'] } }),
+    object({
+      time: text,
+      old: whole,
+      new: whole,
+      who: { type: 'string', enum: ['http', 'cli', 'signal', 'reload'] },
+    }),
   ),
 })
 

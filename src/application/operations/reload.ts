@@ -75,7 +75,7 @@ export interface ReloadReport {
 export class Reload {
   readonly #settings: Settings
   readonly #limits: Limits
-  readonly #levels: LogLevels
+  readonly #levels: LogLevels | undefined
   readonly #logger: Logger
   readonly #certificates: Certificates
   readonly #source: SettingsSource | undefined
@@ -83,7 +83,7 @@ export class Reload {
   constructor(
     @inject(identifiers.Settings) settings: Settings,
     @inject(identifiers.Limits) limits: Limits,
-    @inject(identifiers.LogLevels) levels: LogLevels,
+    @inject(identifiers.LogLevels) @optional() levels: LogLevels | undefined,
     @inject(identifiers.Logger) logger: Logger,
     @inject(identifiers.Certificates) certificates: Certificates,
     @inject(identifiers.SettingsSource) @optional() source: SettingsSource | undefined,
@@ -148,8 +148,10 @@ export class Reload {
       return 'restart'
     const write = READ_WHEN_USED[key]
     if (write !== undefined) write(settings, this.#settings)
-    else if (key === 'log.level') this.#levels.setLevel(settings.log.level)
-    else if (key === 'pool.max_upstream_connections')
+    else if (key === 'log.level') {
+      if (this.#levels === undefined) return 'this logger has no level that Warren could change'
+      this.#levels.setLevel(settings.log.level)
+    } else if (key === 'pool.max_upstream_connections')
       this.#limits.upstreamLimit = settings.pool.maxUpstreamConnections
     else if (key === 'pool.max_client_connections')
       return this.#limitClients(settings.pool.maxClientConnections)
