@@ -11,7 +11,8 @@ const USAGE = `npm run quickstart             shows Warren at work in front of a
 npm run quickstart -- --once   the same, but ends after the demonstration
 
 It uses the broker of AMQP_UPSTREAM_URL (amqp://user:password@host:5672/vhost), or else one on localhost, or else
-it starts a private one: from an installed rabbitmq-server, from Docker, or from Debian's packages.`
+it starts a private one: from an installed rabbitmq-server, from Docker, or from Debian's packages. Warren listens on AMQP_LISTEN_PORT, or else on 5673 if that is free; its status page is
+on AMQP_MANAGEMENT_PORT, or else on the port 1000 above.`
 
 /** Warren lets its clients finish before it ends, and after it RabbitMQ takes some seconds. */
 const PATIENCE_MS = 45_000

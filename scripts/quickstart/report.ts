@@ -2,12 +2,14 @@
 import type { Broker } from './broker.js'
 import type { Comparison, Outcome } from './demonstration.js'
 import { AT_ONCE, CLIENTS, EXPECTED, MESSAGES_EACH } from './sessions.js'
-import { USUAL_PORT, type Warren } from './warren.js'
+import { USUAL_PORT } from './ports.js'
+import type { Warren } from './warren.js'
 
 const COLUMN = 17
 
 export function introduction(broker: Broker, warren: Warren): string {
-  const another = warren.port === USUAL_PORT ? '' : ` (${USUAL_PORT} is taken)`
+  const isWanted = (process.env['AMQP_LISTEN_PORT'] ?? '') !== ''
+  const another = warren.port === USUAL_PORT || isWanted ? '' : ` (${USUAL_PORT} is taken)`
   return `
 Broker   ${broker.origin}
 Warren   on 127.0.0.1:${warren.port}${another}, in front of it

@@ -4,11 +4,10 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { Failure, within } from './failure.js'
+import { choosePorts } from './ports.js'
 import { mayStart, remember } from './started.js'
 
 const ADDRESS = '127.0.0.1'
-export const USUAL_PORT = 5673
-const MANAGEMENT_OFFSET = 1000
 const START_LIMIT_MS = 20_000
 const OUTPUT_LINES_KEPT = 10
 
@@ -35,9 +34,8 @@ export class Warren {
   /** Resolves when it accepts clients. */
   static async start(broker: URL): Promise<Warren> {
     await mayStart()
-    const port = (await freePort(USUAL_PORT)) ?? (await freePort(0))!
+    const { port, management: managementPort } = await choosePorts(process.env, freePort)
     const upstream = `${broker.protocol}//${broker.host}`
-    const managementPort = (await freePort(port + MANAGEMENT_OFFSET)) ?? (await freePort(0))!
     const listen = ['--listen-address', ADDRESS, '--listen-port', String(port)]
     const management = ['--management-port', String(managementPort)]
     const log = ['--log-format', 'json', '--log-level', 'info']

@@ -89,6 +89,10 @@ const checks: Readonly<Record<string, Check>> = {
   },
   kubectl: pathsAfter('-k'),
   install: (words) => exists(words.find((word) => /^\w+\//.test(word)) ?? 'nothing to install'),
+  // Run by test/integration/documented-commands.test.ts.
+  curl: anything,
+  openssl: anything,
+  printf: anything,
   'systemd-sysusers': anything,
   systemctl: ([verb]) => {
     expect(['daemon-reload', 'enable', 'reload', 'stop', 'restart', 'status']).to.include(verb)
