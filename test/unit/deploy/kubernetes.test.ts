@@ -26,6 +26,7 @@ interface Container {
   readonly livenessProbe: Probe
   readonly readinessProbe?: Probe
   readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } }
+  readonly resources: { readonly limits: { readonly memory: string } }
   readonly securityContext: Readonly<Record<string, unknown>>
 }
 
@@ -59,6 +60,11 @@ interface Kustomization {
 }
 
 const FOLDER = 'deploy/kubernetes'
+const MEBIBYTE = 1024 * 1024
+/** Warren with some thousand clients, as docs/performance.md has measured. */
+const PROCESS_BYTES = 170 * MEBIBYTE
+/** So many clients at a time may stop reading. */
+const SLOW_CLIENTS = 10
 /** /readyz waits as long for the broker. */
 const READINESS_WAIT_SECONDS = 2
 const { version } = JSON.parse(textOf('package.json')) as { version: string }
@@ -149,6 +155,17 @@ for (const [folder, where] of [
       const [, wait = '0'] = /(\d+)\)$/.exec(container.lifecycle?.preStop.exec.command[2] ?? '') ?? []
       const needed = Number(wait) / 1000 + settings.shutdown.timeout
       expect(template.spec.terminationGracePeriodSeconds).to.be.above(needed)
+    })
+
+    it('has room for what its clients may make it keep', () => {
+      const [, number, unit] = /^(\d+)([MG])i$/.exec(container.resources.limits.memory)!
+      const limit = Number(number) * (unit === 'G' ? 1024 : 1) * MEBIBYTE
+      const { maxBufferBytes, maxMessageBytes, maxUnfinishedBytesTotal } = settings.client
+      const { publishBufferSize, publishBufferBytes } = settings.pool
+      const kept = publishBufferSize === 0 ? 0 : 2 * publishBufferBytes
+      const needed =
+        PROCESS_BYTES + maxUnfinishedBytesTotal + SLOW_CLIENTS * maxBufferBytes + maxMessageBytes + kept
+      expect(limit).to.be.at.least(needed)
     })
 
     it('can do nothing that it need not', () => {
