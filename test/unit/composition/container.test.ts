@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { identifiers } from '../../../src/application/identifiers.js'
 import type { Logger } from '../../../src/application/ports/logger.js'
-import type { Reload } from '../../../src/application/reload.js'
+import type { Reload } from '../../../src/application/operations/reload.js'
 import { createContainer, createManagementServer } from '../../../src/composition/container.js'
 import { World } from '../../support/fake-world.js'
 
