@@ -189,6 +189,50 @@ describe('the status page', function () {
     await eventually(async () => expect(await page.getByText('1 pool is paused').isVisible()).to.equal(false))
   })
 
+  it('shows messages that the broker refuses while there are any, tries them again and drops them', async () => {
+    await start('--pool-publish-buffer-size', '10', '--pool-publish-guarantee', 'confirmed')
+    await connect(1)
+    const [client] = clients
+    const page = await open()
+    const list = page.getByRole('region', { name: 'Messages that the broker refuses' })
+    await says(page, 'ready')
+    expect(await list.isVisible()).to.equal(false)
+    await client.openChannel(1)
+    const full = { 'x-max-length': 1, 'x-overflow': 'reject-publish' }
+    const { queue } = await client.declareQueue(1, '', { exclusive: true, arguments: full })
+    await client.openChannel(2)
+    for (const body of ['fits', 'waits', 'goes']) client.publish(2, { routingKey: queue, body })
+    const set = rows(page, 'Messages that the broker refuses')
+    await eventually(async () => expect(await set.count()).to.equal(2))
+    await says(set.first(), '(default)')
+    await says(set.first(), queue)
+    // One fits when there's room for it.
+    await eventually(() => client.get(1, queue))
+    await list.getByRole('button', { name: 'Retry message 1', exact: true }).click()
+    await says(page, '1 message is published again.')
+    await eventually(async () => expect(await set.count()).to.equal(1))
+    expect((await eventually(() => client.get(1, queue))).body.toString()).to.equal('waits')
+    await list.getByRole('button', { name: 'Drop all of these messages' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Drop' }).click()
+    await says(page, '1 message dropped.')
+    await eventually(async () => expect(await list.isVisible()).to.equal(false))
+  })
+
+  it('shows workers where there are several, and has them restarted', async () => {
+    await start('--workers', '2')
+    const page = await open()
+    const workers = rows(page, 'Workers')
+    await eventually(async () => expect(await workers.count()).to.equal(2))
+    await says(workers.first(), 'ready')
+    await page.getByRole('button', { name: 'Restart the workers one by one' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Restart' }).click()
+    await says(page, '2 workers to restart, one by one.')
+    await eventually(async () => {
+      const starts = await workers.locator('td:nth-child(5)').allTextContents()
+      expect(starts).to.deep.equal(['2', '2'])
+    }, 30_000)
+  })
+
   it('can be used with the keyboard alone', async () => {
     await start()
     await connect(3)

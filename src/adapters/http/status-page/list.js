@@ -6,12 +6,15 @@ const PAGE = 25
 /** Typing is one question, not one for each letter. */
 const SEARCH_WAIT_MS = 200
 
-const TONES = { open: 'good', handshake: 'dim', idle: 'dim' }
+const TONES = { open: 'good', ready: 'good', handshake: 'dim', idle: 'dim' }
 
 export class List {
   #name
   #columns
   #actions
+  #allActions
+  #texts
+  #isRare
   #empty
   #load
   #sort
@@ -21,12 +24,27 @@ export class List {
   #rows = new Map()
 
   /**
-   * `columns` are field, title, and how a number is written; `actions` makes the buttons of a row, and `load` asks the server.
+   * `columns` are field, title, and how a number is written; `texts` has other words for some fields of a row. `actions` makes the buttons of a row,
+   * `allActions` are those for all that there is, and `load` asks the server. A list that `isRare` isn't shown while there is nothing in it.
    */
-  constructor({ name, title, columns, sort, actions, empty, load }) {
+  constructor({
+    name,
+    title,
+    columns,
+    sort,
+    actions,
+    allActions = [],
+    texts = () => ({}),
+    isRare = false,
+    empty,
+    load,
+  }) {
     this.#name = name
     this.#columns = columns
     this.#actions = actions
+    this.#allActions = allActions
+    this.#texts = texts
+    this.#isRare = isRare
     this.#empty = empty
     this.#load = load
     this.#sort = sort
@@ -104,6 +122,7 @@ export class List {
         this.search,
         this.sorting,
         this.turning,
+        ...this.#allActions.map(actionButton),
       ),
       make('div', { className: 'scroll' }, this.table),
       this.nothing,
@@ -130,6 +149,7 @@ export class List {
 
   #show(total, rows, search) {
     this.#total = total
+    this.#appear(total > 0 || search !== '')
     const last = this.#offset + rows.length
     const isWhole = rows.length === total
     setText(
@@ -142,6 +162,16 @@ export class List {
     this.table.hidden = rows.length === 0
     setText(this.nothing, rows.length > 0 ? '' : search === '' ? this.#empty : `Nothing matches “${search}”.`)
     this.#place(rows)
+  }
+
+  /** What is hidden can't have the focus: the keyboard goes on where it would have gone anyway. */
+  #appear(hasSomething) {
+    const section = find(this.#name)
+    const isHidden = this.#isRare && !hasSomething
+    if (section.hidden === isHidden) return
+    const hadFocus = section.contains(document.activeElement)
+    section.hidden = isHidden
+    if (isHidden && hadFocus) section.nextElementSibling?.focus({ preventScroll: true })
   }
 
   /** Rows keep their elements, so that a button which has the focus stays the one of its row, wherever that goes. */
@@ -176,10 +206,11 @@ export class List {
   }
 
   #fill(row, values) {
+    const texts = this.#texts(values)
     this.#columns.forEach(([field, , format], at) => {
       const value = values[field]
       const cell = row.cells[at]
-      const text = value === null ? '–' : format ? format(value) : String(value)
+      const text = texts[field] ?? (value === null ? '–' : format ? format(value) : String(value))
       setText(cell, text)
       if (!format && cell.title !== text) cell.title = text
       if (field === 'state') cell.className = `state ${TONES[value] ?? 'warn'}`
@@ -190,17 +221,7 @@ export class List {
     if (labels === row.buttons) return
     row.buttons = labels
     const hadFocus = [...row.actions.children].indexOf(document.activeElement)
-    row.actions.replaceChildren(
-      ...buttons.map(({ text, label, isDanger, act }) =>
-        make('button', {
-          type: 'button',
-          textContent: text,
-          'aria-label': label,
-          className: isDanger ? 'danger' : '',
-          onclick: act,
-        }),
-      ),
-    )
+    row.actions.replaceChildren(...buttons.map(actionButton))
     row.actions.children[hadFocus]?.focus({ preventScroll: true })
   }
 
@@ -236,4 +257,14 @@ export class List {
       else cell.setAttribute('aria-sort', this.#sort.startsWith('-') ? 'descending' : 'ascending')
     })
   }
+}
+
+function actionButton({ text, label, isDanger, act }) {
+  return make('button', {
+    type: 'button',
+    textContent: text,
+    'aria-label': label,
+    className: isDanger ? 'danger' : '',
+    onclick: act,
+  })
 }

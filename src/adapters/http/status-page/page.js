@@ -1,8 +1,8 @@
 /** The status page: asks every two seconds what there is, and changes what it's told to. */
-import { age, bytes, count, exact } from './format.js'
+import { exact } from './format.js'
 import { find, make, setText } from './elements.js'
 import { Figures } from './figures.js'
-import { List } from './list.js'
+import { makeLists } from './lists.js'
 import { Refusal, ask, setToken, token } from './server.js'
 
 const INTERVAL_MS = 2000
@@ -97,96 +97,7 @@ find('forgetToken').onclick = () => {
 const figures = new Figures()
 const load = (path) => ask('GET', path)
 
-const closing = (path, what, note) => ({
-  text: 'Close',
-  label: `Close ${what}`,
-  isDanger: true,
-  act: async () => {
-    if (await isSure(`Close ${what}?`, note, 'Close')) await change('DELETE', path)
-  },
-})
-const poolAction = (id, text) => ({
-  text,
-  label: `${text} pool ${id}`,
-  act: () => change('POST', `/pools/${id}/${text.toLowerCase()}`),
-})
-
-const lists = [
-  new List({
-    name: 'pools',
-    title: 'Pools',
-    sort: '-clients',
-    columns: [
-      ['id', 'Pool'],
-      ['user', 'User'],
-      ['vhost', 'Virtual host'],
-      ['state', 'State'],
-      ['clients', 'Clients', exact],
-      ['upstreams', 'Upstreams', exact],
-      ['channels', 'Channels', exact],
-      ['buffered_messages', 'Buffered', exact],
-    ],
-    actions: ({ id, state }) => [
-      poolAction(id, state === 'paused' ? 'Resume' : 'Pause'),
-      poolAction(id, 'Reconnect'),
-    ],
-    empty: 'No pools. There is one for each user and virtual host, from the first login on.',
-    load,
-  }),
-  new List({
-    name: 'upstreams',
-    title: 'Upstream connections',
-    sort: '-channels',
-    columns: [
-      ['id', 'Upstream'],
-      ['pool', 'Pool'],
-      ['user', 'User'],
-      ['vhost', 'Virtual host'],
-      ['state', 'State'],
-      ['role', 'Role'],
-      ['channels', 'Channels', exact],
-      ['spare_channels', 'Spare', exact],
-      ['bytes_in', 'In', bytes],
-      ['bytes_out', 'Out', bytes],
-      ['age_seconds', 'Age', age],
-    ],
-    actions: ({ id, channels }) => [
-      closing(
-        `/upstreams/${id}`,
-        `upstream connection ${id}`,
-        `Its clients are disconnected: it carries ${count(channels)} channels.`,
-      ),
-    ],
-    empty: 'No connections to the broker. The first client opens one; unused ones are closed after a while.',
-    load,
-  }),
-  new List({
-    name: 'clients',
-    title: 'Clients',
-    sort: '-bytes_in',
-    columns: [
-      ['id', 'Client'],
-      ['remote_address', 'Address'],
-      ['user', 'User'],
-      ['vhost', 'Virtual host'],
-      ['pool', 'Pool'],
-      ['state', 'State'],
-      ['channels', 'Channels', exact],
-      ['bytes_in', 'In', bytes],
-      ['bytes_out', 'Out', bytes],
-      ['age_seconds', 'Age', age],
-    ],
-    actions: ({ id, remote_address: address }) => [
-      closing(
-        `/clients/${id}`,
-        `client ${id}`,
-        `It is connected from ${address}. What it hasn't acknowledged is requeued.`,
-      ),
-    ],
-    empty: 'No clients are connected.',
-    load,
-  }),
-]
+const lists = makeLists({ load, change, isSure })
 
 // ---- the limit -------------------------------------------------------------------------------------------------------
 
