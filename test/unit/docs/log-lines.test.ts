@@ -26,7 +26,8 @@ function logged(): string[] {
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
       const { name, expression } = node.expression
-      if (/^(warn|error)$/.test(name.text) && /logger$/i.test(expression.getText())) collect(node.arguments[0])
+      if (/^(warn|error)$/.test(name.text) && /logger$/i.test(expression.getText()))
+        collect(node.arguments[0])
     }
     node.forEachChild(visit)
   }
