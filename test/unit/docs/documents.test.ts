@@ -99,6 +99,20 @@ const checks: Readonly<Record<string, Check>> = {
   },
 }
 
+describe('docs/operations.md', () => {
+  it('shows every verb of warrenctl', async () => {
+    let help = ''
+    const terminal = { argv: ['--help'], env: {}, version: '0', isTerminal: false }
+    await runTool({ ...terminal, write: (text) => (help += text), complain: () => undefined })
+    const [, commands] = help.split('Commands:\n')
+    const verbs = [...commands.matchAll(/^ {2}([a-z]\S*)/gm)].map(([, verb]) => verb)
+    expect(verbs).to.include.members(['aside', 'retry', 'drop', 'health'])
+    const block = blocksOf('docs/operations.md').find(({ text }) => text.includes('ctl.js status'))!.text
+    for (const verb of verbs.filter((name) => name !== 'help'))
+      expect(block).to.match(new RegExp(`\\b${verb}\\b`))
+  })
+})
+
 describe('documents', () => {
   it('are there', () => {
     expect(documents).to.include.members([
