@@ -68,6 +68,13 @@ describe('Risky requests', () => {
       expect(declareExchange(type, { arguments: [['hash-header', { type: 'int32', value: 1 }]] })).to.equal(
         `exchange type '${type}' with hash-header: int32`,
       )
+      const two: FieldTable = [
+        ['a', { type: 'int32', value: 1 }],
+        ['b', textField('x')],
+      ]
+      expect(declareExchange(type, { arguments: two })).to.equal(
+        `exchange type '${type}' with a: int32, b: string`,
+      )
     })
 
   it('are not passive declarations, which never look at the type', () => {
