@@ -7,6 +7,9 @@ export type IdentityField = 'common_name' | 'dns' | 'email' | 'uri'
 /** The names in a certificate that was verified, in its own order. */
 export type CertificateNames = Readonly<Record<IdentityField, readonly string[]>>
 
+/** The names of who was asked for a certificate and has none. */
+export const NO_CERTIFICATE: CertificateNames = { common_name: [], dns: [], email: [], uri: [] }
+
 /** What a certificate stands for. */
 export interface ExternalIdentity {
   /** The name that was found. */

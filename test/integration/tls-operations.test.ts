@@ -11,7 +11,7 @@ import { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { numbered } from '../support/sessions.js'
 import { SteadyPublisher } from '../support/steady-publisher.js'
 import { type LogLine, WarrenProcess, runToExit } from '../support/warren-process.js'
-import { WireClient } from '../support/wire-client.js'
+import { PROTOCOL_HEADER, WireClient } from '../support/wire-client.js'
 
 const authority = new TestAuthority()
 const stranger = new TestAuthority('Nobody knows this CA')
@@ -315,14 +315,15 @@ describe('TLS in operation', function () {
       await neighbour.close()
     })
 
-    it('is not offered to other certificates, and refused to those that ask nevertheless', async () => {
+    it('is refused to other certificates, and the log says which name has no login', async () => {
       await start(args)
       const client = await WireClient.dial(warren!.tlsPort, '127.0.0.1', show(ofTill))
       client.sendProtocolHeader()
       await client.receiveStart()
-      expect(client.mechanisms).not.to.include('EXTERNAL')
       client.startOk(external)
-      expect(await client.closed).to.equal(undefined)
+      expect((await client.expectMethod('connection.close')).code).to.equal(403)
+      client.method(0, 'connection.close-ok')
+      await client.closed
       await eventually(() =>
         expect(warren!.lines('client disconnected')[0]['reason']).to.contain(
           'no login for the certificate name "till"',
@@ -505,6 +506,61 @@ describe('TLS in operation', function () {
       await new Promise((resolve) => secure.once('data', resolve))
       expect(await remotes()).to.deep.equal(['192.0.2.7:4711'])
       secure.destroy()
+    })
+
+    /** Version 2 as its specification has it: signature, version and command, family, length, addresses, extensions. */
+    const v2 = (command: 'LOCAL' | 'PROXY', family: number, addresses: Buffer): Buffer => {
+      // PP2_TYPE_AUTHORITY, which nobody here wants to know.
+      const extension = Buffer.from('0200076578616d706c65', 'hex')
+      const length = Buffer.alloc(2)
+      length.writeUInt16BE(addresses.length + extension.length)
+      const signature = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
+      const commands = { LOCAL: 0x20, PROXY: 0x21 }
+      return Buffer.concat([signature, Buffer.of(commands[command], family), length, addresses, extension])
+    }
+    const ports = Buffer.of(0x12, 0x67, 0x16, 0x28)
+    const inet = Buffer.concat([Buffer.of(192, 0, 2, 7, 192, 0, 2, 8), ports])
+    const inet6 = Buffer.concat([Buffer.from(`20010db8${'00'.repeat(11)}07`.repeat(2), 'hex'), ports])
+
+    it('reads version 2 of the header, in pieces or with what follows, with and without TLS', async () => {
+      await start(args)
+      const own = /^127\.0\.0\.1:\d+$/
+      for (const [header, address] of [
+        [v2('PROXY', 0x11, inet), /^192\.0\.2\.7:4711$/],
+        [v2('PROXY', 0x21, inet6), /^\[2001:db8::7\]:4711$/],
+        // The proxy speaks for itself, whatever else stands there.
+        [v2('LOCAL', 0, Buffer.alloc(0)), own],
+        [v2('LOCAL', 0x11, inet), own],
+      ] as const) {
+        const plain = await WireClient.dial(warren!.port)
+        plain.send(Buffer.concat([header, PROTOCOL_HEADER]))
+        await plain.receiveStart()
+        const tcp = connect(warren!.tlsPort, '127.0.0.1')
+        for (const octet of header) tcp.write(Buffer.of(octet))
+        const secure = connectTls({ socket: tcp, servername: 'localhost', ...trust })
+        secure.write(PROTOCOL_HEADER)
+        await new Promise((resolve) => secure.once('data', resolve))
+        const seen = await remotes()
+        expect(seen).to.have.length(2)
+        for (const remote of seen) expect(remote).to.match(address)
+        plain.socket.destroy()
+        secure.destroy()
+        await eventually(async () => expect(await remotes()).to.have.length(0))
+      }
+    })
+
+    it('closes a connection with a broken header of version 2, and says why', async () => {
+      await start(args)
+      const client = await WireClient.dial(warren!.port)
+      client.send(Buffer.concat([v2('PROXY', 0x21, inet).fill(0x31, 12, 13), PROTOCOL_HEADER]))
+      await client.closed
+      expect((await notAccepted())['reason']).to.equal('its PROXY header is of version 3')
+      const short = await WireClient.dial(warren!.port)
+      short.send(Buffer.concat([v2('PROXY', 0x21, inet), PROTOCOL_HEADER]))
+      await short.closed
+      await eventually(async () =>
+        expect((await notAccepted())['reason']).to.equal('its PROXY header is too short for its addresses'),
+      )
     })
 
     it('closes a connection without a header, and says why', async () => {

@@ -9,7 +9,7 @@ import type { Operations } from '../../src/application/operations/operations.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import type { Settings } from '../../src/application/settings.js'
 import { createContainer } from '../../src/composition/container.js'
-import type { CertificateNames } from '../../src/domain/external-identity.js'
+import { type CertificateNames, NO_CERTIFICATE } from '../../src/domain/external-identity.js'
 import { FakeBroker, type BrokerConnection } from './fake-broker.js'
 import { settle } from './fake-byte-stream.js'
 import { FakeClient, type FakeLogin } from './fake-client.js'
@@ -142,8 +142,12 @@ export class World {
 
   /** Somebody who has shown a certificate with these names. */
   dialWithCertificate(names: Partial<CertificateNames>): FakeClient {
-    const none = { common_name: [], dns: [], email: [], uri: [] }
-    return new FakeClient(this.listener.connect({ ...none, ...names }))
+    return new FakeClient(this.listener.connect({ ...NO_CERTIFICATE, ...names }))
+  }
+
+  /** A socket with TLS of a client that was asked for a certificate, and has none. */
+  dialWithoutCertificate(): FakeClient {
+    return new FakeClient(this.listener.connect(NO_CERTIFICATE))
   }
 
   /** A client that is in. */

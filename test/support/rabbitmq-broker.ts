@@ -22,6 +22,8 @@ import { findRabbitMq } from '../../scripts/rabbitmq-server.mjs'
 export interface BrokerOptions {
   /** Lines of rabbitmq.conf, added to those of the fixture; where both set a key, these count. */
   readonly config?: string
+  /** Plugins of RabbitMQ's own distribution, by name. */
+  readonly plugins?: readonly string[]
   /** A second listener, with TLS: paths of PEM files. With `clients: 'required'` it takes only clients with a certificate of the CA. */
   readonly tls?: {
     readonly cert: string
@@ -398,9 +400,9 @@ export class RabbitMqBroker {
     rmSync(this.directory, { recursive: true, force: true })
   }
 
-  private writeFiles({ config = '', tls }: BrokerOptions): void {
+  private writeFiles({ config = '', plugins = [], tls }: BrokerOptions): void {
     writeFileSync(join(this.directory, '.erlang.cookie'), randomBytes(16).toString('hex'), { mode: 0o400 })
-    writeFileSync(join(this.directory, 'enabled_plugins'), '[].\n')
+    writeFileSync(join(this.directory, 'enabled_plugins'), `[${plugins.join(', ')}].\n`)
     writeFileSync(
       join(this.directory, 'rabbitmq.conf'),
       `listeners.tcp.1 = 127.0.0.1:${this.port}
@@ -416,7 +418,7 @@ ${config}
     symlinkSync(this.sbin, join(home, 'sbin'))
     symlinkSync(join(this.sbin, '../escript'), join(home, 'escript'))
     const applications = join(this.sbin, '../plugins')
-    for (const name of neededApplications(applications))
+    for (const name of neededApplications(applications, plugins))
       symlinkSync(join(applications, name), join(home, 'plugins', name))
   }
 
@@ -561,22 +563,22 @@ ssl_options.fail_if_no_peer_cert = ${clients === 'required'}`
 }
 
 /**
- * The directories of those applications that the application `rabbit` needs. A node that finds only these on its code
+ * The directories of those applications that the application `rabbit` and these plugins need. A node that finds only these on its code
  * path starts in half the time. What is packed in another form than a directory tree is taken whole.
  */
-function neededApplications(plugins: string): string[] {
-  const entries = readdirSync(plugins)
+function neededApplications(directory: string, plugins: readonly string[]): string[] {
+  const entries = readdirSync(directory)
   const needed = new Set<string>()
   const add = (application: string): void => {
     const entry = entries.find((name) => name.replace(/-[^-]*$/, '') === application)
     if (entry === undefined || needed.has(entry)) return
     needed.add(entry)
-    const resource = readFileSync(join(plugins, entry, 'ebin', `${application}.app`), 'utf8')
+    const resource = readFileSync(join(directory, entry, 'ebin', `${application}.app`), 'utf8')
     const list = /\{\s*applications\s*,\s*\[([^\]]*)\]/.exec(resource)?.[1] ?? ''
     for (const name of list.split(',')) add(name.trim().replaceAll("'", ''))
   }
   const packed = entries.some((name) => name.endsWith('.ez'))
-  if (!packed) add('rabbit')
+  if (!packed) for (const name of ['rabbit', ...plugins]) add(name)
   return needed.size === 0 ? entries : [...needed]
 }
 

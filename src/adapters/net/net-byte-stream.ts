@@ -19,7 +19,7 @@ const TURN_MS = 4
 export interface NetByteStreamOptions {
   /** Where the peer is, if somebody in between has said so. */
   readonly remoteAddress?: string | undefined
-  /** The names in the peer's certificate, which was verified. */
+  /** The names in the peer's certificate, which was verified; NO_CERTIFICATE if it was asked for one in vain. */
   readonly certificateNames?: CertificateNames | undefined
   /** Puts the end that the peer, or the way to it, has made into other words; undefined is an end in order. Asked once. */
   readonly explain?: (reason: Error | undefined) => Error | undefined

@@ -1,6 +1,7 @@
 /** The TLS handshake with clients. */
 import type { Socket } from 'node:net'
 import { type TLSSocket, type Server, createServer } from 'node:tls'
+import { NO_CERTIFICATE } from '../../domain/external-identity.js'
 import type { Entered, Entrance } from '../net/approach.js'
 import { namesOf } from './certificate-names.js'
 import { wordsForClientCertificate, wordsForClientFailure } from './client-words.js'
@@ -69,7 +70,8 @@ export class TlsEntrance implements Entrance {
       return void tls.destroy()
     }
     this.#pending.delete(key)
-    pending.onEntered({ socket: tls, certificateNames: certificate && namesOf(certificate) })
+    const certificateNames = certificate === undefined ? NO_CERTIFICATE : namesOf(certificate)
+    pending.onEntered({ socket: tls, certificateNames: asksForCertificate ? certificateNames : undefined })
   }
 
   #onError(error: Error, tls: TLSSocket): void {

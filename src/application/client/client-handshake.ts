@@ -13,6 +13,7 @@ import {
 } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import {
+  ACCESS_REFUSED,
   type AmqpError,
   CHANNEL_ERROR,
   COMMAND_INVALID,
@@ -61,6 +62,8 @@ export interface ClientCapabilities {
 export interface ClientHandshakeHost extends PoolClient {
   /** Where the client connects from, without the port. */
   readonly address: string
+  /** Whether the client may log in by its certificate, if it has one that stands for somebody. */
+  readonly offersExternal: boolean
   /** Whom the client's certificate stands for; undefined where it stands for nobody, or there's none. */
   readonly externalIdentity: ExternalIdentity | undefined
   /** The names in it that could; undefined without a certificate. */
@@ -76,8 +79,8 @@ export interface ClientHandshakeHost extends PoolClient {
   onOpening(virtualHost: string): AmqpError | undefined
   /** The client is in. Connection.Open-Ok has been sent. */
   onAgreed(agreement: Agreement): void
-  /** Tells the client why not, and ends the connection. */
-  refuse(error: AmqpError): void
+  /** Tells the client why not, and ends the connection. `reason` is for the log; what the client is told, if it's left out. */
+  refuse(error: AmqpError, reason?: string): void
   /** Ends the connection without a word, and not at once, as RabbitMQ does before it trusts a client. `reason` is for the log. */
   refuseSilently(reason: string): void
   /** Something that isn't the client's fault went wrong. */
@@ -85,8 +88,16 @@ export interface ClientHandshakeHost extends PoolClient {
 }
 
 const MECHANISMS: readonly Mechanism[] = ['PLAIN', 'AMQPLAIN']
-/** Offered only to clients whose certificate stands for somebody. */
+/**
+ * Offered to everybody who is asked for a certificate, as RabbitMQ's plugin does it: a refusal says more than a mechanism that is
+ * missing.
+ */
 const EXTERNAL = 'EXTERNAL'
+/** RabbitMQ's words, and Warren's log has the reason too. */
+const EXTERNAL_REFUSED = amqpError(
+  ACCESS_REFUSED,
+  `Login was refused using authentication mechanism ${EXTERNAL}. For details see the broker logfile.`,
+)
 
 /** The handshake of one client, from Connection.Start to Connection.Open-Ok. */
 export class ClientHandshake {
@@ -117,8 +128,7 @@ export class ClientHandshake {
 
   /** Sends Connection.Start. */
   start(profile: BrokerProfile): void {
-    const isExternal = this.#host.externalIdentity !== undefined
-    this.#host.send(profile.startFrame(isExternal ? [...MECHANISMS, EXTERNAL] : MECHANISMS))
+    this.#host.send(profile.startFrame(this.#host.offersExternal ? [...MECHANISMS, EXTERNAL] : MECHANISMS))
   }
 
   /** The session is over: answers that are still to come are of no interest. */
@@ -184,9 +194,15 @@ export class ClientHandshake {
   /** The certificate has said who the client is; what the client says doesn't count. The broker hears the login that it stands for. */
   #onExternal(): void {
     const identity = this.#host.externalIdentity
-    if (identity === undefined) return this.#host.refuseSilently(whyNotExternal(this.#host.externalNames))
+    if (identity === undefined) return this.#refuseExternal(whyNotExternal(this.#host.externalNames))
     this.#isExternal = true
     this.#login(identity.credentials, 'PLAIN')
+  }
+
+  #refuseExternal(reason: string): void {
+    if (!this.#host.offersExternal || !this.#capabilities.authenticationFailureClose)
+      return this.#host.refuseSilently(reason)
+    this.#host.refuse(EXTERNAL_REFUSED, reason)
   }
 
   #login(credentials: Credentials, mechanism: Mechanism): void {

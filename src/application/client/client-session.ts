@@ -19,7 +19,7 @@ import {
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
 import { judgeConnectionFrame, unexpectedConnectionMethod } from '../../domain/channel/connection-guard.js'
-import { type ExternalIdentity, identify } from '../../domain/external-identity.js'
+import { type ExternalIdentity, NO_CERTIFICATE, identify } from '../../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
 import type { BrokerProfile, Tuning } from '../upstream/broker-profile.js'
@@ -143,6 +143,10 @@ export class ClientSession
     return this.#parts.traffic
   }
 
+  get offersExternal(): boolean {
+    return this.#stream.certificateNames !== undefined && this.#parts.settings.tls.externalLogins.size > 0
+  }
+
   get externalIdentity(): ExternalIdentity | undefined {
     const { certificateNames } = this.#stream
     if (certificateNames === undefined) return undefined
@@ -151,7 +155,9 @@ export class ClientSession
   }
 
   get externalNames(): readonly string[] | undefined {
-    return this.#stream.certificateNames?.[this.#parts.settings.tls.externalName]
+    const { certificateNames } = this.#stream
+    if (certificateNames === NO_CERTIFICATE) return undefined
+    return certificateNames?.[this.#parts.settings.tls.externalName]
   }
 
   get address(): string {
@@ -508,12 +514,12 @@ export class ClientSession
 
   // ---- the end ---------------------------------------------------------------------------------------------------
 
-  /** Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without one. Ignored when the end has begun. */
-  refuse(error: AmqpError): void {
+  /** Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without one. `reason` is for the log. Ignored when the end has begun. */
+  refuse(error: AmqpError, reason = `${error.code} ${error.text}`): void {
     if (this.#phase === 'refused' || this.#phase === 'ended') return
     if (this.#agreement === undefined) this.#parts.metrics.clientRefused(refusalReasonOf(error))
     else this.#parts.metrics.clientClosed(error.code)
-    this.#endReason = `${error.code} ${error.text}`
+    this.#endReason = reason
     this.#phase = 'refused'
     this.#release()
     this.send(
@@ -660,7 +666,7 @@ export class ClientSession
     this.#parts.onEnd(this)
   }
 
-  /** Of a client that has a certificate and no login: most libraries leave without a word when EXTERNAL isn't offered. */
+  /** Of a client that has a certificate and no login, and hasn't logged in otherwise. */
   get #strangersNames(): LogFields {
     const names =
       this.#user === undefined && this.externalIdentity === undefined ? this.externalNames : undefined

@@ -15,7 +15,7 @@ export interface ByteStreamHandler {
 export interface ByteStream {
   /** Where the peer is, as `address:port`. */
   readonly remoteAddress: string
-  /** The names in the certificate with which the peer has shown who it is; undefined without one that was verified. */
+  /** The names in the verified certificate with which the peer has shown who it is, NO_CERTIFICATE if it has none; undefined where nobody asked for one. */
   readonly certificateNames?: CertificateNames | undefined
   /** Bytes handed to `write` that haven't gone out yet. */
   readonly bufferedBytes: number

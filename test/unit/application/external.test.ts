@@ -37,13 +37,13 @@ describe('EXTERNAL', () => {
     return client.next('connection.start').mechanisms.toString()
   }
 
-  it('is offered to a client whose certificate stands for a login, and to no other', async () => {
-    expect(await mechanisms(world.dialWithCertificate({ common_name: ['shop-1'] }))).to.equal(
-      'PLAIN AMQPLAIN EXTERNAL',
-    )
-    expect(await mechanisms(world.dialWithCertificate({ common_name: ['stranger'] }))).to.equal(
-      'PLAIN AMQPLAIN',
-    )
+  it('is offered to everybody who is asked for a certificate, as RabbitMQ does, and to nobody else', async () => {
+    for (const client of [
+      world.dialWithCertificate({ common_name: ['shop-1'] }),
+      world.dialWithCertificate({ common_name: ['stranger'] }),
+      world.dialWithoutCertificate(),
+    ])
+      expect(await mechanisms(client)).to.equal('PLAIN AMQPLAIN EXTERNAL')
     expect(await mechanisms(world.dial())).to.equal('PLAIN AMQPLAIN')
   })
 
@@ -69,20 +69,44 @@ describe('EXTERNAL', () => {
     expect(world.upstream.user).to.equal('guest')
   })
 
-  it('is refused in silence where it was not offered, as RabbitMQ does, and the log says which name is unknown', async () => {
-    for (const [client, reason] of [
-      [world.dial(), 'EXTERNAL: the client has shown no certificate'],
-      [
-        world.dialWithCertificate({ common_name: ['stranger'] }),
-        'EXTERNAL: there is no login for the certificate name "stranger" in tls.external_logins',
-      ],
-      [
-        world.dialWithCertificate({ dns: ['shop-1'] }),
-        "EXTERNAL: the client's certificate has no name of the kind tls.external_name",
-      ],
-    ] as const) {
+  const strangers: [() => FakeClient, string][] = [
+    [() => world.dialWithoutCertificate(), 'EXTERNAL: the client has shown no certificate'],
+    [
+      () => world.dialWithCertificate({ common_name: ['stranger'] }),
+      'EXTERNAL: there is no login for the certificate name "stranger" in tls.external_logins',
+    ],
+    [
+      () => world.dialWithCertificate({ dns: ['shop-1'] }),
+      "EXTERNAL: the client's certificate has no name of the kind tls.external_name",
+    ],
+  ]
+
+  it('is refused as RabbitMQ does it, with 403, and the log says which name is unknown', async () => {
+    for (const [dial, reason] of strangers) {
+      const client = dial()
       await mechanisms(client)
       client.startOk(EXTERNAL)
+      await settle()
+      expect(client.refusal).to.deep.equal({
+        code: 403,
+        text: 'ACCESS_REFUSED - Login was refused using authentication mechanism EXTERNAL. For details see the broker logfile.',
+      })
+      client.peer.end()
+      await settle()
+      expect(world.lines('client disconnected').at(-1)!.fields.reason).to.equal(reason)
+    }
+    expect(world.broker.opened).to.have.length(0)
+  })
+
+  it('is refused in silence to who does not announce authentication_failure_close, and where it was not offered', async () => {
+    const plain: [() => FakeClient, string] = [
+      () => world.dial(),
+      'EXTERNAL: the client has shown no certificate',
+    ]
+    for (const [dial, reason] of [...strangers, plain]) {
+      const client = dial()
+      await mechanisms(client)
+      client.startOk({ ...EXTERNAL, ...(dial === plain[0] ? {} : { capabilities: {} }) })
       await world.advance(4000)
       expect(client.names()).to.deep.equal(['connection.start'])
       expect(client.ended).not.to.equal('open')
@@ -100,15 +124,22 @@ describe('EXTERNAL', () => {
     expect(client.refusal?.text).not.to.contain('PLAIN')
   })
 
-  it('follows a reload: a name that was taken away is not offered any more', async () => {
+  it('follows a reload: a name that was taken away is refused, and without names nobody is offered it', async () => {
     const reload = world.container.get<Reload>(identifiers.Reload)
     const tls = { ...world.settings.tls, externalLogins: new Map([['shop-2', SHOP]]) }
     const { applied } = reload.apply({ ...world.settings, tls }, ['tls.external_logins'])
     expect(applied).to.deep.equal(['tls.external_logins'])
-    expect(await mechanisms(world.dialWithCertificate({ common_name: ['shop-1'] }))).to.equal(
+    const gone = world.dialWithCertificate({ common_name: ['shop-1'] })
+    await mechanisms(gone)
+    gone.startOk(EXTERNAL)
+    await settle()
+    expect(gone.refusal?.code).to.equal(403)
+    await world.dialWithCertificate({ common_name: ['shop-2'] }).connect(EXTERNAL)
+    const none = { ...world.settings.tls, externalLogins: new Map<string, Credentials>() }
+    reload.apply({ ...world.settings, tls: none }, ['tls.external_logins'])
+    expect(await mechanisms(world.dialWithCertificate({ common_name: ['shop-2'] }))).to.equal(
       'PLAIN AMQPLAIN',
     )
-    expect(await mechanisms(world.dialWithCertificate({ common_name: ['shop-2'] }))).to.contain('EXTERNAL')
   })
 
   it('names in the log the certificate of who has no login, and leaves when that is not offered', async () => {

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import { inspect } from 'node:util'
 import { Credentials, type Mechanism } from '../../../src/domain/credentials.js'
+import { Secret } from '../../../src/domain/secret.js'
 import { hex } from '../../support/frames.js'
 import { long, longstr, shortstr, table } from '../../support/wire-format.js'
 
@@ -69,6 +70,27 @@ describe('Credentials', () => {
       ['guests', 'ecret'],
     ])
       expect(credentials.equals(new Credentials(user, password)), `${user} ${password}`).to.equal(false)
+  })
+
+  it('of the same user with another password are others', () => {
+    const given = Buffer.from('sesame')
+    const changed = new Credentials(notUtf8, 'secret').withPassword(given)
+    given.fill(0x78)
+    expect(changed.equals(new Credentials(notUtf8, 'sesame'))).to.equal(true)
+    expect(changed.user).to.equal('\ufffd\ufffd(')
+  })
+
+  it('have a fingerprint that only equal ones share', () => {
+    const print = (user: string, password: string): string =>
+      new Credentials(user, password).fingerprint((bytes) => hex(bytes))
+    expect(print('guest', 'secret')).to.equal(print('guest', 'secret'))
+    const others = [
+      print('guest', 'secre'),
+      print('guests', 'ecret'),
+      print('gues', 'tsecret'),
+      print('', ''),
+    ]
+    expect(new Set([print('guest', 'secret'), ...others])).to.have.lengthOf(5)
   })
 
   it("don't change when the response's bytes are used for something else", () => {
@@ -147,6 +169,13 @@ describe('Credentials', () => {
       ])
         expect(shown).not.to.include(trace)
     }
+  })
+
+  it('and secrets alike are shown to nobody but who asks for them', () => {
+    const secret = new Secret('open sesame')
+    const shown = [inspect(secret, { showHidden: true, depth: null }), JSON.stringify({ secret })].join()
+    expect(shown).not.to.include('sesame')
+    expect(secret.reveal()).to.equal('open sesame')
   })
 
   it('show a user name that is no UTF-8 as far as it can be shown', () => {

@@ -5,7 +5,11 @@ import {
   contentBodySize,
   contentClass,
   contentWeight,
+  expirationAt,
+  hasHeaders,
   hasWellFormedProperties,
+  readExpiration,
+  readHeaders,
 } from '../../../../src/domain/amqp/content-header.js'
 import { concat } from '../../../support/frames.js'
 import {
@@ -79,6 +83,25 @@ describe('content headers', () => {
   it('tell a body size over 2^53 as large as it is, if not exactly', () => {
     expect(contentBodySize(headerFrame(1, 2n ** 64n - 1n), 7)).to.equal(2 ** 64)
     expect(contentBodySize(headerFrame(1, 2n ** 31n), 7)).to.equal(2 ** 31)
+  })
+
+  it('tell their headers and their expiration, whatever else there is, and wherever they stand', () => {
+    fc.assert(
+      fc.property(properties, fc.nat(20), (given, before) => {
+        const payload = header(given)
+        const bytes = concat([new Uint8Array(before).fill(0xff), payload, Uint8Array.of(0xce)])
+        const end = before + payload.length
+        expect(hasHeaders(bytes, before)).to.equal(given.headers !== undefined)
+        if (given.headers !== undefined)
+          expect(readHeaders(bytes, before, end).map(([name]) => name)).to.deep.equal(
+            Object.keys(given.headers),
+          )
+        expect(readExpiration(bytes, before, end)).to.equal(given.expiration)
+        const at = expirationAt(bytes, before, end)
+        if (given.expiration === undefined) expect(at).to.equal(-1)
+        else expect(bytes[at]).to.equal(Buffer.byteLength(given.expiration))
+      }),
+    )
   })
 
   it('are well-formed with any properties, and with none', () => {

@@ -269,6 +269,7 @@ describe('skipTable', () => {
     it(`refuses ${what}: RabbitMQ would end the connection`, () => {
       const table = tableOf(tag, [...value])
       expect(skipTable(table, 0, table.length)).to.equal(-1)
+      expect(endOfTable(table, 0, table.length), 'and so does readTable').to.equal(-1)
     })
 
   it('lets ordinary floats and doubles pass, the largest included', () => {

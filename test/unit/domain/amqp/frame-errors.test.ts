@@ -52,6 +52,14 @@ describe('errors about frames', () => {
     expect(text).to.equal(String.raw`UNEXPECTED_FRAME - type 3, all octets = <<"say \"no\\\"">>`)
   })
 
+  it('show octets as numbers where one of them is not printable in Latin-1', () => {
+    const shown = (...octets: number[]): string =>
+      unexpectedFrame(viewOf(bodyFrame(0, Buffer.of(...octets)))).text
+    for (const octet of [0x20, 0x7e, 0xa0, 0xe9, 0xff])
+      expect(shown(octet)).to.contain(`all octets = <<"${String.fromCharCode(octet)}">>`)
+    for (const octet of [0, 0x1f, 0x7f, 0x80, 0x9f]) expect(shown(0x61, octet)).to.contain(`<<97,${octet}>>`)
+  })
+
   it('show the beginning of a body that came in several chunks, wherever it was cut', () => {
     for (const cut of [7, 8, 30]) {
       const view = viewOf(bodyFrame(0, 'a body of more than sixteen octets'))

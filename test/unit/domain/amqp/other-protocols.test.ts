@@ -24,6 +24,11 @@ describe('describeProtocol', () => {
     ['unknown bytes 53 53 48 2d 32 2e 30 2d', latin1('SSH-2.0-OpenSSH'), 'SSH'],
     ['unknown bytes 00 ff', of(0, 255), 'two bytes'],
     ['unknown bytes 16 02', of(0x16, 2), 'something like TLS'],
+    ['unknown bytes 17 03 03 00', of(0x17, 3, 3, 0), 'TLS from its middle'],
+    ['unknown bytes 10 00 4d 58', latin1('\x10\x00MX'), 'something like MQTT'],
+    ['unknown bytes 20 4d 51', latin1('\x20MQ'), 'something else like MQTT'],
+    ['unknown bytes 58 0d 0a 0d 0a 00 0d 0a', latin1('X\r\n\r\n\0\r\nQ'), 'a PROXY header in the middle'],
+    ['AMQP with the version octets 0 2 0 0', latin1('AMQP\x00\x02\x00\x00'), 'AMQP 2.0'],
   ]
   for (const [description, bytes, from] of known) {
     it(`takes ${from} for "${description}"`, () => {

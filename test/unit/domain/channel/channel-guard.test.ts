@@ -66,6 +66,7 @@ const consume = (consumerTag: string): Buffer => method(1, 'basic.consume', { qu
 const cancel = (consumerTag: string): Buffer => method(1, 'basic.cancel', { consumerTag })
 
 const PUBLISH = 0x3c0028
+const FORGED = 'amq.rabbitmq.reply-to.a.b'
 
 describe('ChannelGuard', () => {
   describe('lets pass', () => {
@@ -238,6 +239,16 @@ describe('ChannelGuard', () => {
       '502 SYNTAX_ERROR - malformed content properties': {
         'properties that are cut off': [PUBLISH, publish(), header(60, 0, short(0x8000))],
         'properties behind the last one': [PUBLISH, publish(), header(60, 0, short(0), shortstr('x'))],
+      },
+      '541 INTERNAL_ERROR': {
+        // What the broker would say, had it not been harmed by them.
+        'a publish to a forged reply-to address': [0, publish({ routingKey: FORGED })],
+        'a copy to one': [0, publish(), headerFrame(1, 0, { headers: { CC: [FORGED] } })],
+        'a queue with the name of one': [0, method(1, 'queue.declare', { queue: FORGED })],
+        'a consumer with the credit of AMQP 1.0': [
+          0,
+          method(1, 'basic.consume', { queue: 'q', arguments: { 'x-credit': 1 } }),
+        ],
       },
       '505 UNEXPECTED_FRAME - expected method frame, got non method frame instead': {
         'a header without a publish': [0, headerFrame(1, 0)],
@@ -510,7 +521,33 @@ describe('ChannelGuard', () => {
     })
   })
 
+  it('takes answers about consumers that it knows nothing of for those that the client asked for', () => {
+    const guard = newGuard()
+    expect([guard.onConsumeOk('t'), guard.onCancelOk('t')]).to.deep.equal([true, true])
+    guard.onBrokerCancel('t')
+    expect(judge(guard, consume('t'))).to.equal('single')
+  })
+
+  it('refuses acknowledgements of any other form than that of an acknowledgement', () => {
+    const ack = method(1, 'basic.ack', { deliveryTag: 1n, multiple: true })
+    expect(judge(newGuard(), ack)).to.equal('single')
+    for (const args of [ack.subarray(11, -2), Buffer.concat([ack.subarray(11, -1), octet(0)])])
+      expect(refusalOf([anyMethodFrame(1, 60, 80, args)]).code).to.equal(501)
+  })
+
   describe('a channel is safe to be handed on', () => {
+    it('not after an acknowledgement', () => {
+      const guard = newGuard()
+      judge(guard, method(1, 'basic.ack', { deliveryTag: 1n }))
+      expect(guard.isSafe).to.equal(false)
+    })
+
+    it('after a prefetch', () => {
+      const guard = newGuard()
+      judge(guard, method(1, 'basic.qos', { prefetchCount: 10 }))
+      expect(guard.isSafe).to.equal(true)
+    })
+
     it('after nothing but publishes and its close', () => {
       const guard = newGuard()
       judgeAll(guard, [publish(), headerFrame(1, 0), publish({ mandatory: true }), headerFrame(1, 0)])

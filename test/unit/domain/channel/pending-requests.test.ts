@@ -79,4 +79,35 @@ describe('PendingRequests', () => {
     pending.answered(id.QUEUE_BIND_OK)
     expect(pending.includes(id.QUEUE_DECLARE)).to.equal(true)
   })
+
+  it('know that a message may come back until the broker has answered something behind it', () => {
+    pending.published(false)
+    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([true, false])
+    pending.published(true)
+    pending.published(false)
+    pending.acknowledged()
+    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([true, true])
+    pending.answered(id.CHANNEL_FLOW_OK)
+    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([false, false])
+  })
+
+  it('tell acknowledgements from publishes', () => {
+    pending.acknowledged()
+    expect([pending.includes(id.BASIC_ACK), pending.includes(id.BASIC_PUBLISH)]).to.deep.equal([true, false])
+  })
+
+  it('count requests of one kind where no others wait', () => {
+    expect(pending.countIfOnly(id.BASIC_QOS)).to.equal(0)
+    pending.sent(id.BASIC_QOS)
+    pending.sent(id.BASIC_QOS)
+    pending.acknowledged()
+    expect(pending.countIfOnly(id.BASIC_QOS)).to.equal(2)
+    pending.sent(id.QUEUE_BIND)
+    expect(pending.countIfOnly(id.BASIC_QOS)).to.equal(-1)
+    pending.answered(id.BASIC_QOS_OK)
+    expect(pending.countIfOnly(id.BASIC_QOS), 'the other is in the way').to.equal(-1)
+    pending.answered(id.BASIC_QOS_OK)
+    pending.answered(id.QUEUE_BIND_OK)
+    expect(pending.countIfOnly(id.BASIC_QOS)).to.equal(0)
+  })
 })

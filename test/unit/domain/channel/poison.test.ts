@@ -5,7 +5,7 @@ import {
   isPoisonousConsumer,
   isPoisonousQueue,
 } from '../../../../src/domain/channel/poison.js'
-import { headerFrame } from '../../../support/wire-format.js'
+import { type Properties, type Table, headerFrame } from '../../../support/wire-format.js'
 
 /** As RabbitMQ 3.10 gave it out. */
 const PID = 'g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw=='
@@ -23,6 +23,21 @@ describe('Poisonous requests', () => {
     expect(copies('XCC', `${PREFIX}.a.b`)).to.equal(false)
     expect(copies('CC', `${PREFIX}.${PID}.${KEY}`)).to.equal(false)
     expect(copies('CC', 'q')).to.equal(false)
+  })
+
+  it('are such keys among others, and among other properties', () => {
+    const forged = `${PREFIX}.a.b`
+    const copies = (headers: Table, more: Properties = {}): boolean => {
+      const frame = headerFrame(1, 0, { ...more, headers })
+      return copiesToForgedReplyTo(frame, 7, frame.length - 1)
+    }
+    expect(copies({ a: 1, BCC: ['q', 7, forged], z: 'x' })).to.equal(true)
+    const [contentType, contentEncoding] = ['text/plain', 'gzip']
+    for (const more of [{ contentType }, { contentEncoding }, { contentType, contentEncoding, priority: 1 }])
+      expect(copies({ CC: [forged] }, more)).to.equal(true)
+    // The broker looks for routing keys in arrays of text only.
+    for (const CC of [forged, null, 7, [7, 'q'], [], [null]])
+      expect(copies({ CC, other: [forged] }), JSON.stringify(CC)).to.equal(false)
   })
 
   it('are queues whose master is looked for by a number with a fraction', () => {

@@ -14,6 +14,17 @@ describe('Addresses for direct reply-to', () => {
     expect(isForgedReplyTo(`${PREFIX}.${PID}.${KEY}`)).to.equal(false)
     expect(replyNodeOf(`${PREFIX}.${PID}.${KEY}`)).to.equal('reply@34242500')
     expect(replyNodeOf('q')).to.equal(undefined)
+    expect(replyNodeOf(`${PREFIX.replace('amq', 'xmq')}.${PID}.${KEY}`)).to.equal(undefined)
+  })
+
+  it('have the name of the node in any of the forms that Erlang writes', () => {
+    const address = (name: string): string => `${PREFIX}.${btoa(`\x83X${name}${'\0'.repeat(12)}`)}.${KEY}`
+    for (const name of ['v\0\x07reply@1', 'd\0\x07reply@1', 'w\x07reply@1']) {
+      expect(replyNodeOf(address(name))).to.equal('reply@1')
+      expect(isForgedReplyTo(address(name))).to.equal(false)
+    }
+    for (const name of ['v\x01\x07reply@1', 'w\x08reply@1', 'w\x06reply@1', 'x\x07reply@1'])
+      expect(isForgedReplyTo(address(name))).to.equal(true)
   })
 
   for (const [what, name] of [
@@ -52,8 +63,16 @@ describe('Addresses for direct reply-to', () => {
   it('are found in publishes to the default exchange only', () => {
     const address = `${PREFIX}.${PID}.${KEY}`
     expect(publishTo('', address)).to.equal(address)
-    expect(publishTo('e', address)).to.equal('')
-    for (const key of ['', 'q', 'amq.rabbitmq.reply-to.', 'x'.repeat(60)])
+    expect(publishTo('', `${PREFIX}.a`), 'the shortest').to.equal(`${PREFIX}.a`)
+    for (const exchange of ['e', `\x1e${address}`]) expect(publishTo(exchange, address)).to.equal('')
+    for (const key of [
+      '',
+      'q',
+      'amq.rabbitmq.reply-to.',
+      'x'.repeat(60),
+      `x${address.slice(1)}`,
+      'amqp'.repeat(9),
+    ])
       expect(publishTo('', key)).to.equal('')
   })
 })

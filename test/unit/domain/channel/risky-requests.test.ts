@@ -68,6 +68,13 @@ describe('Risky requests', () => {
       expect(declareExchange(type, { arguments: [['hash-header', { type: 'int32', value: 1 }]] })).to.equal(
         `exchange type '${type}' with hash-header: int32`,
       )
+      const two: FieldTable = [
+        ['a', { type: 'int32', value: 1 }],
+        ['b', textField('x')],
+      ]
+      expect(declareExchange(type, { arguments: two })).to.equal(
+        `exchange type '${type}' with a: int32, b: string`,
+      )
     })
 
   it('are not passive declarations, which never look at the type', () => {
@@ -91,7 +98,8 @@ describe('Risky requests', () => {
 
   it('are queues whose messages may have an age that does not begin with a digit', () => {
     const age = (value: FieldValue): string | undefined => declareQueue({ arguments: [['x-max-age', value]] })
-    expect(age(textField('7D'))).to.equal(undefined)
+    for (const text of ['7D', '0', '9Y']) expect(age(textField(text)), text).to.equal(undefined)
+    for (const text of ['/D', ':D']) expect(age(textField(text))).to.equal(`x-max-age = '${text}'`)
     expect(age({ type: 'int32', value: 7 }), 'refused without harm').to.equal(undefined)
     expect(age(textField('D'))).to.equal("x-max-age = 'D'")
     expect(age(textField(''))).to.equal("x-max-age = ''")
@@ -104,6 +112,11 @@ describe('Risky requests', () => {
       expect(consume({ type, value: 1 }), type).to.equal(undefined)
     for (const type of ['int64', 'uint64', 'timestamp'] as const)
       expect(consume({ type, value: 1n }), type).to.equal(undefined)
+    const plain = methodFrame(method.BasicConsume, 1, {
+      ...{ queue: 'q', consumerTag: '', noLocal: false, noAck: false, exclusive: false, noWait: false },
+      arguments: [],
+    })
+    expect([mayBeRisky(viewOf(plain)), riskOf(viewOf(plain))]).to.deep.equal([true, undefined])
     expect(consume(textField('middle'))).to.equal("consuming from 'q' with x-stream-offset = 'middle'")
     expect(consume({ type: 'bool', value: true })).to.contain('a value of type bool')
   })
@@ -123,10 +136,48 @@ describe('Risky requests', () => {
     expect(question.methodId).to.equal(id.QUEUE_DECLARE)
     expect(
       readArguments(method.QueueDeclare, question.bytes, question.payloadStart + 4, question.payloadEnd),
-    ).to.deep.include({ queue: ADDRESS, passive: true, noWait: false })
+    ).to.deep.equal({
+      ...{
+        queue: ADDRESS,
+        passive: true,
+        durable: false,
+        exclusive: false,
+        autoDelete: false,
+        noWait: false,
+      },
+      arguments: [],
+    })
     expect(riskOf(question), 'asked by a client').to.equal(kind)
     expect(isMostlyHarmless(kind)).to.equal(true)
     expect(isMostlyHarmless(TRANSIENT_QUEUE)).to.equal(false)
+  })
+
+  it('are no other publishes', () => {
+    const publish = viewOf(
+      methodFrame(method.BasicPublish, 1, {
+        ...{ exchange: 'e', routingKey: ADDRESS, mandatory: false, immediate: false },
+      }),
+    )
+    expect([mayBeRisky(publish), riskOf(publish)]).to.deep.equal([false, undefined])
+  })
+
+  it('are tried as they are', () => {
+    const declare = method.ExchangeDeclare
+    const frame = viewOf(
+      methodFrame(declare, 1, {
+        ...{
+          exchange: 'e',
+          type: 'x-odd',
+          passive: false,
+          durable: true,
+          autoDelete: false,
+          internal: false,
+        },
+        ...{ noWait: false, arguments: [] },
+      }),
+    )
+    expect(mayBeRisky(frame)).to.equal(true)
+    expect(trialOf(frame)).to.deep.equal(frame.bytes.slice(frame.start, frame.end))
   })
 
   it('are none among other methods', () => {

@@ -94,8 +94,10 @@ describe('AddressBook', () => {
 
     it('is forgotten when it is no address of the broker any more', () => {
       failNext('a')
+      failNext('b')
       book.keepOnly(['b', 'c'])
       expect(book.isAvoided('a', 0)).to.equal(false)
+      expect(book.isAvoided('b', 0), 'the others are not').to.equal(true)
     })
   })
 

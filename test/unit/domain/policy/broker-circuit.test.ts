@@ -83,6 +83,24 @@ describe('BrokerCircuit', () => {
     expect(refusal(10)?.nextTryMs).to.equal(500)
   })
 
+  it('does not take an attempt from before the outage for the try of the outage', () => {
+    const [first, slow] = [ask(0), ask(0)]
+    fail(first, 10)
+    expect(refusal(20)?.nextTryMs, 'nobody is trying').to.equal(490)
+    const attempt = ask(510)
+    circuit.end(slow)
+    expect(refusal(511)?.nextTryMs, 'somebody is').to.equal(undefined)
+    circuit.end(attempt)
+    expect(refusal(511)).to.equal(undefined)
+  })
+
+  it('tells clients when clients may try, not when pools may', () => {
+    waits('pool')
+    const [client, pool] = [circuit.outage(91_500), refusal(91_500, 'pool')]
+    expect(client?.nextTryMs).to.equal(4000)
+    expect(pool?.nextTryMs).to.equal(30_000)
+  })
+
   it('closes when anybody gets through, and starts over at the next outage', () => {
     fail(ask(0), 0)
     fail(ask(500), 500)

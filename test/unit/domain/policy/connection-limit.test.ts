@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import fc from 'fast-check'
-import { ConnectionLimit } from '../../../../src/domain/policy/connection-limit.js'
+import { ConnectionLimit, isRefusal } from '../../../../src/domain/policy/connection-limit.js'
 
 /** A limit with so many inside. */
 function limitWith(limit: number, active: number): ConnectionLimit {
@@ -66,7 +66,20 @@ describe('ConnectionLimit', () => {
       reason: 'connection limit must be positive: it is 100, and cannot go down by 100',
     })
     expect(limit.increase(0, 'http', 0)).to.include({ kind: 'invalid', reason: 'amount must be positive' })
-    expect(limit.increase(2 ** 31, 'http', 0)).to.include({ kind: 'invalid' })
+    expect(limit.increase(2 ** 31, 'http', 0)).to.deep.equal({
+      kind: 'invalid',
+      reason: 'connection limit must not be above 2147483647',
+    })
+  })
+
+  it('can be anything from 1 to the most that can be counted', () => {
+    const limit = limitWith(100, 0)
+    for (const value of [1, 2 ** 31 - 1]) {
+      const outcome = limit.set(value, 'http', 0)
+      expect(isRefusal(outcome)).to.equal(false)
+      expect(limit.limit).to.equal(value)
+    }
+    expect(isRefusal(limit.increase(1, 'http', 0))).to.equal(true)
   })
 
   it('cannot move a limit that is not there', () => {

@@ -89,8 +89,18 @@ describe('UpstreamPolicy', () => {
         )
       })
 
+      it("keeps a client's channels of one role together on any of the connections of that role", () => {
+        const others = candidate('publisher')
+        for (const home of [publishers, others])
+          expect(policy.place(home, [publishers, others], 'publisher')).to.equal(home)
+      })
+
       it('makes no difference when roles are not separated', () => {
-        const together = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: false })
+        expect(policy.separatesRoles).to.equal(true)
+        const { together } = policy
+        expect(together.separatesRoles).to.equal(false)
+        expect(together.capacity(0), 'all else is the same').to.equal(100)
+        expect(policy.together, 'made once').to.equal(together)
         expect(together.place(publishers, [publishers], 'consumer')).to.equal(publishers)
         expect(together.maySettle(publishers, 'consumer', [publishers])).to.equal(true)
         for (const role of ['publisher', 'consumer', undefined] as const)

@@ -46,6 +46,27 @@ describe('ProxyHeaderReader', () => {
     ['version 1, IPv4', line('PROXY TCP4 192.0.2.1 192.0.2.2 40000 5672'), proxied('192.0.2.1:40000')],
     ['version 1, IPv6', line('PROXY TCP6 2001:DB8::1 ::1 40000 5672'), proxied('[2001:db8::1]:40000')],
     ['version 1, IPv4 in IPv6', line('PROXY TCP6 ::ffff:192.0.2.1 ::1 1 2'), proxied('192.0.2.1:1')],
+    [
+      'version 1, the largest IPv4 address and port',
+      line('PROXY TCP6 ::FFFF:255.255.255.255 ::1 65535 65535'),
+      proxied('255.255.255.255:65535'),
+    ],
+    [
+      'version 1, IPv6 in full',
+      line('PROXY TCP6 1:2:3:4:5:6:7:abcd ::1 1 2'),
+      proxied('[1:2:3:4:5:6:7:abcd]:1'),
+    ],
+    [
+      'version 1, all but one group',
+      line('PROXY TCP6 1:2:3::5:6:7:8 ::1 1 2'),
+      proxied('[1:2:3::5:6:7:8]:1'),
+    ],
+    [
+      'version 1, IPv4 behind six groups',
+      line('PROXY TCP6 1:2:3:4:5:6:192.0.2.1 ::1 1 2'),
+      proxied('[1:2:3:4:5:6:192.0.2.1]:1'),
+    ],
+    ['version 1, no address at all', line('PROXY TCP6 :: :: 0 0'), proxied('[::]:0')],
     ['version 1, unknown', line('PROXY UNKNOWN'), { kind: 'local' }],
     [
       'version 1, unknown with addresses',
@@ -62,6 +83,16 @@ describe('ProxyHeaderReader', () => {
       'version 2, IPv4 in IPv6',
       v2(0x21, 0x21, inet([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1], 7)),
       proxied('192.0.2.1:7'),
+    ],
+    [
+      'version 2, IPv6 that ends like IPv4 in IPv6',
+      v2(0x21, 0x21, inet([0x20, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1], 7)),
+      proxied('[2001::ffff:c000:201]:7'),
+    ],
+    [
+      'version 2, IPv6 that begins like IPv4 in IPv6',
+      v2(0x21, 0x21, inet([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 192, 0, 2, 1], 7)),
+      proxied('[::1:c000:201]:7'),
     ],
     [
       'version 2 with TLVs',
@@ -119,6 +150,23 @@ describe('ProxyHeaderReader', () => {
     ['an address that is none', line('PROXY TCP4 192.0.2.256 192.0.2.2 1 2'), 'makes no sense'],
     ['IPv6 for IPv4', line('PROXY TCP4 ::1 ::1 1 2'), 'makes no sense'],
     ['IPv6 that is none', line('PROXY TCP6 1::2::3 ::1 1 2'), 'makes no sense'],
+    ...[
+      ...['1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '1:2:3:4::5:6:7:8', '1:2:3:4:5:6:7:8::', '1::2::', ':1'],
+      ...['12345::', 'x1::', '1x::', '1:2:3:4:5:6:7:g', '1:2:3:4:5:6:7:192.0.2.1', '1:2:3:4:5:192.0.2.1'],
+      ...['::192.0.2.256', '::192.0.2', '1.2.3.4::', '192.0.2.1', 'x'],
+    ].map((address): [string, Buffer, string] => [
+      `${address} as IPv6`,
+      line(`PROXY TCP6 ${address} ::1 1 2`),
+      'makes no sense',
+    ]),
+    ...['192.0.2', '192.0.2.1.1', '1192.0.2.1', '192.0.2.1234', '192.0.2.x', '256.0.2.1'].map(
+      (address): [string, Buffer, string] => [
+        `${address} as IPv4`,
+        line(`PROXY TCP4 ${address} 192.0.2.2 1 2`),
+        'makes no sense',
+      ],
+    ),
+    ['another protocol with IPv6', line('PROXY UDP6 ::1 ::1 1 2'), 'makes no sense'],
     ['a port that is none', line('PROXY TCP4 192.0.2.1 192.0.2.2 65536 2'), 'makes no sense'],
     ['a port with a zero in front', line('PROXY TCP4 192.0.2.1 192.0.2.2 01 2'), 'makes no sense'],
     ['too few parts', line('PROXY TCP4 192.0.2.1 192.0.2.2 1'), 'makes no sense'],

@@ -247,6 +247,25 @@ describe('PublishAssembler', () => {
     })
   })
 
+  it('hands a channel that takes its messages each of them in one piece, however it came', () => {
+    const taker = new Channel(4, 'kept')
+    taker.takesMessages = true
+    const [first, second] = [message(4, 'abc'), message(4, 'de', 2)]
+    const parts = [part(first, 0, 2), part(first, 2), second, message(1, 'x')]
+    const result = new Bench(
+      [taker, north],
+      parts.flatMap(({ roles }) => roles),
+    )
+    result.push(concat(parts[0].frames))
+    result.push(concat(parts.slice(1).flatMap(({ frames }) => frames)))
+    expect(taker.taken.map((bytes) => hex(bytes))).to.deep.equal([
+      hex(concat(first.frames)),
+      hex(concat(second.frames)),
+    ])
+    expect(result.forwarded.map(({ destination }) => destination)).to.deep.equal(['north'])
+    expect(result.assembler.heldBytes).to.equal(0)
+  })
+
   describe('a channel that is closing', () => {
     it('leaves nothing behind of a message that was held', () => {
       const result = bench([part(message(1, 'abc'), 0, 2)])
@@ -403,6 +422,8 @@ describe('PublishAssembler', () => {
             }
             fresh = []
             expect(seen).to.deep.equal(model.whole)
+            const held = channels.reduce((sum, { heldMessage }) => sum + (heldMessage?.length ?? 0), 0)
+            expect(assembler.heldBytes, 'what is held is counted').to.equal(held)
           }
           for (const chunk of cutAt(concat(steps.map(({ frame }) => frame)), cuts)) {
             reader.push(chunk)

@@ -2,6 +2,8 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   PublishedMessage,
+  channelOf,
+  describeMessage,
   rewriteChannel,
   withExpiration,
 } from '../../../../src/domain/publish/published-message.js'
@@ -64,6 +66,11 @@ describe('PublishedMessage', () => {
         expect(new PublishedMessage(bytes).expiration).to.equal(expiration)
       }),
     )
+  })
+
+  it('is described by where it went and how large it is', () => {
+    const bytes = publishFrames(1, { exchange: 'orders', routingKey: 'eu.new', body: 'x'.repeat(5000) })
+    expect(describeMessage(bytes)).to.deep.equal({ exchange: 'orders', routingKey: 'eu.new', size: 5000 })
   })
 
   it('has no expiration without the property', () => {
@@ -131,5 +138,25 @@ describe('rewriteChannel', () => {
         expect(framesIn(bytes)).to.deep.equal(framesIn(publishFrames(to, given)))
       }),
     )
+  })
+})
+
+describe('channelOf', () => {
+  it('is the number that all frames of a message have', () => {
+    for (const channel of [1, 0xff, 0x100, 0xabcd, 0xffff])
+      expect(channelOf(publishFrames(channel, { body: 'x'.repeat(100), frameMax: 20 }))).to.equal(channel)
+  })
+
+  it('is none where one frame has another number', () => {
+    const message = publishFrames(0x0201, { body: 'x' })
+    const [, header, body] = framesIn(message)
+    const bodyAt = message.length - body.payload.length / 2 - 8
+    const headerAt = bodyAt - header.payload.length / 2 - 8
+    for (const frameAt of [0, headerAt, bodyAt])
+      for (const other of [0x0101, 0x0202]) {
+        const bytes = Buffer.from(message)
+        bytes.writeUInt16BE(other, frameAt + 1)
+        expect(channelOf(bytes), `${frameAt}`).to.equal(-1)
+      }
   })
 })

@@ -73,6 +73,16 @@ describe('ExclusiveQueues', () => {
     expect(queues.standing('b', 'q')).to.equal('free')
   })
 
+  it('keeps the other queues of an owner who has lost one', () => {
+    for (const queue of ['q', 'r']) queues.claim('a', claim(queue))
+    queues.forget('a', 'q')
+    expect(queues.standing('b', 'r')).to.equal('locked')
+    queues.forget('a', 'r')
+    expect(queues.standing('b', 'r')).to.equal('free')
+    queues.claim('a', claim('s'))
+    expect(queues.takeAll('a').map(({ queue }) => queue)).to.deep.equal(['s'])
+  })
+
   it('hands over all claims of a client that is gone, once', () => {
     for (const queue of ['q', 'r']) queues.claim('a', claim(queue))
     queues.claim('b', claim('s'))

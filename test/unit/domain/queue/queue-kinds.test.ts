@@ -48,18 +48,39 @@ describe('What kinds of queues cannot do', () => {
     expect(refused('other')).to.deep.equal([])
   })
 
-  it("is refused in RabbitMQ's words, for the connection", () => {
-    expect(refusalOf('get', 'stream', NAMED, id.BASIC_GET)).to.deep.equal({
-      code: 540,
-      text: "NOT_IMPLEMENTED - basic.get not supported by stream queues queue 'q' in vhost '/'",
-      methodId: id.BASIC_GET,
-      scope: 'connection',
+  const q = "queue 'q' in vhost '/'"
+  const deletion = (flag: string): string =>
+    `cannot delete ${q}. queue.delete operations with ${flag} flag set are not supported by quorum queues`
+  for (const [kind, demand, text] of [
+    ['stream', 'get', `basic.get not supported by stream queues ${q}`],
+    ['stream', 'purge', `queue.purge not supported by stream queues ${q}`],
+    ['stream', 'no-ack', `automatic acknowledgement not supported by stream queues ${q}`],
+    ['stream', 'global-prefetch', `${q} does not support global qos`],
+    ['quorum', 'global-prefetch', `${q} does not support global qos`],
+    ['quorum', 'if-unused', deletion('if-unused')],
+    ['quorum', 'if-empty', deletion('if-empty')],
+  ] as const)
+    it(`is refused in RabbitMQ's words, for the connection: ${demand} at a ${kind} queue`, () => {
+      expect(refusalOf(demand, kind, NAMED, id.BASIC_GET)).to.deep.equal({
+        code: 540,
+        text: `NOT_IMPLEMENTED - ${text}`,
+        methodId: id.BASIC_GET,
+        scope: 'connection',
+      })
     })
-  })
 
   it('is to take a delivery of a stream back', () => {
-    expect(streamRejection(id.BASIC_NACK, NAMED)).to.include({ code: 540, methodId: id.BASIC_NACK })
+    expect(streamRejection(id.BASIC_NACK, NAMED)).to.include({
+      code: 540,
+      text: `NOT_IMPLEMENTED - basic.nack and basic.reject not supported by stream queues ${q}`,
+      methodId: id.BASIC_NACK,
+    })
     for (const methodId of [id.BASIC_RECOVER, id.BASIC_RECOVER_ASYNC])
-      expect(streamRejection(methodId, NAMED)).to.include({ code: 541, methodId: 0, scope: 'connection' })
+      expect(streamRejection(methodId, NAMED)).to.deep.equal({
+        code: 541,
+        text: 'INTERNAL_ERROR',
+        methodId: 0,
+        scope: 'connection',
+      })
   })
 })
