@@ -130,11 +130,17 @@ export class World {
     this.brokerUp()
   }
 
-  /** Everything in place, and Warren accepting clients. */
-  static async start(options: WorldOptions = {}): Promise<World> {
+  /** Everything in place, and Warren not started. */
+  static prepared(options: WorldOptions = {}): World {
     const world = new World(options)
     options.broker?.(world.broker)
     options.prepare?.(world)
+    return world
+  }
+
+  /** Everything in place, and Warren accepting clients. */
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = World.prepared(options)
     const started = world.proxy.start()
     await settle()
     // A broker that isn't there holds the start up for a while.

@@ -23,6 +23,6 @@ export function parseReplayLogins(given: string | readonly string[]): Credential
 
 /** Reads `user:password`, percent-encoded; undefined when it's something else. */
 export function parseLogin(text: string): Credentials | undefined {
-  const [, user, password] = (/^([^:]+):([^:]*)$/.exec(text) ?? []).map(decoded)
+  const [, user, password] = (/^([^:]+):(.*)$/s.exec(text) ?? []).map(decoded)
   return user === undefined || password === undefined ? undefined : new Credentials(user, password)
 }

@@ -9,7 +9,7 @@ import type { JournalPool } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
-import { UpstreamRefused, isPassing, reasonOf } from '../upstream/upstream-errors.js'
+import { UpstreamRefused, isPassing, reasonOf, upstreamFailure } from '../upstream/upstream-errors.js'
 import type { Leftovers } from './leftovers.js'
 import { ReplayGuest } from './replay-guest.js'
 
@@ -173,9 +173,10 @@ export class Replay {
       await this.#publish(owner, credentials)
       return undefined
     } catch (error) {
-      return error instanceof UpstreamRefused && !isPassing(error)
-        ? { kind: 'refused', reason: error.reason, refused: credentials }
-        : { kind: 'later', reason: reasonOf(error) }
+      const failure = upstreamFailure(error)
+      return failure instanceof UpstreamRefused && !isPassing(failure)
+        ? { kind: 'refused', reason: failure.reason, refused: credentials }
+        : { kind: 'later', reason: failure.reason }
     }
   }
 
