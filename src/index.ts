@@ -1,5 +1,6 @@
 /** What other programs may import of Warren; everything else may change at any time. */
 export { createWarren, type Adapters, type Addresses, type Warren } from './composition/create-warren.js'
+export { SystemClock } from './adapters/clock/system-clock.js'
 export { ConfigurationError } from './adapters/config/configuration-error.js'
 export { loadSettings, type LoadedSettings, type SettingsInput } from './adapters/config/load-settings.js'
 export { FileJournal } from './adapters/journal/file-journal.js'
