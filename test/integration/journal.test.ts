@@ -54,7 +54,8 @@ describe('a journal', function () {
     return bodies
   }
 
-  it('brings through a kill of Warren, in order, what clients had published while the broker was away', async () => {
+  /** Has a client publish while the broker is away, and kills Warren. Returns the bodies. */
+  const leave = async (): Promise<string[]> => {
     await broker.stopApp()
     const client = await WireClient.connect(warren.port)
     await client.openChannel(1)
@@ -63,12 +64,18 @@ describe('a journal', function () {
     // Its answer says that Warren has taken everything before it.
     await client.closeChannel(1)
     await warren.stop()
+    return sent
+  }
 
+  it('brings through a kill of Warren, in order, what clients had published while the broker was away', async () => {
+    const sent = await leave()
     await broker.startApp()
     warren = await WarrenProcess.start(broker.port, options())
     expect(
-      warren.lines('messages of an earlier run wait in the journal for the next login of their users'),
-    ).to.have.length(1)
+      warren.lines(
+        'messages of an earlier run wait in the journal for the next login of their user: its password is not known',
+      )[0],
+    ).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
     const next = await WireClient.connect(warren.port)
     await next.openChannel(1)
     next.publish(1, { routingKey: QUEUE, body: 'afterwards' })
@@ -79,6 +86,48 @@ describe('a journal', function () {
       expect(arrived).to.have.length(MESSAGES + 1)
     })
     expect(arrived).to.deep.equal([...sent, 'afterwards'])
+  })
+
+  it('brings them there before Warren lets any client in, for users whose passwords it knows', async () => {
+    const sent = await leave()
+    await broker.startApp()
+    // It has nothing that it could publish with.
+    warren = await WarrenProcess.start(broker.port, options(), { AMQP_POOL_REPLAY_LOGINS: 'guest:wr0ng' })
+    const refused =
+      'messages of an earlier run wait: the broker refuses the login that is known for their user'
+    expect(warren.lines(refused)[0]).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
+    expect(warren.lines(refused)[0]['reason']).to.match(/^403 ACCESS_REFUSED/)
+    const ready = await fetch(`http://127.0.0.1:${warren.managementPort}/readyz`)
+    const { warnings } = (await ready.json()) as { warnings: string[] }
+    expect([ready.status, warnings.length]).to.deep.equal([200, 1])
+    expect(warnings[0]).to.match(new RegExp(`^${MESSAGES} messages .* the broker refuses the logins`))
+    expect(JSON.stringify([warren.log, warnings])).not.to.contain('wr0ng')
+    expect(await contents()).to.deep.equal([])
+    await warren.stop()
+
+    warren = await WarrenProcess.start(broker.port, options(), {
+      AMQP_POOL_REPLAY_LOGINS: 'guest:guest,other:unused',
+    })
+    expect(await contents()).to.deep.equal(sent)
+    const listening = warren.log.findIndex(({ message }) => message === 'listening')
+    const drained = warren.log.findIndex(({ message }) => message === 'publish buffer drained')
+    expect(drained).to.be.within(0, listening)
+    expect(warren.lines('client disconnected')).to.deep.equal([])
+  })
+
+  it('brings them there once the broker is back, when it was away at the start', async () => {
+    const sent = await leave()
+    const url = `amqp://guest:guest@127.0.0.1:${broker.port}`
+    warren = await WarrenProcess.start(url, options())
+    expect(warren.lines('messages of an earlier run wait: their user cannot be logged in now')[0]).to.include(
+      { user: 'guest', vhost: '/', messages: MESSAGES },
+    )
+    await broker.startApp()
+    await eventually(() => expect(warren.lines('publish buffer drained')).to.have.length(1), 40_000)
+    expect(await contents()).to.deep.equal(sent)
+    await warren.stop()
+    warren = await WarrenProcess.start(broker.port, options())
+    expect(warren.log.filter(({ message }) => message.startsWith('messages of an'))).to.deep.equal([])
   })
 
   it('belongs to one Warren: a second one does not start, and says why', async () => {
