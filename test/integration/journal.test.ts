@@ -130,6 +130,80 @@ describe('a journal', function () {
     expect(warren.log.filter(({ message }) => message.startsWith('messages of an'))).to.deep.equal([])
   })
 
+  it('of several workers is published by one of them each, with fewer workers too, and when one has crashed', async () => {
+    let sessions = 0
+    let expected: string[] = []
+    /** Two clients for each worker publish while the broker is away. */
+    const leaveWith = async (workers: number): Promise<void> => {
+      const clients = await Promise.all(
+        Array.from({ length: 2 * workers }, async () => {
+          const client = await WireClient.connect(warren.port)
+          await client.openChannel(1)
+          return client
+        }),
+      )
+      await broker.stopApp()
+      for (const client of clients) {
+        const bodies = Array.from({ length: 5 }, (_, at) => `session ${sessions}: ${at}`)
+        sessions++
+        expected.push(...bodies)
+        for (const body of bodies)
+          client.publish(1, { routingKey: QUEUE, body, properties: { deliveryMode: 2 } })
+        await client.closeChannel(1)
+      }
+    }
+    const startWith = async (workers: number): Promise<void> => {
+      warren = await WarrenProcess.start(broker.port, [...options(), '--workers', String(workers)], {
+        AMQP_POOL_REPLAY_LOGINS: 'guest:guest',
+      })
+    }
+    const pids = async (): Promise<number[]> => {
+      const answer = await fetch(`http://127.0.0.1:${warren.managementPort}/workers`)
+      return ((await answer.json()) as { workers: { pid: number }[] }).workers.map(({ pid }) => pid)
+    }
+    const killAll = async (): Promise<void> => {
+      const all = await pids()
+      await warren.stop()
+      for (const pid of all) await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'))
+      await broker.startApp()
+    }
+    /** All of them once, those of each session in order. */
+    const expectAll = (arrived: string[]): void => {
+      const sessionOf = (body: string): number => Number(body.split(/[ :]/)[1])
+      expect([...arrived].sort((a, b) => sessionOf(a) - sessionOf(b))).to.deep.equal(expected)
+      expected = []
+    }
+    await warren.stop()
+
+    await startWith(3)
+    await leaveWith(3)
+    await killAll()
+    await startWith(2)
+    // Before anybody could come.
+    expectAll(await contents())
+    expect(warren.lines('messages moved to the journal of a process that there is')[0]).to.include({
+      from: join(directory, 'worker-3'),
+      to: join(directory, 'worker-1'),
+      messages: 10,
+    })
+
+    await leaveWith(2)
+    process.kill((await pids())[0], 'SIGKILL')
+    await broker.startApp()
+    let arrived: string[] = []
+    await eventually(async () => {
+      arrived = [...arrived, ...(await contents())]
+      expect(arrived).to.have.length(20)
+    }, 40_000)
+    expectAll(arrived)
+    expect(warren.lines('worker crashed: it is started again')).to.have.length(1)
+
+    await leaveWith(2)
+    await killAll()
+    await startWith(1)
+    expectAll(await contents())
+  })
+
   it('belongs to one Warren: a second one does not start, and says why', async () => {
     const { code, stdout, stderr } = await runToExit([
       ...options(),
