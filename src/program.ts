@@ -21,13 +21,13 @@ import {
   EXIT_CONFIGURATION,
   EXIT_FAILURE,
   EXIT_OK,
+  bringHomeStrays,
   cannotListen,
   environment,
   loadCertificates,
   logBugs,
   openJournal,
   product,
-  refuseLeftovers,
   urlOf,
 } from './startup.js'
 import { supervise } from './supervisor-program.js'
@@ -68,7 +68,7 @@ async function run(loaded: LoadedSettings): Promise<void> {
   })
   if (loaded.workers > 1)
     return supervise({ loaded, logger, certificates, source, files: () => files.snapshot })
-  await refuseLeftovers(settings, 1, logger)
+  await bringHomeStrays(settings, 1, logger)
   const journal = await openJournal(settings, logger)
   const container = createContainer({ settings, logger, product, journal, certificates, source })
   container.get<Certificates>(identifiers.Certificates).announce()

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { type Environment, secretVariables } from './adapters/config/environment.js'
-import { strayJournals } from './adapters/journal/worker-journals.js'
+import { moveMessages, removeEmpty, strayJournals } from './adapters/journal/worker-journals.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { CertificateError } from './application/ports/certificate-store.js'
@@ -65,27 +65,36 @@ export async function openJournal({ pool }: Settings, logger: Logger): Promise<J
 }
 
 /**
- * Messages may be kept where none of so many processes would look: from a time when there were more, or fewer, of them. They mustn't lie there
- * unnoticed: then the program doesn't start.
+ * Messages may be kept where none of so many processes would look: from a time when there were more, or fewer, of them. Each goes to the journal of one that there
+ * is. When that can't be, they mustn't lie there unnoticed: then the program doesn't start.
  */
-export async function refuseLeftovers({ pool }: Settings, workers: number, logger: Logger): Promise<void> {
+export async function bringHomeStrays({ pool }: Settings, workers: number, logger: Logger): Promise<void> {
   const { publishBufferDir: directory, publishBufferSize } = pool
   if (directory === undefined || publishBufferSize === 0) return
-  for (const place of strayJournals(directory, workers)) {
+  const open = (at: string): Promise<FileJournal> =>
+    FileJournal.openWhenFree({ directory: at, sync: 'always' }, { clock: new SystemClock(), logger })
+  for (const stray of strayJournals(directory, workers)) {
+    const opened: Journal[] = []
     try {
-      const needs = { clock: new SystemClock(), logger }
-      const journal = await FileJournal.openWhenFree({ directory: place.directory, sync: 'always' }, needs)
-      const { length } = journal.recover()
-      journal.close()
-      if (length === 0) continue
-      logger.error(
-        `${place.directory} holds ${length} message${length === 1 ? '' : 's'} of a Warren with ${place.workers}: start it once so, until they are delivered, or move that directory away`,
-      )
+      const from = await open(stray.directory)
+      opened.push(from)
+      const to = await open(stray.home)
+      opened.push(to)
+      const messages = moveMessages(from, to)
+      if (messages > 0)
+        logger.info('messages moved to the journal of a process that there is', {
+          from: stray.directory,
+          to: stray.home,
+          messages,
+        })
     } catch (error) {
       if (!(error instanceof JournalError)) throw error
       logger.error(error.message)
+      process.exit(EXIT_UNAVAILABLE)
+    } finally {
+      for (const journal of opened) journal.close()
     }
-    process.exit(EXIT_UNAVAILABLE)
+    removeEmpty(stray)
   }
 }
 

@@ -19,10 +19,10 @@ import {
   EXIT_FAILURE,
   EXIT_OK,
   EXIT_UNAVAILABLE,
+  bringHomeStrays,
   cannotListen,
   environment,
   product,
-  refuseLeftovers,
   urlOf,
 } from './startup.js'
 
@@ -42,7 +42,7 @@ export interface Supervised {
 /** Runs Warren as a supervisor and its workers. */
 export async function supervise({ loaded, logger, certificates, source, files }: Supervised): Promise<void> {
   const { settings, workers: count } = loaded
-  await refuseLeftovers(settings, count, logger)
+  await bringHomeStrays(settings, count, logger)
   const processes = new ChildWorkers(WORKER, {
     count,
     argv: process.argv.slice(2),

@@ -18,6 +18,7 @@ import type { ProcessFigures } from './application/ports/process-figures.js'
 import type { SettingsSource } from './application/ports/settings-source.js'
 import type { FromWorker, Question, ToWorker } from './application/ports/worker-processes.js'
 import type { Proxy } from './application/proxy.js'
+import type { Replay } from './application/publishing/replay.js'
 import type { Readiness } from './application/operations/readiness.js'
 import type { Reload } from './application/operations/reload.js'
 import type { LogLevel, Settings } from './application/settings.js'
@@ -120,6 +121,8 @@ async function run(start: StartMessage): Promise<void> {
     pools: () => sight.pools(),
     aside: () => sight.aside(),
     readiness: () => get<Readiness>(identifiers.Readiness).reasons(),
+    // The supervisor has the same certificates.
+    warnings: () => get<Replay>(identifiers.Replay).warnings(),
     metrics: () => metrics.asData(),
     operation: (about) => {
       const { operation, id } = about as WorkerOrder

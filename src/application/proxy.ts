@@ -7,6 +7,7 @@ import { ClientSession } from './client/client-session.js'
 import type { Heartbeats } from './heartbeats.js'
 import { identifiers } from './identifiers.js'
 import type { Limits } from './operations/limits.js'
+import type { Replay } from './publishing/replay.js'
 import type { PoolDirectory } from './upstream/pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
@@ -23,6 +24,9 @@ import { reasonOf } from './upstream/upstream-errors.js'
 
 /** How long the start waits to hear from the broker what it is; clients are accepted without that too. */
 const INTRODUCTION_WAIT_MS = 2000
+
+/** How long it waits for messages of an earlier run to be published. */
+const REPLAY_WAIT_MS = 10_000
 
 /** Where Warren listens. */
 export interface BoundAddress {
@@ -58,6 +62,7 @@ export class Proxy {
   readonly #profile: BrokerProfile
   readonly #connector: UpstreamConnector
   readonly #directory: PoolDirectory
+  readonly #replay: Replay
   readonly #quarantine: Quarantine
   readonly #admission: Admission
   readonly #unfinished: UnfinishedBytes
@@ -85,6 +90,7 @@ export class Proxy {
     @inject(identifiers.BrokerProfile) profile: BrokerProfile,
     @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
+    @inject(identifiers.Replay) replay: Replay,
     @inject(identifiers.Quarantine) quarantine: Quarantine,
     @inject(identifiers.Admission) admission: Admission,
     @inject(identifiers.UnfinishedBytes) unfinished: UnfinishedBytes,
@@ -101,6 +107,7 @@ export class Proxy {
     this.#profile = profile
     this.#connector = connector
     this.#directory = directory
+    this.#replay = replay
     this.#quarantine = quarantine
     this.#admission = admission
     this.#unfinished = unfinished
@@ -116,6 +123,9 @@ export class Proxy {
   async start(): Promise<BoundAddresses> {
     await this.#meetBroker()
     this.#directory.start()
+    // Before any client: what an earlier run has promised comes first. Behind a broker that is away, or slow, it still comes first in each pool.
+    await this.#atMost(REPLAY_WAIT_MS, this.#replay.start())
+    if (this.#shutdown !== undefined) return { plain: undefined, tls: undefined }
     const { listen, tls } = this.#settings
     const plain = listen.enabled ? await this.#listen(this.#listener, listen.port) : undefined
     const secure = this.#tlsListener && (await this.#listen(this.#tlsListener, tls.port))
@@ -171,6 +181,7 @@ export class Proxy {
     this.#isAccepting = false
     const { grace, timeout } = this.#settings.shutdown
     const end = this.#clock.now() + timeout * 1000
+    this.#replay.stop()
     await this.#listener.close()
     await this.#tlsListener?.close()
     for (const session of [...this.#sessions.values()]) session.dismissIfSilent()

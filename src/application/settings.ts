@@ -20,6 +20,8 @@ export interface Settings {
   readonly upstream: {
     /** The broker's nodes; at least one. */
     readonly endpoints: readonly Endpoint[]
+    /** Logins that are given with them; used as {@link Settings.pool}.replayLogins are, and for nothing else. */
+    readonly logins: readonly Credentials[]
     /** Limit for the TCP connection to the broker, and again for its handshake. While there are other addresses to try, each has a share of it. */
     readonly connectTimeout: number
     /** Heartbeat that Warren asks the broker for; 0 takes what the broker offers. */
@@ -43,6 +45,8 @@ export interface Settings {
     /** Where kept messages outlive the process, and when the disk is made to hold them; undefined keeps them in memory alone. */
     readonly publishBufferDir: string | undefined
     readonly publishBufferSync: JournalSync
+    /** With whose logins messages are published that an earlier run has left in the journal, before their users are there again. */
+    readonly replayLogins: readonly Credentials[]
     /** How long what needs the broker's answer waits for its return. */
     readonly reconnectWait: number
     /** Whether messages of clients without confirms are only forwarded, or kept until the broker has confirmed them. */

@@ -2,6 +2,7 @@
 import 'reflect-metadata'
 import { Container } from 'inversify'
 import { SystemClock } from '../adapters/clock/system-clock.js'
+import { ConfiguredCredentials } from '../adapters/credentials/configured-credentials.js'
 import { createSaltedHash } from '../adapters/crypto/salted-hash.js'
 import { NetDialer } from '../adapters/net/net-dialer.js'
 import { NetListener } from '../adapters/net/net-listener.js'
@@ -20,6 +21,7 @@ import { Heartbeats } from '../application/heartbeats.js'
 import { identifiers } from '../application/identifiers.js'
 import { Limits } from '../application/operations/limits.js'
 import { PoolDirectory } from '../application/upstream/pool-directory.js'
+import type { CredentialSource } from '../application/ports/credential-source.js'
 import type { Journal } from '../application/ports/journal.js'
 import type { Listener } from '../application/ports/listener.js'
 import type { Logger } from '../application/ports/logger.js'
@@ -30,7 +32,9 @@ import type { ProcessFigures } from '../application/ports/process-figures.js'
 import { MinuteSummary } from '../application/operations/minute-summary.js'
 import { Operations } from '../application/operations/operations.js'
 import { Overview } from '../application/operations/overview.js'
+import { Leftovers } from '../application/publishing/leftovers.js'
 import { RefusedMessages } from '../application/publishing/refused-messages.js'
+import { Replay } from '../application/publishing/replay.js'
 import { Readiness } from '../application/operations/readiness.js'
 import { Reload } from '../application/operations/reload.js'
 import { Traffic } from '../application/traffic.js'
@@ -54,6 +58,8 @@ export interface Given {
   readonly product: Product
   /** Where messages outlive the process; undefined: nowhere. */
   readonly journal?: Journal | undefined
+  /** Who knows the passwords of users whose messages are in the journal; without one, the settings do. */
+  readonly credentials?: CredentialSource | undefined
   /** Without one, certificates are read as the settings say. */
   readonly certificates?: FileCertificateStore | undefined
   /** Where settings are read again; undefined: nowhere. */
@@ -66,6 +72,7 @@ export interface Given {
 export function createContainer(given: Given): Container {
   const { settings, logger, product, journal, source } = given
   const { certificates = new FileCertificateStore(settings) } = given
+  const { credentials = new ConfiguredCredentials(settings) } = given
   const { listener = (options) => new NetListener(options) } = given
   const container = new Container({ defaultScope: 'Singleton' })
   container.bind(identifiers.Settings).toConstantValue(settings)
@@ -115,6 +122,9 @@ export function createContainer(given: Given): Container {
   container.bind(identifiers.Quarantine).to(Quarantine)
   container.bind(identifiers.UnfinishedBytes).to(UnfinishedBytes)
   container.bind(identifiers.RefusedMessages).to(RefusedMessages)
+  container.bind(identifiers.Leftovers).to(Leftovers)
+  container.bind(identifiers.CredentialSource).toConstantValue(credentials)
+  container.bind(identifiers.Replay).to(Replay)
   container.bind(identifiers.PoolDirectory).to(PoolDirectory)
   container.bind(identifiers.Proxy).to(Proxy)
   return container

@@ -8,6 +8,7 @@ import type { Limits } from '../application/operations/limits.js'
 import type { Operations } from '../application/operations/operations.js'
 import type { Overview } from '../application/operations/overview.js'
 import type { Clock } from '../application/ports/clock.js'
+import type { CredentialSource } from '../application/ports/credential-source.js'
 import type { Dialer } from '../application/ports/dialer.js'
 import type { Journal } from '../application/ports/journal.js'
 import type { Listener } from '../application/ports/listener.js'
@@ -29,6 +30,8 @@ export interface Adapters {
   readonly clock?: Clock
   /** Where buffered messages outlive the process; nowhere if left out. */
   readonly journal?: Journal
+  /** Knows the passwords of users whose messages an earlier run has left in the journal; the settings do if it's left out. */
+  readonly credentials?: CredentialSource
 }
 
 /** Where Warren listens: for clients without and with TLS, and for operators. Undefined is what the settings leave out. */
@@ -49,14 +52,15 @@ export interface Warren {
 
 /** A Warren that doesn't listen yet. Signals and the end of the process are the caller's business. */
 export function createWarren(settings: Settings, adapters: Adapters = {}): Warren {
-  const { logger = WinstonLogger.create(settings.log), metrics, listener, dialer, clock, journal } = adapters
+  const { logger = WinstonLogger.create(settings.log), metrics, listener, dialer, clock } = adapters
+  const { journal, credentials } = adapters
   const product = {
     name: 'Warren',
     version: version(),
     platform: `Node.js ${process.version}`,
     host: hostname(),
   }
-  const container = createContainer({ settings, logger, product, journal })
+  const container = createContainer({ settings, logger, product, journal, credentials })
   for (const [identifier, adapter] of [
     [identifiers.Metrics, metrics],
     [identifiers.Listener, listener],

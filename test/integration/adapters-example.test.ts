@@ -1,14 +1,24 @@
-/** The example of docs/adapters.md, run: a Warren with adapters from outside carries messages of a real client. */
+/** The example of docs/adapters.md, run: a Warren with adapters from outside carries messages of a real client, and those of an earlier run. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import amqplib from 'amqplib'
 import { expect } from 'chai'
 import { type Embedded, startEmbedded } from '../../examples/adapters/embedded.js'
 import { SyslogLogger } from '../../examples/adapters/syslog-logger.js'
+import { SystemClock } from '../../src/adapters/clock/system-clock.js'
+import { FileJournal } from '../../src/adapters/journal/file-journal.js'
+import { takeAll } from '../support/queue-contents.js'
+import { RecordingLogger } from '../support/recording-logger.js'
 import { sharedBroker } from '../support/shared-broker.js'
+import { WireClient } from '../support/wire-client.js'
+import { publishFrames } from '../support/wire-format.js'
 
 const TOKEN = 'from-the-vault'
+const KEPT = 'kept-by-the-example'
 
 describe('Warren with adapters of another program', function () {
   this.timeout(60_000)
@@ -18,6 +28,18 @@ describe('Warren with adapters of another program', function () {
   let lines = ''
   let proxy: Server
   let embedded: Embedded
+  let folder: string
+
+  /** Messages of a run that has ended before its broker came back. */
+  const leave = (directory: string, user: string, ...bodies: string[]): void => {
+    const journal = FileJournal.open(
+      { directory, sync: 'never' },
+      { clock: new SystemClock(), logger: new RecordingLogger() },
+    )
+    for (const body of bodies)
+      journal.append({ user, virtualHost: '/' }, publishFrames(1, { routingKey: KEPT, body }), undefined)
+    journal.close()
+  }
 
   before(async () => {
     const broker = await sharedBroker()
@@ -35,8 +57,22 @@ describe('Warren with adapters of another program', function () {
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
     log.on('data', (chunk: Buffer) => (lines += chunk.toString()))
     const { port } = proxy.address() as AddressInfo
+    folder = mkdtempSync(join(tmpdir(), 'warren-example-'))
+    const [journal, passwords] = [join(folder, 'journal'), join(folder, 'passwords')]
+    leave(journal, 'guest', 'one', 'two')
+    leave(journal, '../passwords/guest', 'not mine')
+    mkdirSync(passwords)
+    writeFileSync(join(passwords, 'guest'), 'guest\n')
+    const client = await WireClient.connect(broker.port)
+    await client.openChannel(1)
+    await client.declareQueue(1, KEPT, { durable: true })
+    await client.close()
     // Only the proxy knows this name.
     const options = [
+      '--pool-publish-buffer-size',
+      '100',
+      '--pool-publish-buffer-dir',
+      journal,
       '--listen-address',
       '127.0.0.1',
       '--listen-port',
@@ -47,12 +83,21 @@ describe('Warren with adapters of another program', function () {
       log,
       proxy: { host: '127.0.0.1', port },
       vault: (name) => Promise.resolve(name === 'warren/management-token' ? TOKEN : ''),
+      passwords,
     })
   })
 
-  after(() => {
+  after(async () => {
+    rmSync(folder, { recursive: true })
     proxy.close()
+    await (await sharedBroker()).deleteAllQueues()
     for (const socket of sockets) socket.destroy()
+  })
+
+  it('publishes by their credentials what an earlier run has left, before anybody comes', async () => {
+    const broker = await sharedBroker()
+    expect(await takeAll(broker.port, KEPT)).to.deep.equal(['one', 'two'])
+    expect(lines).to.match(/^<28>1 .* its password is not known user='..\/passwords\/guest' .*messages=1/m)
   })
 
   it('reaches the broker by their transport, logs where they say, counts for them, and uses their secret', async () => {
@@ -78,7 +123,7 @@ describe('Warren with adapters of another program', function () {
     expect((await ask('something-else')).status).to.equal(401)
     expect(await (await ask(TOKEN)).text()).to.contain('warren_handshake_duration_seconds_count 1')
 
-    expect(await embedded.warren.shutDown()).to.include({ cutOff: 0 })
+    expect(await embedded.warren.shutDown()).to.include({ cutOff: 0, buffered: 1 })
     expect(lines).to.match(/^<30>1 \S+Z \S+ warren \d+ - - listening .*port=\d+/m)
     expect(lines).not.to.contain(TOKEN)
   })

@@ -54,7 +54,8 @@ describe('a journal', function () {
     return bodies
   }
 
-  it('brings through a kill of Warren, in order, what clients had published while the broker was away', async () => {
+  /** Has a client publish while the broker is away, and kills Warren. Returns the bodies. */
+  const leave = async (): Promise<string[]> => {
     await broker.stopApp()
     const client = await WireClient.connect(warren.port)
     await client.openChannel(1)
@@ -63,12 +64,18 @@ describe('a journal', function () {
     // Its answer says that Warren has taken everything before it.
     await client.closeChannel(1)
     await warren.stop()
+    return sent
+  }
 
+  it('brings through a kill of Warren, in order, what clients had published while the broker was away', async () => {
+    const sent = await leave()
     await broker.startApp()
     warren = await WarrenProcess.start(broker.port, options())
     expect(
-      warren.lines('messages of an earlier run wait in the journal for the next login of their users'),
-    ).to.have.length(1)
+      warren.lines(
+        'messages of an earlier run wait in the journal for the next login of their user: its password is not known',
+      )[0],
+    ).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
     const next = await WireClient.connect(warren.port)
     await next.openChannel(1)
     next.publish(1, { routingKey: QUEUE, body: 'afterwards' })
@@ -79,6 +86,122 @@ describe('a journal', function () {
       expect(arrived).to.have.length(MESSAGES + 1)
     })
     expect(arrived).to.deep.equal([...sent, 'afterwards'])
+  })
+
+  it('brings them there before Warren lets any client in, for users whose passwords it knows', async () => {
+    const sent = await leave()
+    await broker.startApp()
+    // It has nothing that it could publish with.
+    warren = await WarrenProcess.start(broker.port, options(), { AMQP_POOL_REPLAY_LOGINS: 'guest:wr0ng' })
+    const refused =
+      'messages of an earlier run wait: the broker refuses the login that is known for their user'
+    expect(warren.lines(refused)[0]).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
+    expect(warren.lines(refused)[0]['reason']).to.match(/^403 ACCESS_REFUSED/)
+    const ready = await fetch(`http://127.0.0.1:${warren.managementPort}/readyz`)
+    const { warnings } = (await ready.json()) as { warnings: string[] }
+    expect([ready.status, warnings.length]).to.deep.equal([200, 1])
+    expect(warnings[0]).to.match(new RegExp(`^${MESSAGES} messages .* the broker refuses the logins`))
+    expect(JSON.stringify([warren.log, warnings])).not.to.contain('wr0ng')
+    expect(await contents()).to.deep.equal([])
+    await warren.stop()
+
+    warren = await WarrenProcess.start(broker.port, options(), {
+      AMQP_POOL_REPLAY_LOGINS: 'guest:guest,other:unused',
+    })
+    expect(await contents()).to.deep.equal(sent)
+    const listening = warren.log.findIndex(({ message }) => message === 'listening')
+    const drained = warren.log.findIndex(({ message }) => message === 'publish buffer drained')
+    expect(drained).to.be.within(0, listening)
+    expect(warren.lines('client disconnected')).to.deep.equal([])
+  })
+
+  it('brings them there once the broker is back, when it was away at the start', async () => {
+    const sent = await leave()
+    const url = `amqp://guest:guest@127.0.0.1:${broker.port}`
+    warren = await WarrenProcess.start(url, options())
+    expect(warren.lines('messages of an earlier run wait: their user cannot be logged in now')[0]).to.include(
+      { user: 'guest', vhost: '/', messages: MESSAGES },
+    )
+    await broker.startApp()
+    await eventually(() => expect(warren.lines('publish buffer drained')).to.have.length(1), 40_000)
+    expect(await contents()).to.deep.equal(sent)
+    await warren.stop()
+    warren = await WarrenProcess.start(broker.port, options())
+    expect(warren.log.filter(({ message }) => message.startsWith('messages of an'))).to.deep.equal([])
+  })
+
+  it('of several workers is published by one of them each, with fewer workers too, and when one has crashed', async () => {
+    let sessions = 0
+    let expected: string[] = []
+    /** Two clients for each worker publish while the broker is away. */
+    const leaveWith = async (workers: number): Promise<void> => {
+      const clients = await Promise.all(
+        Array.from({ length: 2 * workers }, async () => {
+          const client = await WireClient.connect(warren.port)
+          await client.openChannel(1)
+          return client
+        }),
+      )
+      await broker.stopApp()
+      for (const client of clients) {
+        const bodies = Array.from({ length: 5 }, (_, at) => `session ${sessions}: ${at}`)
+        sessions++
+        expected.push(...bodies)
+        for (const body of bodies)
+          client.publish(1, { routingKey: QUEUE, body, properties: { deliveryMode: 2 } })
+        await client.closeChannel(1)
+      }
+    }
+    const startWith = async (workers: number): Promise<void> => {
+      warren = await WarrenProcess.start(broker.port, [...options(), '--workers', String(workers)], {
+        AMQP_POOL_REPLAY_LOGINS: 'guest:guest',
+      })
+    }
+    const pids = async (): Promise<number[]> => {
+      const answer = await fetch(`http://127.0.0.1:${warren.managementPort}/workers`)
+      return ((await answer.json()) as { workers: { pid: number }[] }).workers.map(({ pid }) => pid)
+    }
+    const killAll = async (): Promise<void> => {
+      const all = await pids()
+      await warren.stop()
+      for (const pid of all) await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'))
+      await broker.startApp()
+    }
+    /** All of them once, those of each session in order. */
+    const expectAll = (arrived: string[]): void => {
+      const sessionOf = (body: string): number => Number(body.split(/[ :]/)[1])
+      expect([...arrived].sort((a, b) => sessionOf(a) - sessionOf(b))).to.deep.equal(expected)
+      expected = []
+    }
+    await warren.stop()
+
+    await startWith(3)
+    await leaveWith(3)
+    await killAll()
+    await startWith(2)
+    // Before anybody could come.
+    expectAll(await contents())
+    expect(warren.lines('messages moved to the journal of a process that there is')[0]).to.include({
+      from: join(directory, 'worker-3'),
+      to: join(directory, 'worker-1'),
+      messages: 10,
+    })
+
+    await leaveWith(2)
+    process.kill((await pids())[0], 'SIGKILL')
+    await broker.startApp()
+    let arrived: string[] = []
+    await eventually(async () => {
+      arrived = [...arrived, ...(await contents())]
+      expect(arrived).to.have.length(20)
+    }, 40_000)
+    expectAll(arrived)
+    expect(warren.lines('worker crashed: it is started again')).to.have.length(1)
+
+    await leaveWith(2)
+    await killAll()
+    await startWith(1)
+    expectAll(await contents())
   })
 
   it('belongs to one Warren: a second one does not start, and says why', async () => {

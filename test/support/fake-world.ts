@@ -4,6 +4,7 @@ import { expect } from 'chai'
 import type { Container } from 'inversify'
 import { identifiers } from '../../src/application/identifiers.js'
 import type { Endpoint } from '../../src/application/ports/dialer.js'
+import type { CredentialSource } from '../../src/application/ports/credential-source.js'
 import type { Journal } from '../../src/application/ports/journal.js'
 import type { Operations } from '../../src/application/operations/operations.js'
 import type { Proxy } from '../../src/application/proxy.js'
@@ -35,7 +36,7 @@ const SETTINGS: Settings = {
     externalLogins: new Map(),
   },
   upstreamTls: { ca: undefined, client: undefined, serverName: undefined, skipVerify: false },
-  upstream: { endpoints: [ENDPOINT], connectTimeout: 10, heartbeat: 0 },
+  upstream: { endpoints: [ENDPOINT], logins: [], connectTimeout: 10, heartbeat: 0 },
   pool: {
     maxClientConnections: 0,
     maxUpstreamConnections: 0,
@@ -48,6 +49,7 @@ const SETTINGS: Settings = {
     publishBufferBytes: 1024 * 1024,
     publishBufferDir: undefined,
     publishBufferSync: 'always',
+    replayLogins: [],
     reconnectWait: 10,
     publishGuarantee: 'forwarded',
   },
@@ -82,6 +84,8 @@ export interface WorldOptions {
   random?: () => number
   /** Where messages outlive Warren. */
   journal?: Journal | undefined
+  /** Who knows passwords; by default only the settings do. */
+  credentials?: CredentialSource | undefined
 }
 
 /** How far {@link World.advance} moves the clock before everybody gets to react. */
@@ -101,14 +105,20 @@ export class World {
   readonly operations: Operations
   readonly metrics = new RecordingMetrics()
 
-  private constructor({ settings = {}, random = () => 0.5, journal }: WorldOptions) {
+  private constructor({ settings = {}, random = () => 0.5, journal, credentials }: WorldOptions) {
     const sections = Object.entries(SETTINGS).map(([name, section]) => [
       name,
       { ...section, ...settings[name as keyof Settings] } as unknown,
     ])
     this.settings = Object.fromEntries(sections) as Settings
     const product = { name: 'Warren', version: '0.0.0', platform: 'tests', host: 'burrow' }
-    const container = createContainer({ settings: this.settings, logger: this.logger, product, journal })
+    const container = createContainer({
+      settings: this.settings,
+      logger: this.logger,
+      product,
+      journal,
+      credentials,
+    })
     container.rebind(identifiers.Clock).toConstantValue(this.clock)
     container.rebind(identifiers.Dialer).toConstantValue(this.dialer)
     container.rebind(identifiers.Listener).toConstantValue(this.listener)
@@ -120,11 +130,17 @@ export class World {
     this.brokerUp()
   }
 
-  /** Everything in place, and Warren accepting clients. */
-  static async start(options: WorldOptions = {}): Promise<World> {
+  /** Everything in place, and Warren not started. */
+  static prepared(options: WorldOptions = {}): World {
     const world = new World(options)
     options.broker?.(world.broker)
     options.prepare?.(world)
+    return world
+  }
+
+  /** Everything in place, and Warren accepting clients. */
+  static async start(options: WorldOptions = {}): Promise<World> {
+    const world = World.prepared(options)
     const started = world.proxy.start()
     await settle()
     // A broker that isn't there holds the start up for a while.

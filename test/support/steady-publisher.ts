@@ -4,6 +4,8 @@ import { WireClient, type Args, type WireOptions } from './wire-client.js'
 
 /** Most messages that may wait for their confirm. */
 const WINDOW = 50
+/** How long nothing may come: who publishes through a crash waits for the broker, and a slow machine takes long over it. */
+export const SILENCE_MS = 600_000
 
 export class SteadyPublisher {
   /** How many messages were sent: `name:0` to `name:<sent - 1>`. */
@@ -41,10 +43,10 @@ export class SteadyPublisher {
     return new SteadyPublisher(name, client, queue, confirms)
   }
 
-  /** Publishes every `pauseMs` until {@link stop}. */
-  start(pauseMs: number): void {
+  /** Publishes every `pauseMs` until {@link stop}, but no more than `most` messages; then it just stays connected. */
+  start(pauseMs: number, most = Infinity): void {
     this.#listening = this.withConfirms ? this.#listen() : undefined
-    this.#done = this.#publish(pauseMs)
+    this.#done = this.#publish(pauseMs, most)
   }
 
   /** Numbers of messages whose confirm hasn't come. */
@@ -70,9 +72,9 @@ export class SteadyPublisher {
     this.client.reset()
   }
 
-  async #publish(pauseMs: number): Promise<void> {
+  async #publish(pauseMs: number, most: number): Promise<void> {
     while (!this.#isStopping && this.error === undefined) {
-      if (!this.withConfirms || this.open.length < WINDOW) {
+      if (this.sent < most && (!this.withConfirms || this.open.length < WINDOW)) {
         const body = `${this.name}:${this.sent++}`
         this.client.publish(1, { routingKey: this.queue, body, properties: { deliveryMode: 2 } })
       }
@@ -83,7 +85,7 @@ export class SteadyPublisher {
   async #listen(): Promise<void> {
     for (;;) {
       try {
-        const { name, args } = await this.client.nextMethod(120_000)
+        const { name, args } = await this.client.nextMethod(SILENCE_MS)
         if (name === 'connection.close-ok') return
         if (name === 'basic.ack' || name === 'basic.nack') this.#tell(name, args as Args<'basic.ack'>)
         else throw new Error(`${name} ${JSON.stringify(args)}`)

@@ -1,5 +1,6 @@
 /** Reads the upstream credentials of certificate names out of `tls.external_logins`. */
 import { Credentials } from '../../domain/credentials.js'
+import { decoded, itemsOf } from './login-list.js'
 
 const ALLOWED = 'must be NAME=USER:PASSWORD, or several, with % and the characters , = : percent-encoded'
 
@@ -8,25 +9,14 @@ const ALLOWED = 'must be NAME=USER:PASSWORD, or several, with % and the characte
  * for the characters that separate. Throws an Error that says which entry is wrong, and quotes nothing.
  */
 export function parseExternalLogins(given: string | readonly string[]): Map<string, Credentials> {
-  const items = (typeof given === 'string' ? [given] : given)
-    .flatMap((text) => text.split(/[,\n]/))
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
+  const items = itemsOf(given)
   const logins = new Map<string, Credentials>()
   items.forEach((item, at) => {
-    const [, name, user, password] = (/^([^=]+)=([^:]+):(.*)$/.exec(item) ?? []).map(decode)
+    const [, name, user, password] = (/^([^=]+)=([^:]+):(.*)$/.exec(item) ?? []).map(decoded)
     if (name === undefined || user === undefined || password === undefined)
       throw new Error(`${items.length === 1 ? '' : `entry ${at + 1} `}${ALLOWED}`)
     if (logins.has(name)) throw new Error(`has two entries for the same name (entry ${at + 1} is the second)`)
     logins.set(name, new Credentials(user, password))
   })
   return logins
-}
-
-function decode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return undefined
-  }
 }

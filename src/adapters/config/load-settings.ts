@@ -10,6 +10,7 @@ import { contradictions } from './cross-checks.js'
 import { type Environment, FILE_VARIABLE, unknownVariables, valuesInEnvironment } from './environment.js'
 import { type GivenValue, keyOf, type Source, type Sources } from './given-value.js'
 import { type ReadFile, readText } from './read-file.js'
+import { parseReplayLogins } from './replay-logins.js'
 import { parseNetworks } from './networks.js'
 import type { Problem } from './problem.js'
 import { shown } from './redaction.js'
@@ -22,7 +23,7 @@ import {
 } from './schema.js'
 import { readSecretFile } from './secret-file.js'
 import { tlsSettings, tlsWarnings, upstreamTlsSettings } from './tls-settings.js'
-import { parseUpstreamUrl } from './upstream-url.js'
+import { UNUSED_CREDENTIALS, parseUpstreamUrl } from './upstream-url.js'
 
 /** The world that {@link loadSettings} reads. */
 export interface SettingsInput {
@@ -98,7 +99,13 @@ export function loadSettings({
   }
   if (action === 'check') reading.judge(certificateProblems(settings))
   reading.demandNoProblem()
-  const { unused } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
+  const { unused, logins } = parseUpstreamUrl(values.upstream.url, values.upstream_tls.enabled)
+  const hasJournal = values.pool.publish_buffer_dir !== ''
+  if (!hasJournal && values.pool.replay_logins.length > 0)
+    warnings.push(
+      `pool.replay_logins from ${sources['pool.replay_logins']}: not used, since there is no pool.publish_buffer_dir`,
+    )
+  if (!hasJournal && logins.length > 0) unused.unshift(UNUSED_CREDENTIALS)
   if (unused.length > 0) {
     warnings.push(
       `upstream.url from ${sources['upstream.url']}: Warren doesn't use its ${unused.join(', nor its ')}`,
@@ -259,6 +266,7 @@ function workersIn({ workers }: ConfigurationValues): number {
 
 function toSettings(values: ConfigurationValues): Settings {
   const { listen, upstream, pool, client, management, shutdown, log } = values
+  const { endpoints, logins } = parseUpstreamUrl(upstream.url, values.upstream_tls.enabled)
   return {
     listen: {
       address: listen.address,
@@ -269,7 +277,8 @@ function toSettings(values: ConfigurationValues): Settings {
     tls: tlsSettings(values),
     upstreamTls: upstreamTlsSettings(values),
     upstream: {
-      endpoints: parseUpstreamUrl(upstream.url, values.upstream_tls.enabled).endpoints,
+      endpoints,
+      logins,
       connectTimeout: upstream.connect_timeout,
       heartbeat: upstream.heartbeat,
     },
@@ -284,6 +293,7 @@ function toSettings(values: ConfigurationValues): Settings {
       publishBufferBytes: pool.publish_buffer_bytes,
       publishBufferDir: pool.publish_buffer_dir === '' ? undefined : pool.publish_buffer_dir,
       publishBufferSync: pool.publish_buffer_sync,
+      replayLogins: parseReplayLogins(pool.replay_logins),
       reconnectWait: pool.reconnect_wait,
       publishGuarantee: pool.publish_guarantee,
       quarantineTime: pool.quarantine_time,

@@ -10,6 +10,7 @@ import type {
 } from '../../application/settings.js'
 import type { IdentityField } from '../../domain/external-identity.js'
 import { parseExternalLogins } from './external-logins.js'
+import { parseReplayLogins } from './replay-logins.js'
 import { isHost } from './host.js'
 import { parseNetworks } from './networks.js'
 import { parseUpstreamUrl, type UpstreamUrls } from './upstream-url.js'
@@ -50,6 +51,7 @@ export interface ConfigurationValues {
     publish_buffer_bytes: number
     publish_buffer_dir: string
     publish_buffer_sync: JournalSync
+    replay_logins: TextList
     reconnect_wait: number
     publish_guarantee: PublishGuarantee
     quarantine_time: number
@@ -108,6 +110,7 @@ interface SchemaEntry<T> {
     | 'pem'
     | 'networks'
     | 'external_logins'
+    | 'replay_logins'
     | 'host_or_none'
   readonly default: T
   /** Completes the sentence "must be …". */
@@ -237,7 +240,7 @@ export const schema = {
   },
   upstream: {
     url: {
-      doc: 'The broker, without credentials: clients bring their own; the nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
+      doc: 'The broker. Clients bring credentials of their own; what stands here serves as pool.replay_logins does, and for nothing else. The nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
       format: 'upstream_url',
       default: 'amqp://127.0.0.1:5672',
       allowed: 'amqp://host:port or amqps://host:port, or several',
@@ -326,6 +329,15 @@ export const schema = {
       'when',
       'When the disk is made to hold kept messages: before their publishers hear that they are kept, once a second, or when the system likes.',
     ),
+    replay_logins: {
+      doc: 'Logins at the broker of users whose messages are in pool.publish_buffer_dir when Warren starts: they are published before any client comes. Those in tls.external_logins and in upstream.url count too; messages of all others wait for the next login of their user. Separated by commas, or in a list in the file.',
+      format: 'replay_logins',
+      default: '',
+      allowed: 'USER:PASSWORD, or several, with % and the characters , : percent-encoded',
+      placeholder: 'logins',
+      sensitive: true,
+      secret: 'all',
+    },
     reconnect_wait: seconds(
       10,
       "How long clients of a pool with a publish buffer wait for their broker's return with what needs its answer.",
@@ -501,6 +513,12 @@ convict.addFormats({
     validate: (value: unknown, entry) => {
       demand(isTextList(value), entry)
       parseExternalLogins(value as TextList)
+    },
+  },
+  replay_logins: {
+    validate: (value: unknown, entry) => {
+      demand(isTextList(value), entry)
+      parseReplayLogins(value as TextList)
     },
   },
   host_or_none: {

@@ -1,6 +1,11 @@
 /** Reads the addresses of the broker's nodes out of `upstream.url`, and shows such URLs without their secrets. */
 import type { Endpoint } from '../../application/ports/dialer.js'
+import type { Credentials } from '../../domain/credentials.js'
 import { isHost } from './host.js'
+import { parseLogin } from './replay-logins.js'
+
+/** What a warning calls credentials in a URL. */
+export const UNUSED_CREDENTIALS = 'credentials (clients bring their own)'
 
 const defaultPort = 5672
 const defaultTlsPort = 5671
@@ -12,8 +17,10 @@ export type UpstreamUrls = string | readonly string[]
 export interface UpstreamUrl {
   /** At least one; each once, in the order given. */
   readonly endpoints: readonly Endpoint[]
+  /** Users with their passwords, as far as any are given. */
+  readonly logins: readonly Credentials[]
   /** Parts that Warren makes no use of, in words for a warning. */
-  readonly unused: readonly string[]
+  readonly unused: string[]
 }
 
 const allowed =
@@ -31,29 +38,32 @@ export function parseUpstreamUrl(given: UpstreamUrls, isTls = false): UpstreamUr
   const urls = (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(urlSeparator))
   if (urls.length === 0) throw new Error('must name at least one address')
   const endpoints: Endpoint[] = []
+  const logins: Credentials[] = []
   const unused = new Set<string>()
   for (const url of urls) {
     const {
       hosts,
       scheme,
+      login,
       unused: unusedParts,
     } = splitUrl(url, urls.length > 1 ? endpoints.length + 1 : undefined)
     const areSeveral = urls.length > 1 || hosts.length > 1
     const hasTls = isTls || scheme === 'amqps'
     for (const host of hosts)
       endpoints.push(parseHost(host, hasTls, areSeveral ? endpoints.length + 1 : undefined))
+    if (login !== undefined && !logins.some(({ user }) => user === login.user)) logins.push(login)
     for (const part of unusedParts) unused.add(part)
   }
   const isFirst = ({ host, port }: Endpoint, at: number): boolean =>
     endpoints.findIndex((other) => other.host === host && other.port === port) === at
-  return { endpoints: endpoints.filter(isFirst), unused: [...unused] }
+  return { endpoints: endpoints.filter(isFirst), logins, unused: [...unused] }
 }
 
 /** One URL, which may have several hosts; they aren't checked yet. `number`: as in {@link refusal}. */
 function splitUrl(
   text: string,
   number: number | undefined,
-): { hosts: string[]; scheme: string; unused: string[] } {
+): { hosts: string[]; scheme: string; login: Credentials | undefined; unused: string[] } {
   const [, scheme, authority, rest] = /^\s*(amqps?):\/\/([^/?#]*)(.*?)\s*$/is.exec(text) ?? []
   if (authority === undefined) throw refusal(text, number)
   const user = authority.slice(0, Math.max(authority.lastIndexOf('@'), 0))
@@ -62,11 +72,12 @@ function splitUrl(
     throw new Error('the characters , / ? # @ in its user or password must be percent-encoded')
   }
   const unused = []
-  if (user !== '') unused.push('credentials (clients bring their own)')
+  const login = parseLogin(user)
+  if (user !== '' && login === undefined) unused.push(UNUSED_CREDENTIALS)
   if (/^\/[^?#]/.test(rest)) unused.push('virtual host (clients name their own)')
   if (/[?#]./.test(rest)) unused.push('options')
   const hosts = authority.slice(authority.lastIndexOf('@') + 1).split(',')
-  return { hosts, scheme: scheme.toLowerCase(), unused }
+  return { hosts, scheme: scheme.toLowerCase(), login, unused }
 }
 
 function parseHost(text: string, isTls: boolean, number: number | undefined): Endpoint {

@@ -9,6 +9,7 @@ import type { Metrics, Refusals } from '../ports/metrics.js'
 import type { Product } from '../product.js'
 import type { Proxy } from '../proxy.js'
 import type { Traffic } from '../traffic.js'
+import type { Leftovers } from '../publishing/leftovers.js'
 import type { RefusedMessages } from '../publishing/refused-messages.js'
 import type {
   AsideView,
@@ -84,6 +85,7 @@ export function statsOf({
 export class Overview {
   readonly #proxy: Proxy
   readonly #directory: PoolDirectory
+  readonly #leftovers: Leftovers
   readonly #limits: Limits
   readonly #traffic: Traffic
   readonly #metrics: Metrics
@@ -96,6 +98,7 @@ export class Overview {
   constructor(
     @inject(identifiers.Proxy) proxy: Proxy,
     @inject(identifiers.PoolDirectory) directory: PoolDirectory,
+    @inject(identifiers.Leftovers) leftovers: Leftovers,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Traffic) traffic: Traffic,
     @inject(identifiers.Metrics) metrics: Metrics,
@@ -106,6 +109,7 @@ export class Overview {
   ) {
     this.#proxy = proxy
     this.#directory = directory
+    this.#leftovers = leftovers
     this.#limits = limits
     this.#traffic = traffic
     this.#metrics = metrics
@@ -167,7 +171,8 @@ export class Overview {
       upstreamChannelCapacity += upstream.maxChannels
     }
     const pools = { open: 0, paused: 0, reconnecting: 0, idle: 0 }
-    const buffered = { ...this.#directory.leftovers }
+    const { messages, bytes } = this.#leftovers
+    const buffered = { messages, bytes }
     const unconfirmed = { messages: 0, bytes: 0 }
     for (const pool of this.pools()) {
       pools[pool.state]++

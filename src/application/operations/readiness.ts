@@ -5,6 +5,7 @@ import { identifiers } from '../identifiers.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
 import type { Clock } from '../ports/clock.js'
 import type { Proxy } from '../proxy.js'
+import type { Replay } from '../publishing/replay.js'
 import type { UpstreamConnector } from '../upstream/upstream-connector.js'
 import { reasonOf } from '../upstream/upstream-errors.js'
 
@@ -21,6 +22,7 @@ export class Readiness {
   readonly #connector: UpstreamConnector
   readonly #clock: Clock
   readonly #certificates: Certificates
+  readonly #replay: Replay
   #checkedAt = -Infinity
   #reason: string | undefined
   #asking: Promise<void> | undefined
@@ -31,12 +33,14 @@ export class Readiness {
     @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Certificates) certificates: Certificates,
+    @inject(identifiers.Replay) replay: Replay,
   ) {
     this.#proxy = proxy
     this.#directory = directory
     this.#connector = connector
     this.#clock = clock
     this.#certificates = certificates
+    this.#replay = replay
   }
 
   /** Why Warren isn't ready; empty when it is. */
@@ -48,7 +52,7 @@ export class Readiness {
 
   /** What doesn't keep Warren from being ready, but will if nobody does anything about it. */
   warnings(): string[] {
-    return this.#certificates.warnings()
+    return [...this.#certificates.warnings(), ...this.#replay.warnings()]
   }
 
   async #whyUnreachable(): Promise<string | undefined> {

@@ -29,6 +29,7 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'shutdown.timeout': (from, to) => (write(to.shutdown).timeout = from.shutdown.timeout),
   'management.token': (from, to) => (write(to.management).token = from.management.token),
   'management.read_token': (from, to) => (write(to.management).readToken = from.management.readToken),
+  'pool.replay_logins': (from, to) => (write(to.pool).replayLogins = from.pool.replayLogins),
   'tls.external_name': (from, to) => (write(to.tls).externalName = from.tls.externalName),
   'tls.external_logins': (from, to) => (write(to.tls).externalLogins = from.tls.externalLogins),
 }

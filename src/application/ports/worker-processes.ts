@@ -14,6 +14,7 @@ export type Question =
   | 'pools'
   | 'aside'
   | 'readiness'
+  | 'warnings'
   | 'metrics'
   | 'operation'
   | 'reload'

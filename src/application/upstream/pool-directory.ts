@@ -8,12 +8,12 @@ import { identifiers } from '../identifiers.js'
 import type { GroupCommit } from '../publishing/group-commit.js'
 import type { Limits, UpstreamPlace } from '../operations/limits.js'
 import type { Clock, Timer } from '../ports/clock.js'
-import type { Journal, JournalPool } from '../ports/journal.js'
+import type { Journal } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
 import type { Random } from '../ports/random.js'
 import type { AsideMessage } from '../../domain/publish/aside-messages.js'
-import type { Leftover } from '../publishing/publish-backlog.js'
+import type { Leftovers } from '../publishing/leftovers.js'
 import type { Quarantine } from '../client/quarantine.js'
 import type { RefusedMessages } from '../publishing/refused-messages.js'
 import type { Settings } from '../settings.js'
@@ -51,8 +51,7 @@ export class PoolDirectory {
   readonly #journal: Journal | undefined
   readonly #commits: GroupCommit | undefined
   readonly #refused: RefusedMessages
-  /** Messages that wait for the next login of their users: left in the journal by an earlier run, or to be tried again. */
-  #leftovers: (Leftover & { readonly pool: JournalPool })[] = []
+  readonly #leftovers: Leftovers
   readonly #limits: Limits
   readonly #metrics: Metrics
   readonly #policy: UpstreamPolicy
@@ -62,6 +61,8 @@ export class PoolDirectory {
   readonly #spares = new Set<SpareLogin>()
   #sweep: Timer | undefined
   #created = 0
+  /** Hears that the broker answers again after an outage. */
+  onBrokerBack: () => void = () => undefined
 
   constructor(
     @inject(identifiers.UpstreamConnector) connector: UpstreamConnector,
@@ -75,6 +76,7 @@ export class PoolDirectory {
     @inject(identifiers.Journal) @optional() journal: Journal | undefined,
     @inject(identifiers.GroupCommit) @optional() commits: GroupCommit | undefined,
     @inject(identifiers.RefusedMessages) refused: RefusedMessages,
+    @inject(identifiers.Leftovers) leftovers: Leftovers,
     @inject(identifiers.Limits) limits: Limits,
     @inject(identifiers.Metrics) metrics: Metrics,
   ) {
@@ -89,7 +91,11 @@ export class PoolDirectory {
     this.#journal = journal
     this.#commits = commits
     this.#refused = refused
-    connector.onBrokerBack = () => this.#pools.forEach((pool) => pool.onBrokerBack())
+    this.#leftovers = leftovers
+    connector.onBrokerBack = () => {
+      for (const pool of this.#pools) pool.onBrokerBack()
+      this.onBrokerBack()
+    }
     this.#limits = limits
     this.#metrics = metrics
     this.#policy = new UpstreamPolicy({
@@ -99,28 +105,9 @@ export class PoolDirectory {
     })
   }
 
-  /** Starts the sweep for unused upstream connections, and reads what an earlier run has left in the journal. */
+  /** Starts the sweep for unused upstream connections. */
   start(): void {
-    this.#recover()
     this.#sweep ??= this.#clock.every(this.#settings.pool.cleanupInterval * 1000, () => this.#sweepPools())
-  }
-
-  #recover(): void {
-    const records = this.#journal?.recover() ?? []
-    const aside = records.filter((record) => record.aside !== undefined)
-    this.#refused.recover(aside)
-    if (aside.length > 0)
-      this.#logger.warn('messages that the broker has refused to an earlier run are set aside', {
-        messages: aside.length,
-      })
-    this.#leftovers = records
-      .filter((record) => record.aside === undefined)
-      .map(({ id, ...record }) => ({ ...record, record: id }))
-    if (this.#leftovers.length > 0)
-      this.#logger.warn('messages of an earlier run wait in the journal for the next login of their users', {
-        messages: this.#leftovers.length,
-        users: [...new Set(this.#leftovers.map(({ pool }) => pool.user))].slice(0, 10),
-      })
   }
 
   /** Every pool there is. */
@@ -208,7 +195,7 @@ export class PoolDirectory {
       },
       journal: this.#commits,
       refused: this.#refused,
-      takeRecords: () => this.#takeLeftovers(credentials.user, virtualHost),
+      takeRecords: () => this.#leftovers.take(credentials.user, virtualHost),
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onRefused: () => this.#accepted.forget(credentials),
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
@@ -261,14 +248,6 @@ export class PoolDirectory {
     this.#journal?.close()
   }
 
-  #takeLeftovers(user: string, virtualHost: string): readonly Leftover[] {
-    const isTheirs = ({ pool }: { pool: JournalPool }): boolean =>
-      pool.user === user && pool.virtualHost === virtualHost
-    const taken = this.#leftovers.filter(isTheirs)
-    if (taken.length > 0) this.#leftovers = this.#leftovers.filter((message) => !isTheirs(message))
-    return taken
-  }
-
   /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
   retry({ user, virtualHost, bytes, expiresAt, record }: AsideMessage): boolean {
     const message = { bytes, expiresAtEpochMs: expiresAt, record }
@@ -276,22 +255,16 @@ export class PoolDirectory {
       (pool) => pool.virtualHost === virtualHost && pool.credentials.user === user,
     )
     const pool = theirs.find(({ openUpstream }) => openUpstream !== undefined) ?? theirs[0]
-    if (pool === undefined) this.#leftovers.push({ ...message, pool: { user, virtualHost } })
+    if (pool === undefined) this.#leftovers.add({ user, virtualHost }, message)
     else pool.backlog.retry(message)
     return pool !== undefined
   }
 
   /** Messages that wait for the broker. */
   get buffered(): number {
-    let buffered = this.#leftovers.length
+    let buffered = this.#leftovers.messages
     for (const { backlog } of this.#pools) buffered += backlog.length
     return buffered
-  }
-
-  /** Those of them that wait for the next login of their users. */
-  get leftovers(): { readonly messages: number; readonly bytes: number } {
-    const bytes = this.#leftovers.reduce((sum, message) => sum + message.bytes.length, 0)
-    return { messages: this.#leftovers.length, bytes }
   }
 
   /** A login that waits for a pool, or else a new one. */

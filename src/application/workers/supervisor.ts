@@ -14,8 +14,8 @@ import { Worker, type WorkerView } from './worker.js'
 const RECOVERED_MS = 30_000
 /** Beyond its own limit for the shutdown a worker gets this long to be gone. */
 const LAST_WAIT_MS = 2000
-/** A worker that takes longer to start is stuck; meeting a broker that isn't there takes 2 s, a journal's lock 15. */
-const START_LIMIT_MS = 30_000
+/** A worker that takes longer to start is stuck; meeting a broker that isn't there takes 2 s, a journal's lock 15, its messages 10. */
+const START_LIMIT_MS = 45_000
 
 /** What the supervisor counts. */
 export interface SupervisorMetrics {

@@ -135,8 +135,14 @@ export class WorkersReadiness implements ReadinessCheck {
   }
 
   async warnings(): Promise<string[]> {
-    const { troubles, isAnyReady } = await this.#look()
-    return [...(isAnyReady ? troubles : []), ...this.#certificates.warnings()]
+    const [{ troubles, isAnyReady }, theirs] = await Promise.all([
+      this.#look(),
+      this.#supervisor.askAll('warnings'),
+    ])
+    const ofWorkers = theirs.flatMap(({ number, answer }) =>
+      (answer as string[]).map((warning) => `worker ${number}: ${warning}`),
+    )
+    return [...(isAnyReady ? troubles : []), ...ofWorkers, ...this.#certificates.warnings()]
   }
 
   /** A worker that is asked again at once has its answer at hand. */

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { expect } from 'chai'
 import { ConfigurationError } from '../../../../src/adapters/config/configuration-error.js'
+import { Credentials } from '../../../../src/domain/credentials.js'
 import { Secret } from '../../../../src/domain/secret.js'
 import {
   changedKeys,
@@ -65,7 +66,12 @@ describe('loadSettings', () => {
     expect(settings).to.deep.equal({
       listen: { address: '0.0.0.0', enabled: true, port: 5673, proxyProtocolFrom: [] },
       ...WITHOUT_TLS,
-      upstream: { endpoints: [{ host: '127.0.0.1', port: 5672 }], connectTimeout: 10, heartbeat: 0 },
+      upstream: {
+        endpoints: [{ host: '127.0.0.1', port: 5672 }],
+        logins: [],
+        connectTimeout: 10,
+        heartbeat: 0,
+      },
       pool: {
         maxClientConnections: 0,
         maxUpstreamConnections: 0,
@@ -78,6 +84,7 @@ describe('loadSettings', () => {
         publishBufferBytes: 256 * 1024 * 1024,
         publishBufferDir: undefined,
         publishBufferSync: 'always',
+        replayLogins: [],
         reconnectWait: 10,
         publishGuarantee: 'forwarded',
       },
@@ -154,7 +161,12 @@ describe('loadSettings', () => {
     expect(settings).to.deep.equal({
       listen: { address: '::1', enabled: true, port: 0, proxyProtocolFrom: [] },
       ...WITHOUT_TLS,
-      upstream: { endpoints: [{ host: 'rabbit', port: 5672 }], connectTimeout: 1, heartbeat: 2 },
+      upstream: {
+        endpoints: [{ host: 'rabbit', port: 5672 }],
+        logins: [],
+        connectTimeout: 1,
+        heartbeat: 2,
+      },
       pool: {
         maxClientConnections: 25,
         maxUpstreamConnections: 26,
@@ -167,6 +179,7 @@ describe('loadSettings', () => {
         publishBufferBytes: 23,
         publishBufferDir: '/kept',
         publishBufferSync: 'never',
+        replayLogins: [],
         reconnectWait: 24,
         publishGuarantee: 'confirmed',
       },
@@ -635,6 +648,52 @@ describe('loadSettings', () => {
         "upstream.url from argument: Warren doesn't use its credentials (clients bring their own), nor its virtual host (clients name their own), nor its options",
       ])
       expect(load({ argv: ['amqp://h/'] }).warnings).to.deep.equal([])
+    })
+  })
+
+  describe('logins for what is in the journal', () => {
+    const journal = ['--pool-publish-buffer-size=10', '--pool-publish-buffer-dir=/kept']
+    const logins = ({ settings }: LoadedSettings): readonly Credentials[] => settings.pool.replayLogins
+
+    it('are users with their passwords, from a list, one text or a file of their own', () => {
+      const expected = [new Credentials('shop', 'a:b,c'), new Credentials('x y', '')]
+      for (const input of [
+        { argv: [...journal, '--pool-replay-logins=shop:a%3Ab%2Cc, x y:'] },
+        { argv: journal, ...config('[pool]\nreplay_logins = ["shop:a:b%2Cc", "x%20y:"]') },
+        {
+          argv: journal,
+          env: { AMQP_POOL_REPLAY_LOGINS_FILE: '/run/logins' },
+          files: { '/run/logins': 'shop:a%3Ab%2Cc\nx y:\n' },
+        },
+      ]) {
+        const loaded = load(input)
+        expect(loaded.warnings).to.deep.equal([])
+        expect(logins(loaded).map((login, at) => login.equals(expected[at]))).to.deep.equal([true, true])
+      }
+    })
+
+    it('are refused without quoting them, with the place of the wrong one', () => {
+      const given = (text: string): string => refusal({ argv: [...journal, `--pool-replay-logins=${text}`] })
+      const shape = 'must be USER:PASSWORD, or several, with % and the characters , : percent-encoded'
+      const source = 'pool.replay_logins = *** from flag --pool-replay-logins:'
+      expect(given('hunter2')).to.equal(`${source} ${shape}`)
+      expect(given('a:hunter2,b:hunter%2')).to.equal(`${source} entry 2 ${shape}`)
+      expect(given('a:hunter2,b:x,a:hunter3')).to.equal(
+        `${source} has two entries for the same user (entry 3 is the second)`,
+      )
+    })
+
+    it('may stand in the URL too, which is no news then', () => {
+      const { settings, warnings } = load({ argv: [...journal, 'amqp://shop:hunter2@h'] })
+      expect(settings.upstream.logins[0].equals(new Credentials('shop', 'hunter2'))).to.equal(true)
+      expect(warnings).to.deep.equal([])
+      expect(inspect(settings, { depth: 9 })).not.to.contain('hunter2')
+    })
+
+    it('are of no use without a journal', () => {
+      expect(load({ argv: ['--pool-replay-logins=shop:hunter2'] }).warnings).to.deep.equal([
+        'pool.replay_logins from flag --pool-replay-logins: not used, since there is no pool.publish_buffer_dir',
+      ])
     })
   })
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { parseUpstreamUrl, redactUrl } from '../../../../src/adapters/config/upstream-url.js'
+import { Credentials } from '../../../../src/domain/credentials.js'
 
 describe('parseUpstreamUrl', () => {
   const endpoints = {
@@ -157,8 +158,19 @@ describe('parseUpstreamUrl', () => {
   it('names what is not used', () => {
     expect(parseUpstreamUrl('amqp://rabbit/').unused).to.deep.equal([])
     expect(parseUpstreamUrl('amqp://u@rabbit').unused).to.have.length(1)
-    expect(parseUpstreamUrl('amqp://u:p@rabbit/%2f?heartbeat=1').unused).to.have.length(3)
-    expect(parseUpstreamUrl('amqp://u:p@a/x,amqp://u:p@b/x').unused).to.have.length(2)
+    expect(parseUpstreamUrl('amqp://u:%zz@rabbit').unused).to.have.length(1)
+    expect(parseUpstreamUrl('amqp://u@rabbit/%2f?heartbeat=1').unused).to.have.length(3)
+    expect(parseUpstreamUrl('amqp://u@a/x,amqp://u@b/x').unused).to.have.length(2)
+  })
+
+  it('finds the logins that are given with the addresses, each user once', () => {
+    const { logins, unused } = parseUpstreamUrl(
+      'amqp://u:p%2Cq@a/x,amqp://u:other@b/x,amqp://v%40w:p:q@c,amqp://d',
+    )
+    expect(logins).to.have.length(2)
+    expect(logins[0].equals(new Credentials('u', 'p,q'))).to.equal(true)
+    expect(logins[1].equals(new Credentials('v@w', 'p:q'))).to.equal(true)
+    expect(unused).to.deep.equal(['virtual host (clients name their own)'])
   })
 })
 

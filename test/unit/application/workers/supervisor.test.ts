@@ -159,7 +159,7 @@ describe('Supervisor', () => {
   it('ends a worker that does not get ready', () => {
     create(1)
     void supervisor.start()
-    clock.advance(30_000)
+    clock.advance(45_000)
     expect(worker(1).isKilled).to.equal(true)
   })
 

@@ -172,6 +172,11 @@ describe('the management of several workers', () => {
     crew.answers[2] = { readiness: () => ['broker unreachable: no route'] }
     expect(await readiness.reasons()).to.deep.equal([])
     expect(await readiness.warnings()).to.deep.equal(['worker 2: broker unreachable: no route'])
+    crew.answers[1]['warnings'] = () => ['3 messages wait']
+    expect(await readiness.warnings()).to.deep.equal([
+      'worker 2: broker unreachable: no route',
+      'worker 1: 3 messages wait',
+    ])
     crew.answers[1] = {}
     expect(await readiness.reasons()).to.deep.equal([
       'worker 1: no answer',

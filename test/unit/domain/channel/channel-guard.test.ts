@@ -529,7 +529,7 @@ describe('ChannelGuard', () => {
   })
 
   it('refuses acknowledgements of any other form than that of an acknowledgement', () => {
-    const ack = method(1, 'basic.ack', { deliveryTag: 1n, multiple: true })
+    const ack = method(1, 'basic.ack', { deliveryTag: 1, multiple: true })
     expect(judge(newGuard(), ack)).to.equal('single')
     for (const args of [ack.subarray(11, -2), Buffer.concat([ack.subarray(11, -1), octet(0)])])
       expect(refusalOf([anyMethodFrame(1, 60, 80, args)]).code).to.equal(501)
@@ -538,7 +538,7 @@ describe('ChannelGuard', () => {
   describe('a channel is safe to be handed on', () => {
     it('not after an acknowledgement', () => {
       const guard = newGuard()
-      judge(guard, method(1, 'basic.ack', { deliveryTag: 1n }))
+      judge(guard, method(1, 'basic.ack', { deliveryTag: 1 }))
       expect(guard.isSafe).to.equal(false)
     })
 
