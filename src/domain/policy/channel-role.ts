@@ -8,7 +8,7 @@ const QUEUE_NAME_AT = 6
 const EXCLUSIVE = 0b0_0100
 
 /**
- * The role that a well-formed method tells, or undefined when publishers and consumers alike send it.
+ * The role that a well-formed method tells, or undefined when publishers and consumers alike send it, as php-amqp does with Basic.Qos.
  * Whoever declares an exclusive queue is about to consume from it.
  */
 export function roleToldBy(frame: Frame): ChannelRole | undefined {
@@ -17,7 +17,6 @@ export function roleToldBy(frame: Frame): ChannelRole | undefined {
     case id.CONFIRM_SELECT:
     case id.TX_SELECT:
       return 'publisher'
-    case id.BASIC_QOS:
     case id.BASIC_CONSUME:
     case id.BASIC_GET:
     case id.BASIC_RECOVER:

@@ -741,6 +741,27 @@ describe('Exclusive queues', () => {
       expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
     })
 
+    it('are reached by a channel whose prefetch the broker has had, and has again when it is needed', async () => {
+      await send(client, publishFrames(2, { body: 'x' }))
+      for (const prefetch of [{ prefetchCount: 5 }, { prefetchCount: 9, global: true }, { prefetchCount: 7 }])
+        await send(client, method(2, 'basic.qos', prefetch))
+      for (let count = 0; count < 3; count++) publishers.method(2, 'basic.qos-ok')
+      await send(client, method(2, 'basic.consume', { queue: 'q', consumerTag: 'tag' }))
+      expect(publishers.names(2).at(-1)).to.equal('channel.close')
+      const [, ...requests] = consumers.received(2)
+      expect(requests.map(({ name }) => name)).to.deep.equal(['basic.qos', 'basic.qos', 'basic.consume'])
+      expect(requests.slice(0, 2).map(({ args }) => args)).to.deep.equal([
+        { prefetchSize: 0, prefetchCount: 9, global: true },
+        { prefetchSize: 0, prefetchCount: 7, global: false },
+      ])
+      for (let count = 0; count < 2; count++) consumers.method(2, 'basic.qos-ok')
+      consumers.method(2, 'basic.consume-ok', { consumerTag: 'tag' })
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal([
+        ...['basic.qos-ok', 'basic.qos-ok', 'basic.qos-ok', 'basic.consume-ok'],
+      ])
+    })
+
     const ask = method(2, 'queue.bind', { queue: 'q' })
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })

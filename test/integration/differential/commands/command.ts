@@ -148,8 +148,7 @@ export class Plain<N extends MethodName> extends OnChannel {
   }
 
   protected override get role(): Role | undefined {
-    if (this.name === 'basic.qos' || this.name.startsWith('basic.recover')) return 'consumer'
-    return undefined
+    return this.name.startsWith('basic.recover') ? 'consumer' : undefined
   }
 
   protected override wouldFail(ledger: Readonly<Ledger>, { mode }: ChannelState): boolean {
