@@ -273,7 +273,8 @@ export class BrokerConnection {
 
   private updateSecret({ secret }: Args<'connection.update-secret'>): void {
     const text = 'NOT_ALLOWED - New secret was refused by one of the backends'
-    if (this.broker.refusesSecret(secret.toString())) this.close({ code: 530, text }, 'connection.update-secret')
+    if (this.broker.refusesSecret(secret.toString()))
+      this.close({ code: 530, text }, 'connection.update-secret')
     else this.method(0, 'connection.update-secret-ok')
   }
 

@@ -19,7 +19,7 @@ import {
 } from '../../domain/channel/channel-guard.js'
 import { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../../domain/channel/risky-requests.js'
-import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
+import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
@@ -391,7 +391,7 @@ export class ClientChannel
     this.#role = role
     if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
-    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
+    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
     if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
@@ -573,10 +573,16 @@ export class ClientChannel
     }
   }
 
-  /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
+  /**
+   * Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there; and a further
+   * one is made where the others are, or there would be no place for a channel that means both.
+   */
   #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
     if (this.#isStateless && this.#publishing.canMove !== false) {
-      const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
+      const { upstream } = binding
+      const target =
+        this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), upstream) ??
+        (declaresExclusiveQueue(frame) ? this.#host.claimsElsewhere(upstream) : undefined)
       if (target !== undefined) {
         if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
         else this.#startMoving(binding, target)

@@ -23,13 +23,18 @@ export function roleToldBy(frame: Frame): ChannelRole | undefined {
     case id.BASIC_RECOVER_ASYNC:
       return 'consumer'
     case id.QUEUE_DECLARE:
-      return isExclusive(frame) ? 'consumer' : undefined
+      return hasExclusiveFlag(frame) ? 'consumer' : undefined
     default:
       return undefined
   }
 }
 
-function isExclusive({ bytes, payloadStart }: Frame): boolean {
+/** Whether a well-formed method declares an exclusive queue. */
+export function declaresExclusiveQueue(frame: Frame): boolean {
+  return frame.methodId === id.QUEUE_DECLARE && hasExclusiveFlag(frame)
+}
+
+function hasExclusiveFlag({ bytes, payloadStart }: Frame): boolean {
   const nameAt = payloadStart + QUEUE_NAME_AT
   return (bytes[nameAt + 1 + bytes[nameAt]] & EXCLUSIVE) !== 0
 }

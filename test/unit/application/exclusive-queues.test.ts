@@ -811,6 +811,23 @@ describe('Exclusive queues', () => {
       expect(consumers.names(2)).to.deep.equal([])
     })
 
+    it('nor when the transaction is asked for once more, which changes nothing', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), method(2, 'tx.select'), ask)
+      expect(publishers.names(2).at(-1)).to.equal('queue.bind')
+    })
+
+    it('have the client’s further ones made beside them, so that its channels reach them all', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { exclusive: true }))
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
+    it('of another client have nothing to do with where one makes its own', async () => {
+      const other = await world.connectWithChannels(1)
+      await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))
+      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
+    })
+
     it('have their owner’s channels without a role come to them', async () => {
       await send(client, method(2, 'queue.bind', { queue: 'q' }))
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
