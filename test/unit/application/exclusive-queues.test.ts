@@ -155,6 +155,26 @@ describe('Exclusive queues', () => {
         expect(world.upstream.openChannels, 'the question is over, too').to.deep.equal([1])
       })
 
+    it('with a name of the broker’s are not locked for a declaration of others: the broker refuses the name', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(neighbour, declare('amq.gen-1'))
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+      const refusal = {
+        code: 403,
+        text: "ACCESS_REFUSED - queue name 'amq.gen-1' contains reserved prefix 'amq.*'",
+      }
+      world.upstream.closeChannel(2, refusal, 'queue.declare')
+      await settle()
+      expect(refusals(neighbour)).to.deep.equal([refusal])
+      await neighbour.openChannels(1)
+      await send(neighbour, declare('amq.gen-1', { passive: true }))
+      await answerProbe(true)
+      expect(refusals(neighbour)[1].code).to.equal(405)
+      await send(owner, bind('amq.gen-1'))
+      expect(asked(1).at(-1)).to.equal('queue.bind')
+    })
+
     it('are its own on all its channels, without any question', async () => {
       await own()
       await owner.openChannels(2)
