@@ -249,6 +249,30 @@ describe('publishers and consumers', function () {
       for (const client of [answering, consumer, publisher]) await client.close()
     })
 
+    it('that nobody knows of yet, one consumer’s message stops those beside it, but none that comes later', async () => {
+      await fill('work', 10)
+      const answering = await onChannel(BLOCKED)
+      await answering.consume(1, 'work', { noAck: true })
+      for (let n = 0; n < 10; n++) await answering.expectContent('basic.deliver')
+      await setAlarm()
+      expect(await publishUntilBlocked(answering)).to.equal('low on memory')
+
+      const late = await onChannel()
+      await late.declareQueue(1, 'late', {})
+      await late.consume(1, 'late')
+      late.publish(1, { routingKey: 'late', body: 'waits' })
+      const latest = await onChannel()
+      await latest.consume(1, 'work')
+      latest.method(1, 'basic.recover', { requeue: true })
+      await latest.expectMethod('basic.recover-ok')
+      expect((await broker.queues()).find(({ name }) => name === 'late')!.messages).to.equal(0)
+
+      await clearAlarm()
+      await answering.expectMethod('connection.unblocked')
+      expect((await late.expectContent('basic.deliver')).body.toString()).to.equal('waits')
+      for (const client of [answering, late, latest]) await client.close()
+    })
+
     it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {
       const [telling, silent] = [await onChannel(BLOCKED), await onChannel({ capabilities: {} })]
       await setAlarm()

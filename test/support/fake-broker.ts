@@ -40,6 +40,8 @@ export class FakeBroker {
   serverProperties: Table = { product: 'RabbitMQ', version: '3.12.14', capabilities: { 'basic.nack': true } }
   /** Says no to a login, with Connection.Close (403) or by closing the socket. */
   refusesLogin: (user: string, password: string) => 'close' | 'hang up' | false = () => false
+  /** Says no to a new secret. RabbitMQ's own user database never does. */
+  refusesSecret: (secret: string) => boolean = () => false
   /** Answers Connection.Open with Connection.Close. */
   refusesVirtualHost: (vhost: string) => Refusal | false = () => false
   /** Never takes this step. */
@@ -240,6 +242,8 @@ export class BrokerConnection {
         return
       case 'connection.open':
         return this.openVirtualHost((args as Args<'connection.open'>).vhost)
+      case 'connection.update-secret':
+        return this.updateSecret(args as Args<'connection.update-secret'>)
       case 'connection.close':
         this.isOver = true
         if (this.broker.holdsConnectionCloseOk) return
@@ -265,6 +269,13 @@ export class BrokerConnection {
       return this.close({ code: 403, text })
     }
     if (this.broker.silentBefore !== 'tune') this.method(0, 'connection.tune', this.broker.tune)
+  }
+
+  private updateSecret({ secret }: Args<'connection.update-secret'>): void {
+    const text = 'NOT_ALLOWED - New secret was refused by one of the backends'
+    if (this.broker.refusesSecret(secret.toString()))
+      this.close({ code: 530, text }, 'connection.update-secret')
+    else this.method(0, 'connection.update-secret-ok')
   }
 
   private openVirtualHost(vhost: string): void {

@@ -147,8 +147,9 @@ export class ChannelPublishing implements ConfirmOrigin {
   }
 
   /** Tx.Select, Tx.Commit or Tx.Rollback goes to the broker. */
-  onTransaction(): void {
-    this.#transaction = 'empty'
+  onTransaction(methodId: number): void {
+    // A second Tx.Select changes nothing.
+    if (methodId !== id.TX_SELECT || this.#transaction === 'none') this.#transaction = 'empty'
   }
 
   /** The broker has begun a transaction. Returns whether the client is to see it. */

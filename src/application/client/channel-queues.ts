@@ -112,6 +112,8 @@ export class ChannelQueues {
         this.#queues.whenDecided(() => this.#host.resumeReading())
         return 'wait'
       case 'locked':
+        // The broker refuses the name before it looks for the queue.
+        if (isDeclare && queue.startsWith(RESERVED) && !isPassive(frame)) return undefined
         return this.#judgeLocked(queue, methodId)
     }
     if (demand !== undefined && claims.ownerOf(queue) === undefined) {
@@ -208,13 +210,14 @@ export class ChannelQueues {
     return 'wait'
   }
 
-  #onDeclare({ bytes, payloadStart, start, end }: Frame, queue: string): void {
+  #onDeclare(frame: Frame, queue: string): void {
+    const { bytes, payloadStart, start, end } = frame
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     const flags = bytes[flagsAt]
     this.#queues.forgetKind(queue)
     const isHidden = (flags & NO_WAIT) !== 0
-    const isPassive = (flags & PASSIVE) !== 0
-    const isExclusive = (flags & EXCLUSIVE) !== 0 && !isPassive
+    const isCheck = isPassive(frame)
+    const isExclusive = (flags & EXCLUSIVE) !== 0 && !isCheck
     const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
     if (queue !== '') this.#currentQueue = queue
     if (isHidden && queue !== '' && !isExclusive && !isOwn) return
@@ -231,7 +234,7 @@ export class ChannelQueues {
         onAnswer: () => this.#claim(queue, declaration),
         onSettled: () => this.#queues.settle(queue),
       })
-    } else if (isOwn && !isPassive) {
+    } else if (isOwn && !isCheck) {
       // A yes means that the exclusive one is gone: RabbitMQ doesn't take the one for the other.
       this.#declares.push({ isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) })
     } else {
@@ -276,4 +279,9 @@ export class ChannelQueues {
       methodId,
     )
   }
+}
+
+/** Of a Queue.Declare: whether it only asks if the queue is there. */
+function isPassive({ bytes, payloadStart }: Frame): boolean {
+  return (bytes[payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]] & PASSIVE) !== 0
 }

@@ -36,6 +36,8 @@ export interface ClientChannelHost {
   settle(upstream: UpstreamConnection, role: ChannelRole): boolean
   /** The upstream connection besides `upstream` on which the client has claimed `queue`, if there is one and it has room. */
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined
+  /** The upstream connection on which the client has exclusive queues, if it has none on `upstream`, and that one has room. */
+  claimsElsewhere(upstream: UpstreamConnection): UpstreamConnection | undefined
   /** Whether what goes to `upstream` has to wait: it doesn't take more bytes for now. Reading then goes on by itself. */
   mustWaitFor(upstream: UpstreamConnection): boolean
   /** What the broker does to the connection over a request of a risky kind, see {@link Trials.judge}. */

@@ -19,7 +19,7 @@ import {
 } from '../../domain/channel/channel-guard.js'
 import { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../../domain/channel/risky-requests.js'
-import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
+import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
@@ -65,10 +65,10 @@ export class ClientChannel
   /** What the channel is used for, once it has told. */
   #role: ChannelRole | undefined
   #hold: Hold | undefined
-  /** Whether the channel has no state at the broker but its current queue and what {@link ChannelPublishing} knows. */
+  /** Whether the channel has no state at the broker but its current queue, its prefetch and what {@link ChannelPublishing} knows. */
   #isStateless = true
   readonly #publishing = new ChannelPublishing(this)
-  /** What the client wants for its consumers, until there are any. */
+  /** What the client wants for its consumers. */
   readonly #prefetch = new KeptPrefetch()
   /** The channel's prefetch is for all its consumers together. */
   #hasGlobalPrefetch = false
@@ -156,7 +156,7 @@ export class ClientChannel
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked
+    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked && !this.#prefetch.isSent
   }
 
   // ---- what is published -----------------------------------------------------------------------------------------
@@ -219,7 +219,7 @@ export class ClientChannel
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
   onUpstreamGone(): void {
     this.#binding = undefined
-    this.#leaveQueues()
+    this.#leaveUpstream()
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
     this.#pending = new PendingRequests()
     if (this.#hold !== undefined) {
@@ -282,7 +282,7 @@ export class ClientChannel
     this.#binding = undefined
     if (this.#hold === 'move' && !this.#isLeaving) {
       this.#hold = undefined
-      this.#leaveQueues()
+      this.#leaveUpstream()
       this.#host.resumeReading()
       return false
     }
@@ -391,11 +391,12 @@ export class ClientChannel
     this.#role = role
     if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
-    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction()
+    else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     else if (told !== undefined) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
     if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
-    if (methodId !== 0 && !isSilent) this.#pending.sent(methodId)
+    if (methodId === id.BASIC_QOS) this.#prefetch.pass(frame)
+    if (methodId !== 0) this.#pending.sent(methodId, isSilent)
     this.#pass(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
@@ -416,7 +417,7 @@ export class ClientChannel
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
     this.#host.onPublish()
     this.#publishing.beforePublish(binding, this.#isStateless)
-    this.#pending.published(isMandatoryPublish(frame))
+    this.#pending.published()
     return this.#pass(frame, verdict, binding)
   }
 
@@ -545,14 +546,11 @@ export class ClientChannel
 
   /**
    * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
-   * publishes can be handed on without it, and counts as a publisher's. Answers have to keep the order of requests, and may not stand in the
-   * middle of a message that is returned.
+   * publishes can be handed on without it, and counts as a publisher's. Not behind anything that the broker hasn't dealt with: answers keep the
+   * order of requests, and if it ends the channel over something before (a publish to an exchange that isn't there), it never answers.
    */
   get #mayKeepPrefetch(): boolean {
-    if (!this.#isStateless || this.#pending.includes(0) || this.#pending.mayReturn) return false
-    // The broker may end the channel over them, and then it never answers.
-    if ([id.BASIC_ACK, id.BASIC_NACK, id.BASIC_REJECT].some((method) => this.#pending.includes(method)))
-      return false
+    if (!this.#isStateless || !this.#pending.isEmpty) return false
     return this.#binding === undefined || this.#binding.contentLeft === 0
   }
 
@@ -575,10 +573,16 @@ export class ClientChannel
     }
   }
 
-  /** Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there. */
+  /**
+   * Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there; and a further
+   * one is made where the others are, or there would be no place for a channel that means both.
+   */
   #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
     if (this.#isStateless && this.#publishing.canMove !== false) {
-      const target = this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), binding.upstream)
+      const { upstream } = binding
+      const target =
+        this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), upstream) ??
+        (declaresExclusiveQueue(frame) ? this.#host.claimsElsewhere(upstream) : undefined)
       if (target !== undefined) {
         if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
         else this.#startMoving(binding, target)
@@ -600,9 +604,10 @@ export class ClientChannel
   }
 
   /** The upstream channel is over, and the client's goes on elsewhere. */
-  #leaveQueues(): void {
+  #leaveUpstream(): void {
     this.#movedQueue.moveOn(this.#queues?.currentQueue)
     this.#queues = undefined
+    this.#prefetch.onMoved()
   }
 
   #waitForConfirms(): void {

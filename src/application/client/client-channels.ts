@@ -216,9 +216,13 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   }
 
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
-    const found = this.#upstreamWith((at) => at.claims.ownerOf(queue) === this)
-    // A channel that moved to one without room would end up where it is, and begin again.
-    return found === upstream || found?.hasRoom !== true ? undefined : found
+    if (upstream.queues.claims.ownerOf(queue) === this) return undefined
+    return this.#roomWith((at) => at.claims.ownerOf(queue) === this)
+  }
+
+  claimsElsewhere(upstream: UpstreamConnection): UpstreamConnection | undefined {
+    if (upstream.queues.claims.hasClaims(this)) return undefined
+    return this.#roomWith((at) => at.claims.hasClaims(this))
   }
 
   mustWaitFor(upstream: UpstreamConnection): boolean {
@@ -265,6 +269,12 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   mustHoldPublish(upstream: UpstreamConnection): boolean {
     return this.#agreement.pool.mustHoldPublish(upstream)
+  }
+
+  /** As {@link #upstreamWith}: a channel that moved to one without room would end up where it is, and begin again. */
+  #roomWith(holds: (queues: UpstreamQueues) => boolean): UpstreamConnection | undefined {
+    const found = this.#upstreamWith(holds)
+    return found?.hasRoom === true ? found : undefined
   }
 
   /** The first upstream connection of the client on whose queues `holds` holds. */

@@ -46,7 +46,7 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { UpstreamPool } from '../upstream/upstream-pool.js'
 import type { ClientState, ClientView } from '../operations/views.js'
 import {
-  type UpstreamRefused,
+  UpstreamRefused,
   type UpstreamUnreachable,
   reasonOf,
   upstreamFailure,
@@ -355,17 +355,18 @@ export class ClientSession
 
   // ---- a new secret ----------------------------------------------------------------------------------------------
 
-  /** The broker judges it in a login of its own: on a shared connection it would be applied to the neighbours' channels too. */
+  /** The broker judges it on a connection of its own: on a shared one it would be applied to the neighbours' channels too. */
   #onUpdateSecret(frame: Frame, agreement: Agreement): void {
     const { bytes, payloadStart, payloadEnd } = frame
     const { newSecret } = readArguments(method.ConnectionUpdateSecret, bytes, payloadStart + 4, payloadEnd)
     const credentials = agreement.credentials.withPassword(newSecret)
+    const request = bytes.slice(frame.start, frame.end)
     this.#phase = 'verifying'
     this.#parts.directory
       .admit(this, credentials, agreement.mechanism, agreement.virtualHost, this.address)
       .then(
         (entry) => this.#onSecretAccepted({ ...agreement, credentials, ...entry }),
-        (error: unknown) => this.#onSecretRefused(upstreamFailure(error)),
+        (error: unknown) => this.#onNewLoginFailed(upstreamFailure(error), request, agreement),
       )
       .catch((error: unknown) => this.onUnexpectedError(error))
   }
@@ -386,6 +387,22 @@ export class ClientSession
     this.send(methodFrame(method.ConnectionUpdateSecretOk, 0, {}))
     this.onBlocked()
     this.resumeReading()
+  }
+
+  /**
+   * RabbitMQ's own user database takes any new secret, and goes on as if there had been none: whoever logs in with it is refused, who is in
+   * stays. So the one who has the last word is the broker, asked by somebody who is in with the former secret.
+   */
+  async #onNewLoginFailed(
+    failure: UpstreamRefused | UpstreamUnreachable,
+    request: Uint8Array,
+    agreement: Agreement,
+  ): Promise<void> {
+    if (!(failure instanceof UpstreamRefused)) return this.#onSecretRefused(failure)
+    const refusal = await agreement.pool.tryAlone(request).catch(() => failure)
+    if (refusal !== undefined) return this.#onSecretRefused(failure)
+    this.#parts.logger.info('new secret not used: the broker takes it, but no login with it', this.#fields)
+    this.#onSecretAccepted(agreement)
   }
 
   #onSecretRefused(failure: UpstreamRefused | UpstreamUnreachable): void {

@@ -1,30 +1,53 @@
-/** The prefetch of a channel that doesn't consume yet: the broker hears of it before the first request that it may matter for. */
+/** The prefetch of a channel: the broker hears of it before the first request that it may matter for, and again when the channel has moved. */
 import type { Frame } from '../../domain/amqp/frame.js'
 import { onChannel } from '../common-frames.js'
+
+/** A Basic.Qos, and whether the upstream channel has had it. */
+interface Request {
+  readonly bytes: Uint8Array
+  isSent: boolean
+}
 
 /**
  * RabbitMQ has one for each consumer and one for all of a channel. The former lifts the latter, but not the other way round: so the last
  * of each kind is kept, in the order in which they came.
  */
 export class KeptPrefetch {
-  #requests: Uint8Array[] = []
+  #requests: Request[] = []
+  #isSent = false
   /** Answers to come that the client has had already. */
   #hiddenAnswers = 0
 
+  /** Whether the upstream channel has had a prefetch. */
+  get isSent(): boolean {
+    return this.#isSent
+  }
+
   /** A well-formed Basic.Qos, which the client has been answered. */
-  keep({ bytes, start, end }: Frame): void {
-    const request = bytes.slice(start, end)
-    this.#requests = this.#requests.filter((other) => isForAll(other) !== isForAll(request))
-    this.#requests.push(request)
+  keep(frame: Frame): void {
+    this.#remember(frame, false)
+  }
+
+  /** A well-formed Basic.Qos, which goes to the broker as it is. */
+  pass(frame: Frame): void {
+    this.#remember(frame, true)
+    this.#isSent = true
   }
 
   /** What the broker is to be sent on `channel`, once. */
   take(channel: number): Uint8Array[] {
-    const requests = this.#requests
-    if (requests.length === 0) return requests
-    this.#requests = []
+    const requests = this.#requests.filter(({ isSent }) => !isSent)
+    for (const request of requests) request.isSent = true
     this.#hiddenAnswers += requests.length
-    return requests.map((request) => onChannel(request, channel))
+    if (requests.length > 0) this.#isSent = true
+    return requests.map(({ bytes }) => onChannel(bytes, channel))
+  }
+
+  /** The channel goes on with an upstream channel that knows nothing of it. */
+  onMoved(): void {
+    for (const request of this.#requests) request.isSent = false
+    this.#isSent = false
+    this.#hiddenAnswers = 0
   }
 
   /** Basic.Qos-Ok has come. Returns whether the client is to see it. */
@@ -32,6 +55,12 @@ export class KeptPrefetch {
     if (this.#hiddenAnswers === 0) return true
     this.#hiddenAnswers--
     return false
+  }
+
+  #remember({ bytes, start, end }: Frame, isSent: boolean): void {
+    const request = { bytes: bytes.slice(start, end), isSent }
+    this.#requests = this.#requests.filter((other) => isForAll(other.bytes) !== isForAll(request.bytes))
+    this.#requests.push(request)
   }
 }
 

@@ -1,4 +1,4 @@
-/** One request on an upstream connection of its own, to see whether the broker closes connections over it. */
+/** One request on an upstream connection of its own, to see whether the broker closes the connection over it. */
 import * as id from '../../domain/amqp/method-ids.js'
 import { readLong } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
@@ -10,6 +10,7 @@ import type { UpstreamConnection, UpstreamObserver } from './upstream-connection
 import { UpstreamUnreachable } from './upstream-errors.js'
 
 const METHOD_AT = 7
+const CONNECTION_CLASS = 10
 /** Behind the frame's header, the ids and two reserved octets. */
 const QUEUE_NAME_AT = 13
 
@@ -27,7 +28,8 @@ export async function tryAlone(
       upstream.observer = trial
       const binding = upstream.bind(trial)
       if (binding === undefined) return reject(new UpstreamUnreachable('the broker grants no channel'))
-      upstream.send(onChannel(request, binding.upstreamChannel))
+      const isForConnection = readLong(request, METHOD_AT) >>> 16 === CONNECTION_CLASS
+      upstream.send(onChannel(request, isForConnection ? 0 : binding.upstreamChannel))
       if (makesNamelessQueue(request)) upstream.send(deleteCurrentQueue(binding.upstreamChannel))
       upstream.endBinding(binding)
     })

@@ -267,12 +267,14 @@ export class UpstreamPool implements UpstreamObserver {
     request: Uint8Array,
     onDecided: (failure?: TrialFailure) => void,
   ): AmqpError | 'wait' | undefined {
-    const attempt = async (): Promise<AmqpError | undefined> => {
-      const upstream = await this.#parts.login()
-      await upstream.open(this.virtualHost, () => 1)
-      return tryAlone(upstream, request)
-    }
-    return this.#parts.trials.judge(kind, attempt, onDecided)
+    return this.#parts.trials.judge(kind, () => this.tryAlone(request), onDecided)
+  }
+
+  /** As {@link tryAlone}, with the credentials of the pool. Rejects also when there can be no further connection. */
+  async tryAlone(request: Uint8Array): Promise<AmqpError | undefined> {
+    const upstream = await this.#parts.login()
+    await upstream.open(this.virtualHost, () => 1)
+    return tryAlone(upstream, request)
   }
 
   /** The broker answers again after an outage: no need to wait any longer, but for not all pools coming at once. */

@@ -3,7 +3,8 @@ import * as id from '../amqp/method-ids.js'
 
 const PUBLISH = 1
 const ACK = 2
-const RETURNABLE = 32
+/** A request that wants no answer although there is one. */
+const UNANSWERED = 32
 /** Requests that the broker never answers, as bits; a channel needs to know only whether there was one. */
 const SILENT = new Map([
   [id.BASIC_PUBLISH, PUBLISH],
@@ -30,14 +31,9 @@ export class PendingRequests {
   #silent = 0
   #asked: number[] | undefined
 
-  /** A Basic.Publish is on its way, whose message may come back. */
-  published(isReturnable: boolean): void {
-    this.#silent |= isReturnable ? PUBLISH | RETURNABLE : PUBLISH
-  }
-
-  /** Whether a message may still come back. */
-  get mayReturn(): boolean {
-    return (this.#silent & RETURNABLE) !== 0
+  /** A Basic.Publish is on its way. */
+  published(): void {
+    this.#silent |= PUBLISH
   }
 
   /** A Basic.Ack is on its way. */
@@ -45,9 +41,9 @@ export class PendingRequests {
     this.#silent |= ACK
   }
 
-  /** A request is on its way. */
-  sent(methodId: number): void {
-    const bit = SILENT.get(methodId)
+  /** A request is on its way. `isUnanswered`: the broker doesn't answer this one, although it does others of its kind. */
+  sent(methodId: number, isUnanswered = false): void {
+    const bit = isUnanswered ? UNANSWERED : SILENT.get(methodId)
     if (bit !== undefined) {
       this.#silent |= bit
       return
@@ -63,6 +59,11 @@ export class PendingRequests {
     if (asked === undefined) return
     const at = asked.indexOf(requestOf(methodId))
     if (at >= 0) asked.splice(0, at + 1)
+  }
+
+  /** Whether the broker has dealt with everything, as far as its answers tell. */
+  get isEmpty(): boolean {
+    return this.#silent === 0 && !this.includes(0)
   }
 
   /** How many requests of this kind wait for their answer, if no others do; otherwise -1. */

@@ -8,7 +8,7 @@ const QUEUE_NAME_AT = 6
 const EXCLUSIVE = 0b0_0100
 
 /**
- * The role that a well-formed method tells, or undefined when publishers and consumers alike send it.
+ * The role that a well-formed method tells, or undefined when publishers and consumers alike send it, as php-amqp does with Basic.Qos.
  * Whoever declares an exclusive queue is about to consume from it.
  */
 export function roleToldBy(frame: Frame): ChannelRole | undefined {
@@ -17,20 +17,24 @@ export function roleToldBy(frame: Frame): ChannelRole | undefined {
     case id.CONFIRM_SELECT:
     case id.TX_SELECT:
       return 'publisher'
-    case id.BASIC_QOS:
     case id.BASIC_CONSUME:
     case id.BASIC_GET:
     case id.BASIC_RECOVER:
     case id.BASIC_RECOVER_ASYNC:
       return 'consumer'
     case id.QUEUE_DECLARE:
-      return isExclusive(frame) ? 'consumer' : undefined
+      return hasExclusiveFlag(frame) ? 'consumer' : undefined
     default:
       return undefined
   }
 }
 
-function isExclusive({ bytes, payloadStart }: Frame): boolean {
+/** Whether a well-formed method declares an exclusive queue. */
+export function declaresExclusiveQueue(frame: Frame): boolean {
+  return frame.methodId === id.QUEUE_DECLARE && hasExclusiveFlag(frame)
+}
+
+function hasExclusiveFlag({ bytes, payloadStart }: Frame): boolean {
   const nameAt = payloadStart + QUEUE_NAME_AT
   return (bytes[nameAt + 1 + bytes[nameAt]] & EXCLUSIVE) !== 0
 }

@@ -37,7 +37,8 @@ export class UpstreamPolicy {
   /**
    * Where a client's next channel goes: with its other channels while there's room, else on the first connection with
    * room that fits its role. A channel that hasn't told its role goes where publishers are, so that a request that declares
-   * something and publishes needs no second connection; but not where it would have to wait for the end of an alarm.
+   * something and publishes needs no second connection; but neither it nor a consumer goes where it would have to wait for the end of
+   * an alarm: a consumer that publishes can stop the consumers' connection, too.
    */
   place<C extends Candidate>(
     home: C | undefined,
@@ -66,7 +67,8 @@ export class UpstreamPolicy {
    */
   maySettle(upstream: Candidate, role: ChannelRole, candidates: readonly Candidate[]): boolean {
     if (!this.#settings.separateRoles || upstream.role === role) return true
-    return upstream.role === undefined && !candidates.some((other) => other.role === role && other.hasRoom)
+    if (upstream.role !== undefined) return false
+    return !candidates.some((other) => other.role === role && other.hasRoom && this.#fits(other, role))
   }
 
   /** Whether `home` is the place for `role`, given that it fits: if another is for this role alone, that is. */
@@ -78,8 +80,8 @@ export class UpstreamPolicy {
 
   #fits(candidate: Candidate, role: ChannelRole | undefined): boolean {
     if (!this.#settings.separateRoles) return true
-    if (role === undefined) return candidate.blockedReason === undefined
-    return candidate.role === undefined || candidate.role === role
+    if (role !== 'publisher' && candidate.blockedReason !== undefined) return false
+    return role === undefined || candidate.role === undefined || candidate.role === role
   }
 
   /** Milliseconds before the attempt that follows `failures` failed ones (0 after a loss). `random` is in [0, 1). */

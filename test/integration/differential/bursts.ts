@@ -54,27 +54,25 @@ const queueOf = (own: string, nth: number): string => (nth === 2 ? '' : `${own}$
 const which = fc.constantFrom(0, 0, 1, 2)
 const named = fc.constantFrom(0, 0, 1)
 
-const publishing: fc.Arbitrary<Move> = fc
-  .tuple(
-    named,
-    fc.constantFrom('', '', 'amq.direct', 'amq.fanout'),
-    fc.constantFrom(0, 1, 50, 5000, 140_000),
-    fc.boolean(),
-  )
-  .map(([nth, exchange, size, mandatory]) =>
-    move(
-      `publish ${size} bytes to ${exchange} ${nth}${mandatory ? ' mandatory' : ''}`,
-      (channel, own) =>
-        publishFrames(channel, {
-          ...{ exchange, mandatory },
-          routingKey: `${own}${nth}`,
-          body: Buffer.alloc(size, `${own}${nth}`),
-          frameMax: 4096,
-          properties: size % 2 === 0 ? {} : { messageId: own, headers: { size } },
-        }),
-      { publishes: true },
-    ),
-  )
+const publishingTo = (...exchanges: string[]): fc.Arbitrary<Move> =>
+  fc
+    .tuple(named, fc.constantFrom(...exchanges), fc.constantFrom(0, 1, 50, 5000, 140_000), fc.boolean())
+    .map(([nth, exchange, size, mandatory]) =>
+      move(
+        `publish ${size} bytes to ${exchange} ${nth}${mandatory ? ' mandatory' : ''}`,
+        (channel, own) =>
+          publishFrames(channel, {
+            ...{ exchange, mandatory },
+            routingKey: `${own}${nth}`,
+            body: Buffer.alloc(size, `${own}${nth}`),
+            frameMax: 4096,
+            properties: size % 2 === 0 ? {} : { messageId: own, headers: { size } },
+          }),
+        { publishes: true },
+      ),
+    )
+
+const publishing = publishingTo('', '', 'amq.direct', 'amq.fanout')
 
 const declaring = fc
   .tuple(
@@ -144,6 +142,30 @@ const settingUp: fc.Arbitrary<Move> = fc.constantFrom(
   select(true),
 )
 
+/** What ends a channel, or is answered in another way, wherever it comes. */
+const straying: fc.Arbitrary<Move> = fc.oneof(
+  publishingTo('absent', 'forbidden'),
+  fc.constantFrom(
+    move('tx.select', (channel) => method(channel, 'tx.select')),
+    move('tx.rollback', (channel) => method(channel, 'tx.rollback')),
+    move('flow', (channel) => method(channel, 'channel.flow', { active: true })),
+    move('qos 2 for all', (channel) => method(channel, 'basic.qos', { prefetchCount: 2, global: true })),
+    move('cancel nobody', (channel) => method(channel, 'basic.cancel', { consumerTag: 'nobody' })),
+    move('cancel nobody nowait', (channel) =>
+      method(channel, 'basic.cancel', { consumerTag: 'nobody', nowait: true }),
+    ),
+    move('declare an exchange', (channel, own) =>
+      method(channel, 'exchange.declare', { exchange: `${own}x`, type: 'fanout', nowait: true }),
+    ),
+    move('bind an exchange', (channel, own) =>
+      method(channel, 'exchange.bind', { destination: `${own}x`, source: 'amq.fanout' }),
+    ),
+    move('delete an exchange', (channel, own) =>
+      method(channel, 'exchange.delete', { exchange: `${own}x`, nowait: true }),
+    ),
+  ),
+)
+
 const recovering = fc.constant(
   move('recover', (channel) => method(channel, 'basic.recover', { requeue: true })),
 )
@@ -179,7 +201,8 @@ function movesOf(kind: Kind): fc.Arbitrary<Move[]> {
         { weight: 1, arbitrary: removing },
         { weight: 4, arbitrary: getting },
         { weight: 2, arbitrary: acknowledging },
-        { weight: 1, arbitrary: settingUp },
+        { weight: 2, arbitrary: settingUp },
+        { weight: 1, arbitrary: straying },
         { weight: 1, arbitrary: recovering },
       )
     case 'consume':

@@ -39,6 +39,10 @@ export class ChannelState {
   /** Whether it has asked anything of the broker. */
   isBound = false
   role: Role | undefined
+  /** Whether it has a state at the broker with which Warren can't move it: it has consumed, got, recovered, or declared an exclusive queue. */
+  isFixed = false
+  /** Whether it has published in its transaction. */
+  hasWork = false
   /** Channels with the same group are certainly on one upstream connection. */
   group = 0
 }
@@ -46,6 +50,16 @@ export class ChannelState {
 /** A client that is connected. */
 export interface ClientState {
   readonly channels: Map<number, ChannelState>
+  /** The groups in which it has declared exclusive queues, also such as are gone: RabbitMQ doesn't tell Warren of one that is auto-deleted. */
+  readonly places: Set<number>
+}
+
+/** What a channel is about to do, as far as it matters for where it is. */
+export interface Intent {
+  readonly role?: Role | undefined
+  /** The queue that it names. */
+  readonly queue?: string | undefined
+  readonly declaresExclusive?: boolean | undefined
 }
 
 interface ExclusiveQueue {
@@ -88,13 +102,13 @@ export class Ledger {
   }
 
   /**
-   * A known limit of Warren's: an exclusive queue can't be reached from a channel of its owner that was in use on another upstream
-   * connection before. False when that might be so.
+   * A known limit of Warren's: an exclusive queue can't be reached from a channel of its owner that has a state on another upstream
+   * connection. False when that might be so.
    */
-  canReach(client: number, channel: number, queue: string, role?: Role): boolean {
-    const exclusive = this.#exclusives.get(queue)
+  canReach(client: number, channel: number, intent: Intent): boolean {
+    const exclusive = this.#exclusives.get(intent.queue ?? '')
     if (exclusive?.client !== client) return true
-    return this.#groupAfter(client, this.channel(client, channel)!, role) === exclusive.group
+    return this.#groupAfter(client, this.channel(client, channel)!, intent) === exclusive.group
   }
 
   /** Whether the queue is there, and not another client's own. */
@@ -111,12 +125,14 @@ export class Ledger {
     return [...this.queues].filter((queue) => this.isUsable(client, queue))
   }
 
-  /** The channel is about to send something of its role. */
-  tell(client: number, channel: number, role: Role | undefined): void {
+  /** The channel is about to do something. */
+  tell(client: number, channel: number, intent: Intent): void {
     const state = this.channel(client, channel)!
-    state.group = this.#groupAfter(client, state, role) ?? ++this.#groups
+    state.group = this.#groupAfter(client, state, intent) ?? ++this.#groups
     state.isBound = true
-    state.role ??= role
+    state.role ??= intent.role
+    if (intent.role === 'consumer') state.isFixed = true
+    if (intent.declaresExclusive === true) this.clients.get(client)!.places.add(state.group)
   }
 
   /** Takes note of what there is at the broker; the new exclusive queues were declared on this channel. */
@@ -135,12 +151,34 @@ export class Ledger {
   }
 
   /** Undefined for one that nothing is known of. */
-  #groupAfter(client: number, state: ChannelState, role: Role | undefined): number | undefined {
-    const groups = new Set<number>()
-    for (const queue of this.#exclusives.values()) if (queue.client === client) groups.add(queue.group)
-    if (!state.isBound) return role !== 'publisher' && groups.size === 1 ? [...groups][0] : undefined
-    const isTelling = state.role === undefined && role !== undefined
-    const mayMove = isTelling && !(role === 'consumer' && groups.has(state.group))
-    return mayMove ? undefined : state.group
+  #groupAfter(
+    client: number,
+    state: ChannelState,
+    { role, queue, declaresExclusive }: Intent,
+  ): number | undefined {
+    const { places } = this.clients.get(client)!
+    const live = new Set<number>()
+    for (const queue of this.#exclusives.values()) if (queue.client === client) live.add(queue.group)
+    const [home] = live.size > 0 && places.size === 1 ? places : []
+    const group = groupByRole(state, role, live, home)
+    if (state.isFixed || state.hasWork) return group
+    // Warren moves it to where the queue is, and a further queue to where the others are.
+    const exclusive = this.#exclusives.get(queue ?? '')
+    if (exclusive?.client === client) return exclusive.group
+    const mayMove = declaresExclusive === true && places.size > 0 && !(group !== undefined && live.has(group))
+    return mayMove ? home : group
   }
+}
+
+/** `live` are the groups of the client's exclusive queues, `home` is where Warren puts its channels for them, if that is certain. */
+function groupByRole(
+  state: ChannelState,
+  role: Role | undefined,
+  live: ReadonlySet<number>,
+  home: number | undefined,
+): number | undefined {
+  if (!state.isBound) return role === 'publisher' ? undefined : home
+  const isTelling = state.role === undefined && role !== undefined
+  const mayMove = isTelling && !(role === 'consumer' && live.has(state.group))
+  return mayMove ? undefined : state.group
 }

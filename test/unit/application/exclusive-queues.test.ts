@@ -155,6 +155,26 @@ describe('Exclusive queues', () => {
         expect(world.upstream.openChannels, 'the question is over, too').to.deep.equal([1])
       })
 
+    it('with a name of the broker’s are not locked for a declaration of others: the broker refuses the name', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(neighbour, declare('amq.gen-1'))
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+      const refusal = {
+        code: 403,
+        text: "ACCESS_REFUSED - queue name 'amq.gen-1' contains reserved prefix 'amq.*'",
+      }
+      world.upstream.closeChannel(2, refusal, 'queue.declare')
+      await settle()
+      expect(refusals(neighbour)).to.deep.equal([refusal])
+      await neighbour.openChannels(1)
+      await send(neighbour, declare('amq.gen-1', { passive: true }))
+      await answerProbe(true)
+      expect(refusals(neighbour)[1].code).to.equal(405)
+      await send(owner, bind('amq.gen-1'))
+      expect(asked(1).at(-1)).to.equal('queue.bind')
+    })
+
     it('are its own on all its channels, without any question', async () => {
       await own()
       await owner.openChannels(2)
@@ -741,6 +761,27 @@ describe('Exclusive queues', () => {
       expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
     })
 
+    it('are reached by a channel whose prefetch the broker has had, and has again when it is needed', async () => {
+      await send(client, publishFrames(2, { body: 'x' }))
+      for (const prefetch of [{ prefetchCount: 5 }, { prefetchCount: 9, global: true }, { prefetchCount: 7 }])
+        await send(client, method(2, 'basic.qos', prefetch))
+      for (let count = 0; count < 3; count++) publishers.method(2, 'basic.qos-ok')
+      await send(client, method(2, 'basic.consume', { queue: 'q', consumerTag: 'tag' }))
+      expect(publishers.names(2).at(-1)).to.equal('channel.close')
+      const [, ...requests] = consumers.received(2)
+      expect(requests.map(({ name }) => name)).to.deep.equal(['basic.qos', 'basic.qos', 'basic.consume'])
+      expect(requests.slice(0, 2).map(({ args }) => args)).to.deep.equal([
+        { prefetchSize: 0, prefetchCount: 9, global: true },
+        { prefetchSize: 0, prefetchCount: 7, global: false },
+      ])
+      for (let count = 0; count < 2; count++) consumers.method(2, 'basic.qos-ok')
+      consumers.method(2, 'basic.consume-ok', { consumerTag: 'tag' })
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal([
+        ...['basic.qos-ok', 'basic.qos-ok', 'basic.qos-ok', 'basic.consume-ok'],
+      ])
+    })
+
     const ask = method(2, 'queue.bind', { queue: 'q' })
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
@@ -788,6 +829,23 @@ describe('Exclusive queues', () => {
       await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), ask)
       expect(publishers.names(2).slice(1)).to.deep.equal(['tx.select', 'basic.publish', 'queue.bind'])
       expect(consumers.names(2)).to.deep.equal([])
+    })
+
+    it('nor when the transaction is asked for once more, which changes nothing', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), method(2, 'tx.select'), ask)
+      expect(publishers.names(2).at(-1)).to.equal('queue.bind')
+    })
+
+    it('have the client’s further ones made beside them, so that its channels reach them all', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { exclusive: true }))
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
+    it('of another client have nothing to do with where one makes its own', async () => {
+      const other = await world.connectWithChannels(1)
+      await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))
+      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
     })
 
     it('have their owner’s channels without a role come to them', async () => {

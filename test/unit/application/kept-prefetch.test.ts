@@ -186,13 +186,53 @@ describe('With a publish buffer, the prefetch of a channel', () => {
     expect(client.names(1)).to.deep.equal(['channel.open-ok', 'queue.declare-ok'])
   })
 
-  it('stays with Warren also when the channel has published', async () => {
+  for (const [what, ...before] of [
+    ['a message that the broker may refuse', publishFrames(1, { exchange: 'missing', body: 'lost' })],
+    ['an acknowledgement that it may refuse', method(1, 'basic.ack', { deliveryTag: 7 })],
+    [
+      'a request without an answer that it may refuse',
+      method(1, 'tx.select'),
+      method(1, 'confirm.select', { nowait: true }),
+    ],
+  ] as const)
+    it(`is answered by the broker behind ${what}, and not at all if it does`, async () => {
+      world = await World.start()
+      const client = await world.connectWithChannels(1)
+      client.send(before[0])
+      await settle()
+      if (before.length > 1) world.upstream.method(1, 'tx.select-ok')
+      client.send(...before.slice(1), method(1, 'basic.qos', { prefetchCount: 1 }))
+      await settle()
+      expect(client.names(1)).not.to.include('basic.qos-ok')
+      world.upstream.method(1, 'channel.close', { code: 404, text: 'NOT_FOUND', classId: 60, methodId: 40 })
+      await settle()
+      expect(client.names(1).at(-1)).to.equal('channel.close')
+      expect(client.names(1)).not.to.include('basic.qos-ok')
+    })
+
+  it('stays with Warren behind a message that the broker has taken', async () => {
     const client = await world.connectWithChannels(1)
     client.publish(1, 'message')
+    client.method(1, 'queue.declare', { queue: 'q' })
+    await settle()
+    world.upstream.method(1, 'queue.declare-ok', { queue: 'q' })
     client.method(1, 'basic.qos', { prefetchCount: 1 })
     await settle()
-    expect(client.names(1)).to.deep.equal(['channel.open-ok', 'basic.qos-ok'])
+    expect(client.names(1)).to.deep.equal(['channel.open-ok', 'queue.declare-ok', 'basic.qos-ok'])
     expect(world.upstream.names(1)).not.to.include('basic.qos')
+  })
+
+  it('that the broker has had makes the channel unfit for the next client', async () => {
+    world = await World.start()
+    const client = await world.connectWithChannels(1)
+    client.send(publishFrames(1, { body: 'message' }), method(1, 'basic.qos', { prefetchCount: 1 }))
+    await settle()
+    world.upstream.method(1, 'basic.qos-ok')
+    client.method(1, 'channel.close')
+    await settle()
+    expect(world.upstream.names(1)).to.deep.equal([
+      ...['channel.open', 'basic.publish', 'basic.qos', 'channel.close'],
+    ])
   })
 
   it('has an answer that says nothing about what was asked behind it: no consumer is cancelled while its queue is being deleted', async () => {

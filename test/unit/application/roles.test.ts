@@ -251,6 +251,21 @@ describe('Roles', () => {
         expect(consumers.published()).to.deep.equal(['hello'])
       })
 
+      it('before anybody knew of the alarm, stops no consumer that comes later', async () => {
+        await unblock(publishers)
+        await send(consumer, PUBLISH)
+        await block(consumers)
+        const late = await connectWith(CONSUME)
+        const [, , further] = world.broker.open
+        expect(further.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+        await send(late, PUBLISH)
+        expect(further.published()).to.deep.equal([])
+        await connectWith(CONSUME)
+        expect(world.broker.open).to.have.length(3)
+        await unblock(consumers)
+        expect(further.published()).to.deep.equal(['hello'])
+      })
+
       it('waits as a whole message, which is not sent in halves', async () => {
         const [half, rest] = [PUBLISH.subarray(0, PUBLISH.length - 3), PUBLISH.subarray(PUBLISH.length - 3)]
         await send(consumer, half)

@@ -220,6 +220,7 @@ describe('Connection.Update-Secret', () => {
   describe('that the broker refuses', () => {
     beforeEach(() => {
       world.broker.refusesLogin = (_, password) => password === 'wrong' && 'close'
+      world.broker.refusesSecret = () => true
     })
 
     it('ends the connection of the client with RabbitMQ’s words', async () => {
@@ -260,6 +261,42 @@ describe('Connection.Update-Secret', () => {
       await updateTo('sesame')
       expect(world.lines('new secret not accepted')).to.have.length(1)
       expect(JSON.stringify(world.logger.lines)).not.to.include('sesame')
+    })
+  })
+
+  describe('that the broker takes, although it is wrong', () => {
+    beforeEach(() => {
+      world.broker.refusesLogin = (_, password) => password === 'wrong' && 'close'
+    })
+
+    it('is answered as the broker answers it, and changes nothing', async () => {
+      await send(update('wrong'), publishFrames(1, { body: 'a' }), publishFrames(2, { body: 'b' }))
+      expect(client.names(0).at(-1)).to.equal('connection.update-secret-ok')
+      expect(former.published()).to.deep.equal(['first', 'a', 'b'])
+      expect(world.broker.open).to.deep.equal([former])
+    })
+
+    it('is never sent on the shared connection', async () => {
+      const neighbour = await neighbourOf()
+      await updateTo('wrong')
+      expect(former.names(0)).not.to.include('connection.update-secret')
+      await expectWell(neighbour)
+    })
+
+    it('and a right one behind it, which is used then', async () => {
+      await send(update('wrong'), update('new'), publishFrames(2, { body: 'goes' }))
+      expect(client.names(0).slice(-2)).to.deep.equal(Array(2).fill('connection.update-secret-ok'))
+      expect([world.upstream.password, ...world.upstream.published()]).to.deep.equal(['new', 'goes'])
+    })
+
+    it('leaves nothing when the client dies meanwhile', async () => {
+      world.broker.silentBefore = 'open-ok'
+      await updateTo('wrong')
+      client.peer.reset()
+      await settle()
+      world.broker.connections.at(-1)!.finishOpen()
+      world.broker.silentBefore = undefined
+      await expectNoPoolLeft('guest')
     })
   })
 

@@ -1,7 +1,7 @@
 /** What all commands of a session have in common: where they are sent, when they are legal, what is noted after them. */
 import type fc from 'fast-check'
 import type { Args, MethodName } from '../../../support/wire-client.js'
-import type { ChannelState, Ledger, Role } from '../ledger.js'
+import type { ChannelState, Intent, Ledger, Role } from '../ledger.js'
 import type { Lockstep } from '../lockstep.js'
 import type { Event, Side } from '../side.js'
 
@@ -92,13 +92,19 @@ export abstract class OnChannel extends OnClient {
 
   async run(ledger: Ledger, lockstep: Lockstep): Promise<void> {
     const state = ledger.channel(this.client, this.channel)!
-    ledger.tell(this.client, this.channel, this.role)
+    ledger.tell(this.client, this.channel, this.intent(ledger, state))
     await this.perform(lockstep, state, ledger)
     this.after(ledger, lockstep)
   }
 
   toString(): string {
     return `${this.client}.${this.channel} ${this.describe()}`
+  }
+
+  /** What matters for where Warren has the channel. */
+  protected intent(ledger: Readonly<Ledger>, state: ChannelState): Intent {
+    void [ledger, state]
+    return { role: this.role }
   }
 
   /** What the method tells about the use of its channel. */
@@ -148,8 +154,7 @@ export class Plain<N extends MethodName> extends OnChannel {
   }
 
   protected override get role(): Role | undefined {
-    if (this.name === 'basic.qos' || this.name.startsWith('basic.recover')) return 'consumer'
-    return undefined
+    return this.name.startsWith('basic.recover') ? 'consumer' : undefined
   }
 
   protected override wouldFail(ledger: Readonly<Ledger>, { mode }: ChannelState): boolean {
@@ -164,6 +169,7 @@ export class Plain<N extends MethodName> extends OnChannel {
 
   protected async perform(lockstep: Lockstep, state: ChannelState): Promise<void> {
     if ((this.args as { global?: boolean }).global === true) state.hasLimiter = true
+    if (this.name === 'tx.commit' || this.name === 'tx.rollback') state.hasWork = false
     await this.send(lockstep, this.name, this.answer, this.isSilent, () => this.args)
   }
 

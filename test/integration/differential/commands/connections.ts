@@ -16,7 +16,7 @@ export class Connect extends OnClient {
   async run(ledger: Ledger, lockstep: Lockstep): Promise<void> {
     const { user, frameMax } = ledger.cast.clients[this.client]
     await lockstep.connect(this.client, { user: USERS[user], password: PASSWORD, frameMax })
-    ledger.clients.set(this.client, { channels: new Map() })
+    ledger.clients.set(this.client, { channels: new Map(), places: new Set() })
   }
 
   toString(): string {

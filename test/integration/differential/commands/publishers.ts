@@ -1,7 +1,7 @@
 /** Publishing in all modes, and remote procedure calls by direct reply-to. */
 import type { Properties } from '../../../support/wire-client.js'
 import { USERS } from '../arena.js'
-import type { ChannelState, Ledger, Role } from '../ledger.js'
+import type { ChannelState, Intent, Ledger, Role } from '../ledger.js'
 import { hasAny, type Lockstep } from '../lockstep.js'
 import type { Side } from '../side.js'
 import { OnChannel, type Spot } from './command.js'
@@ -59,6 +59,11 @@ export class Publish extends OnQueue {
     return 'publisher'
   }
 
+  /** A routing key is no queue. */
+  protected override intent(): Intent {
+    return { role: this.role }
+  }
+
   protected override isLegal(): boolean {
     return true
   }
@@ -100,6 +105,7 @@ async function publish(
   const what = JSON.stringify({ exchange, routingKey, mandatory, size: body!.length, properties })
   const needsConfirm = state.mode === 'confirm'
   if (needsConfirm) state.published++
+  else if (state.mode === 'tx') state.hasWork = true
   await lockstep.step(
     `${client}.${channel} basic.publish ${what}`,
     (side) => side.wire(client).publish(channel, message(side)),
@@ -148,6 +154,11 @@ function propertiesOf(kind: PropertyKind, messageId: string, user: string): Prop
 export class Ask extends OnQueue {
   protected override get role(): Role {
     return 'publisher'
+  }
+
+  /** A routing key is no queue. */
+  protected override intent(): Intent {
+    return { role: this.role }
   }
 
   protected override isLegal(): boolean {

@@ -1,6 +1,6 @@
 /** Commands that name a queue, and those that declare, bind and remove queues. */
 import type { Args } from '../../../support/wire-client.js'
-import type { ChannelState, Ledger, Role } from '../ledger.js'
+import type { ChannelState, Intent, Ledger, Role } from '../ledger.js'
 import type { Lockstep } from '../lockstep.js'
 import { answerArgs, OnChannel, type Spot } from './command.js'
 
@@ -38,8 +38,12 @@ export abstract class OnQueue extends OnChannel {
     return name === CURRENT ? state.current : name
   }
 
+  protected override intent(ledger: Readonly<Ledger>, state: ChannelState): Intent {
+    return { role: this.role, queue: this.meantIn(ledger, state) }
+  }
+
   protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {
-    return ledger.canReach(this.client, this.channel, this.meantIn(ledger, state), this.role)
+    return ledger.canReach(this.client, this.channel, this.intent(ledger, state))
   }
 
   protected override wouldFail(ledger: Readonly<Ledger>, state: ChannelState): boolean {
@@ -87,12 +91,15 @@ export class DeclareQueue extends OnQueue {
     return this.flags.exclusive ? 'consumer' : undefined
   }
 
-  protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {
+  protected override intent(ledger: Readonly<Ledger>, state: ChannelState): Intent {
     // Here an empty name asks for a new one, unless the declaration is passive.
+    const isNew = this.queue === CURRENT && !this.flags.passive
+    const queue = isNew ? undefined : this.meantIn(ledger, state)
+    return { role: this.role, queue, declaresExclusive: this.flags.exclusive }
+  }
+
+  protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {
     if (this.queue === CURRENT && !this.flags.passive) return true
-    // Left out: RabbitMQ judges the reserved name first, Warren whose the queue is.
-    const name = this.meantIn(ledger, state)
-    if (ledger.isLocked(this.client, name) && !this.flags.passive && name.startsWith('gen ')) return false
     return super.isLegal(ledger, state)
   }
 

@@ -64,6 +64,29 @@ describe('PendingRequests', () => {
     expect(pending.includes(0)).to.equal(false)
   })
 
+  it('are empty again once the broker has answered the last of them', () => {
+    expect(pending.isEmpty).to.equal(true)
+    const cases = [
+      () => pending.published(),
+      () => pending.acknowledged(),
+      () => pending.sent(id.BASIC_NACK),
+      () => pending.sent(id.CONFIRM_SELECT, true),
+      () => pending.sent(id.QUEUE_DECLARE),
+    ]
+    for (const send of cases) {
+      send()
+      expect(pending.isEmpty).to.equal(false)
+      pending.sent(id.CHANNEL_FLOW)
+      pending.answered(id.CHANNEL_FLOW_OK)
+      expect(pending.isEmpty).to.equal(true)
+    }
+  })
+
+  it('wait for no answer to a request that asked for none', () => {
+    pending.sent(id.CONFIRM_SELECT, true)
+    expect([pending.includes(0), pending.countIfOnly(id.CONFIRM_SELECT)]).to.deep.equal([false, 0])
+  })
+
   it('forget the oldest of many that want no answer', () => {
     for (let count = 0; count < 100; count++) pending.sent(id.QUEUE_BIND)
     pending.sent(id.QUEUE_PURGE)

@@ -29,7 +29,6 @@ describe('the role of a channel', () => {
       if (role !== undefined) told[layout.name] = role
     }
     expect(told).to.deep.equal({
-      'basic.qos': 'consumer',
       'basic.consume': 'consumer',
       'basic.publish': 'publisher',
       'basic.get': 'consumer',

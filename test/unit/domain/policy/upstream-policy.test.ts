@@ -68,6 +68,15 @@ describe('UpstreamPolicy', () => {
         expect(policy.place(blocked, [blocked], 'publisher'), 'who publishes waits there').to.equal(blocked)
       })
 
+      it('keeps a consumer away from a consumers’ connection that is blocked, since one of them has published', () => {
+        const blocked = candidate('consumer', { blockedReason: 'low on memory' })
+        expect(policy.place(blocked, [blocked], 'consumer')).to.equal(undefined)
+        expect(policy.place(blocked, [publishers, blocked, consumers], 'consumer')).to.equal(consumers)
+        expect(policy.place(blocked, [blocked, first], 'consumer')).to.equal(first)
+        expect(policy.maySettle(first, 'consumer', [blocked, first])).to.equal(true)
+        expect(policy.maySettle(blocked, 'consumer', [blocked]), 'who is there stays').to.equal(true)
+      })
+
       it('lets a channel stay on a connection without a role, or with its own', () => {
         expect(policy.maySettle(first, 'consumer', [first])).to.equal(true)
         expect(policy.maySettle(consumers, 'consumer', [consumers])).to.equal(true)
