@@ -103,17 +103,6 @@ describe('PendingRequests', () => {
     expect(pending.includes(id.QUEUE_DECLARE)).to.equal(true)
   })
 
-  it('know that a message may come back until the broker has answered something behind it', () => {
-    pending.published(false)
-    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([true, false])
-    pending.published(true)
-    pending.published(false)
-    pending.acknowledged()
-    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([true, true])
-    pending.answered(id.CHANNEL_FLOW_OK)
-    expect([pending.includes(id.BASIC_PUBLISH), pending.mayReturn]).to.deep.equal([false, false])
-  })
-
   it('tell acknowledgements from publishes', () => {
     pending.acknowledged()
     expect([pending.includes(id.BASIC_ACK), pending.includes(id.BASIC_PUBLISH)]).to.deep.equal([true, false])
