@@ -168,18 +168,19 @@ export class Proxy {
   /**
    * Stops accepting, lets clients finish for `shutdown.grace` seconds, sends the others Connection.Close 320, then closes the
    * upstream connections. Takes at most `shutdown.timeout` seconds. Asked again while that's under way, it resolves with the first.
+   * `grace`: seconds, if it's another one.
    */
-  shutDown(): Promise<ShutdownReport> {
+  shutDown(grace = this.#settings.shutdown.grace): Promise<ShutdownReport> {
     if (this.#shutdown === undefined) {
-      this.#shutdown = this.#shutDown()
+      this.#shutdown = this.#shutDown(grace)
       this.onShutDown(this.#shutdown)
     }
     return this.#shutdown
   }
 
-  async #shutDown(): Promise<ShutdownReport> {
+  async #shutDown(grace: number): Promise<ShutdownReport> {
     this.#isAccepting = false
-    const { grace, timeout } = this.#settings.shutdown
+    const { timeout } = this.#settings.shutdown
     const end = this.#clock.now() + timeout * 1000
     this.#replay.stop()
     await this.#listener.close()

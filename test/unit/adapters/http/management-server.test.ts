@@ -147,7 +147,10 @@ describe('ManagementServer', () => {
         ask('/limit/decrease', { method: 'POST', body: { amount } })
       expect(await decrease(1000)).to.deep.include({
         status: 400,
-        body: { error: 'connection limit must be positive', status: 'failed' },
+        body: {
+          error: 'connection limit must be positive: it is 1000, and cannot go down by 1000',
+          status: 'failed',
+        },
       })
       expect((await ask('/limit', { method: 'PUT', body: { limit: 2 ** 31 } })).status).to.equal(400)
       await ask('/limit', { method: 'DELETE' })
