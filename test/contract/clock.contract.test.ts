@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { SystemClock } from '../../src/adapters/clock/system-clock.js'
 import type { Clock, Timer } from '../../src/application/ports/clock.js'
+import { eventually } from '../support/eventually.js'
 import { FakeClock } from '../support/fake-clock.js'
 
 interface Subject {
@@ -45,16 +46,16 @@ for (const [name, create] of Object.entries({ SystemClock: systemSubject, FakeCl
     })
 
     it('tells the time in milliseconds, which pass', async () => {
-      const start = clock.now()
+      const [start, begun] = [clock.now(), performance.now()]
       await subject.advance(20)
-      expect(clock.now() - start).to.be.within(19, 1000)
+      expect(clock.now() - start).to.be.within(19, Math.max(20, performance.now() - begun + 1))
     })
 
     it('tells the date in milliseconds since 1970, which pass', async () => {
       const start = clock.wallTime()
       expect(new Date(start).getUTCFullYear()).to.be.at.least(2001)
       await subject.advance(20)
-      expect(clock.wallTime() - start).to.be.within(15, 1000)
+      expect(clock.wallTime() - start).to.be.at.least(15)
     })
 
     it('never calls back before the call has returned', () => {
@@ -96,7 +97,8 @@ for (const [name, create] of Object.entries({ SystemClock: systemSubject, FakeCl
     it('fires timers that callbacks start', async () => {
       clock.after(5, () => clock.after(5, () => clock.after(5, fire('third'))))
       await subject.advance(60)
-      expect(fired).to.deep.equal(['third'])
+      // A machine that is busy begins each of them late.
+      await eventually(() => expect(fired).to.deep.equal(['third']))
     })
 
     it('does not fire a timer that was cancelled, and lets it be cancelled twice', async () => {
@@ -125,8 +127,8 @@ for (const [name, create] of Object.entries({ SystemClock: systemSubject, FakeCl
     it('calls back again and again, until cancelled', async () => {
       const timer = clock.every(5, fire('every'))
       await subject.advance(60)
+      await eventually(() => expect(fired).to.have.length.at.least(3))
       const count = fired.length
-      expect(count).to.be.within(3, 20)
       timer.cancel()
       timer.cancel()
       await subject.advance(20)

@@ -1,12 +1,13 @@
 /** What every Listener promises, held against the real one over loopback and the tests' own. */
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { type Server, type Socket, connect, createServer } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
-import { NetListener, type NetListenerOptions } from '../../src/adapters/net/net-listener.js'
+import { NetListener, type NetListenerOptions, bind } from '../../src/adapters/net/net-listener.js'
 import { TrustedProxies } from '../../src/adapters/net/trusted-proxies.js'
 import { FileCertificateStore } from '../../src/adapters/tls/file-certificate-store.js'
 import { TlsEntrance } from '../../src/adapters/tls/tls-entrance.js'
+import { HandedListener } from '../../src/adapters/workers/handed-sockets.js'
 import type { ByteStream } from '../../src/application/ports/byte-stream.js'
 import type { Doorkeeper, Listener } from '../../src/application/ports/listener.js'
 import { Secret } from '../../src/domain/secret.js'
@@ -76,11 +77,41 @@ const proxiedTls: Way = {
   connect: async (socket) => tls.connect!(await proxied.connect!(socket)),
 }
 
-function netSubject({ options, connect: enter }: Way = {}): Subject {
+/** A worker's listener, and what its supervisor does for it: accepting, and handing over. */
+class AcceptedForIt implements Listener {
+  readonly #handed: HandedListener
+  #server: Server | undefined
+
+  constructor(options?: NetListenerOptions) {
+    this.#handed = new HandedListener(options)
+  }
+
+  async listen(
+    address: string,
+    port: number,
+    doorkeeper: Doorkeeper,
+  ): Promise<{ address: string; port: number }> {
+    const server = createServer((socket) => this.#handed.receive(socket))
+    const bound = await bind(server, address, port)
+    this.#server = server
+    return this.#handed.listen(bound.address, bound.port, doorkeeper)
+  }
+
+  close(): Promise<void> {
+    this.#server?.close()
+    this.#server = undefined
+    return this.#handed.close()
+  }
+}
+
+function netSubject(
+  { options, connect: enter }: Way = {},
+  Kind: typeof NetListener | typeof AcceptedForIt = NetListener,
+): Subject {
   const sockets: Socket[] = []
   return {
-    listener: new NetListener(options?.()),
-    other: new NetListener(),
+    listener: new Kind(options?.()),
+    other: new Kind(),
     connect: async (port) => {
       const tcp = connect(port, '127.0.0.1')
       sockets.push(tcp)
@@ -96,7 +127,7 @@ function netSubject({ options, connect: enter }: Way = {}): Subject {
       }
     },
     until: async (condition) => {
-      const end = performance.now() + 2000
+      const end = performance.now() + 8000
       while (!condition()) {
         if (performance.now() > end) throw new Error(`waited in vain until ${condition.toString()}`)
         await new Promise((resolve) => setTimeout(resolve, 1))
@@ -132,10 +163,13 @@ function fakeSubject(): Subject {
 const HOST = '127.0.0.1'
 
 const subjects: Readonly<Record<string, () => Subject>> = {
-  NetListener: netSubject,
+  NetListener: () => netSubject(),
   'NetListener with TLS': () => netSubject(tls),
   'NetListener behind a proxy': () => netSubject(proxied),
   'NetListener with TLS behind a proxy': () => netSubject(proxiedTls),
+  HandedListener: () => netSubject({}, AcceptedForIt),
+  'HandedListener with TLS': () => netSubject(tls, AcceptedForIt),
+  'HandedListener with TLS behind a proxy': () => netSubject(proxiedTls, AcceptedForIt),
   FakeListener: fakeSubject,
 }
 
@@ -307,3 +341,35 @@ for (const [name, create] of Object.entries(subjects)) {
     })
   })
 }
+
+describe('HandedListener', () => {
+  it('says that somebody else accepts, and the address that it was told', async () => {
+    const listener = new HandedListener()
+    expect(listener.isHandedOver).to.equal(true)
+    const doorkeeper: Doorkeeper = { admits: () => true, onArrival: () => undefined, onLost: () => undefined }
+    const told = { address: '192.0.2.7', port: 5673 }
+    expect(await listener.listen(told.address, told.port, doorkeeper)).to.deep.equal(told)
+    await listener.close()
+  })
+
+  it('closes what is handed to it before it listens, and after it was closed', async () => {
+    const listener = new HandedListener()
+    let asked = 0
+    const doorkeeper: Doorkeeper = {
+      admits: () => ++asked > 0,
+      onArrival: () => undefined,
+      onLost: () => undefined,
+    }
+    const server = createServer((socket) => listener.receive(socket))
+    const { port } = await bind(server, HOST, 0)
+    const connectAndLose = async (): Promise<void> => {
+      await once(connect(port, HOST).resume(), 'close')
+    }
+    await connectAndLose()
+    await listener.listen(HOST, port, doorkeeper)
+    await listener.close()
+    await connectAndLose()
+    server.close()
+    expect(asked).to.equal(0)
+  })
+})

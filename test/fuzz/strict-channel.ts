@@ -1,5 +1,13 @@
 /** One channel of the strict fake broker: what may come on it, in which order, and what is answered. */
-import { bodyFrame, frame, FrameType, idsOf, method, type MethodName } from '../support/wire-format.js'
+import {
+  CLIENT_METHODS,
+  bodyFrame,
+  frame,
+  FrameType,
+  idsOf,
+  method,
+  type MethodName,
+} from '../support/wire-format.js'
 import {
   fieldsOf,
   HardError,
@@ -51,36 +59,6 @@ class SoftError extends Error {
   }
 }
 
-const FROM_CLIENTS = new Set<MethodName>([
-  'channel.open',
-  'channel.flow',
-  'channel.close',
-  'channel.close-ok',
-  'access.request',
-  'exchange.declare',
-  'exchange.delete',
-  'exchange.bind',
-  'exchange.unbind',
-  'queue.declare',
-  'queue.bind',
-  'queue.unbind',
-  'queue.purge',
-  'queue.delete',
-  'basic.qos',
-  'basic.consume',
-  'basic.cancel',
-  'basic.publish',
-  'basic.get',
-  'basic.ack',
-  'basic.reject',
-  'basic.nack',
-  'basic.recover',
-  'basic.recover-async',
-  'confirm.select',
-  'tx.select',
-  'tx.commit',
-  'tx.rollback',
-])
 const EXCHANGE_TYPES = new Set(['direct', 'fanout', 'topic', 'headers', 'x-consistent-hash'])
 const LOCATORS = new Set(['min-masters', 'client-local', 'random'])
 const REPLY_TO = 'amq.rabbitmq.reply-to'
@@ -166,7 +144,7 @@ export class StrictChannel {
     const { name } = formed
     this.connection.remember(`${name} on ${this.number}`)
     if (this.content !== undefined) throw new HardError(505, `${name} within a message`)
-    if (!FROM_CLIENTS.has(name)) throw new HardError(503, `${name} from a client`)
+    if (!CLIENT_METHODS.has(name)) throw new HardError(503, `${name} from a client`)
     if (name === 'channel.open') throw new HardError(504, `a second channel.open on channel ${this.number}`)
     if (name === 'channel.close-ok') return this.onCloseOk()
     if (this.isClosing) throw new HardError(504, `${name} behind channel.close`)

@@ -6,7 +6,7 @@ import { WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
 import { method } from '../support/wire-format.js'
 
-const CHURN_MS = 10_000
+const CHURN_MS = 5000
 
 describe('channels', function () {
   this.timeout(60_000)

@@ -130,7 +130,8 @@ describe('the program', function () {
     const warren = await WarrenProcess.start(broker.port, ['--shutdown-grace', '30'])
     const client = await WireClient.connect(warren.port)
     warren.signal('SIGTERM')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    // Before that the system may make one of the two.
+    await eventually(() => expect(warren.lines('shutting down')).to.have.length(1))
     warren.signal('SIGTERM')
     expect((await warren.exited).code).to.equal(1)
     client.reset()

@@ -90,6 +90,8 @@ export interface WorldOptions {
 
 /** How far {@link World.advance} moves the clock before everybody gets to react. */
 const STEP_MS = 50
+/** After this long even the most patient pool has tried again. */
+const LONGEST_BACKOFF_MS = 31_000
 
 export class World {
   static readonly defaults = SETTINGS
@@ -194,6 +196,20 @@ export class World {
   /** New connections are refused; those that are there live on. */
   brokerDown(): void {
     this.dialer.refuse(this.endpoint)
+  }
+
+  /** The broker goes, and with it every connection. */
+  async brokerGoes(): Promise<void> {
+    this.brokerDown()
+    for (const upstream of this.broker.open) upstream.peer.reset()
+    await settle()
+  }
+
+  /** It's back, and Warren has noticed: the upstream connection that it has then. */
+  async brokerReturns(): Promise<BrokerConnection> {
+    this.brokerUp()
+    await this.advance(LONGEST_BACKOFF_MS)
+    return this.upstream
   }
 
   // ---- time and logs ---------------------------------------------------------------------------------------------

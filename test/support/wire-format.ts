@@ -135,6 +135,17 @@ type Fields<S extends string> = S extends `${infer Field} ${infer Rest}`
     : unknown
 
 export type MethodName = keyof typeof METHODS
+
+/** What a client may send on a channel. */
+export const CLIENT_METHODS: ReadonlySet<MethodName> = new Set<MethodName>([
+  ...(['channel.open', 'channel.flow', 'channel.close', 'channel.close-ok', 'access.request'] as const),
+  ...(['exchange.declare', 'exchange.delete', 'exchange.bind', 'exchange.unbind'] as const),
+  ...(['queue.declare', 'queue.bind', 'queue.unbind', 'queue.purge', 'queue.delete'] as const),
+  ...(['basic.qos', 'basic.consume', 'basic.cancel', 'basic.publish', 'basic.get'] as const),
+  ...(['basic.ack', 'basic.reject', 'basic.nack', 'basic.recover', 'basic.recover-async'] as const),
+  ...(['confirm.select', 'tx.select', 'tx.commit', 'tx.rollback'] as const),
+])
+
 /** Arguments of a method, by its name. */
 export type Args<N extends MethodName> = Fields<(typeof METHODS)[N]>
 

@@ -2,6 +2,7 @@
 import { type ErrorRow, promiseRows } from '../../support/comparison.js'
 import { besideNeighbours } from '../../support/neighbourhood.js'
 import {
+  CLIENT_METHODS,
   FRAME_OVERHEAD,
   frame,
   FrameType,
@@ -16,32 +17,11 @@ import {
   type MethodName,
 } from '../../support/wire-client.js'
 
-const WITH_ARGUMENTS: MethodName[] = [
-  'channel.open',
-  'channel.flow',
-  'channel.close',
-  'exchange.declare',
-  'exchange.delete',
-  'exchange.bind',
-  'exchange.unbind',
-  'queue.declare',
-  'queue.bind',
-  'queue.unbind',
-  'queue.purge',
-  'queue.delete',
-  'basic.qos',
-  'basic.consume',
-  'basic.cancel',
-  'basic.publish',
-  'basic.get',
-  'basic.ack',
-  'basic.reject',
-  'basic.recover-async',
-  'basic.recover',
-  'basic.nack',
-  'confirm.select',
-]
 const WITHOUT_ARGUMENTS: MethodName[] = ['channel.close-ok', 'tx.select', 'tx.commit', 'tx.rollback']
+/** RabbitMQ takes access.request for unknown. */
+const WITH_ARGUMENTS = [...CLIENT_METHODS].filter(
+  (name) => !WITHOUT_ARGUMENTS.includes(name) && name !== 'access.request',
+)
 
 type Row = [name: string, bytes: Buffer, more?: Partial<ErrorRow> | undefined]
 

@@ -25,11 +25,7 @@ describe('The publish buffer with a journal', () => {
     world.expectNoComplaints(this)
   })
 
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
 
   /** Messages that a client publishes while the broker is away. */
   const keep = async (...messages: string[]): Promise<FakeClient> => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { settle } from '../../support/fake-byte-stream.js'
+import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { World } from '../../support/fake-world.js'
 import { method, publishFrames } from '../../support/wire-format.js'
@@ -17,15 +18,8 @@ describe('With a publish buffer, the prefetch of a channel', () => {
     world.expectNoComplaints(this)
   })
 
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
-  const brokerReturns = async (): Promise<void> => {
-    world.brokerUp()
-    await world.advance(31_000)
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
+  const brokerReturns = (): Promise<BrokerConnection> => world.brokerReturns()
 
   /** As php-amqp does before it publishes: a prefetch for each channel, whatever it's for. */
   const publishLikePhp = async (body: string): Promise<FakeClient> => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { settle } from '../../support/fake-byte-stream.js'
+import type { BrokerConnection } from '../../support/fake-broker.js'
 import type { FakeClient } from '../../support/fake-client.js'
 import { FakeJournal, FakeJournalDisk } from '../../support/fake-journal.js'
 import { World } from '../../support/fake-world.js'
@@ -25,16 +26,9 @@ describe('The expiration of a message that waits for the broker', () => {
     world.expectNoComplaints(this)
   })
 
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
 
-  const brokerReturns = async (): Promise<void> => {
-    world.brokerUp()
-    await world.advance(31_000)
-  }
+  const brokerReturns = (): Promise<BrokerConnection> => world.brokerReturns()
 
   const publish = (client: FakeClient, body: string, expiration: string): void =>
     client.publish(1, { body, properties: { expiration, deliveryMode: 2, messageId: body } })

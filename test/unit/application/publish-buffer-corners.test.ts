@@ -20,17 +20,9 @@ describe('The publish buffer, where things cross,', () => {
     world.expectNoComplaints(this)
   })
 
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
 
-  const brokerReturns = async (): Promise<BrokerConnection> => {
-    world.brokerUp()
-    await world.advance(31_000)
-    return world.upstream
-  }
+  const brokerReturns = (): Promise<BrokerConnection> => world.brokerReturns()
 
   const publisher = async (...texts: string[]): Promise<FakeClient> => {
     const client = await world.connectWithChannels(1)

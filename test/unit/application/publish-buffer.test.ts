@@ -23,19 +23,9 @@ describe('The publish buffer', () => {
     world.expectNoComplaints(this)
   })
 
-  /** The broker goes, and with it every connection. */
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
 
-  /** It's back, and Warren has noticed. */
-  const brokerReturns = async (): Promise<BrokerConnection> => {
-    world.brokerUp()
-    await world.advance(31_000)
-    return world.upstream
-  }
+  const brokerReturns = (): Promise<BrokerConnection> => world.brokerReturns()
 
   const publisher = async (text = 'before'): Promise<FakeClient> => {
     const client = await world.connectWithChannels(1)

@@ -32,11 +32,7 @@ describe('Messages that are kept until the broker confirms them', () => {
   const upstream = (): BrokerConnection => world.upstream
   const unconfirmed = (): { messages: number; bytes: number } =>
     world.container.get<Overview>(identifiers.Overview).summary().unconfirmed
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const each of world.broker.open) each.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
   const brokerReturns = async (): Promise<void> => {
     world.broker.confirms = true
     world.brokerUp()

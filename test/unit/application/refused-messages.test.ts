@@ -30,11 +30,7 @@ describe('Messages that the broker refuses after Warren has accepted them', () =
   })
 
   const aside = (): AsideView[] => world.container.get<Overview>(identifiers.Overview).aside()
-  const brokerGoes = async (): Promise<void> => {
-    world.brokerDown()
-    for (const upstream of world.broker.open) upstream.peer.reset()
-    await settle()
-  }
+  const brokerGoes = (): Promise<void> => world.brokerGoes()
 
   /** A client whose messages `bad…` the broker refuses when it's back; the others it takes. */
   const publishAway = async (

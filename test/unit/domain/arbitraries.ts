@@ -8,6 +8,7 @@ import type {
   MethodLayout,
 } from '../../../src/domain/amqp/method-layout.js'
 import { concat } from '../../support/frames.js'
+import type { Properties } from '../../support/wire-format.js'
 
 /** Erlang has no other numbers, and so AMQP neither, as RabbitMQ speaks it. */
 const FINITE = { noNaN: true, noDefaultInfinity: true }
@@ -119,3 +120,29 @@ export function mutated(source: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Arr
       return concat([changed, added])
     })
 }
+
+const text = fc.string({ maxLength: 30 })
+
+/** Any properties of a message, and any number of them. */
+export const properties: fc.Arbitrary<Properties> = fc.record(
+  {
+    contentType: text,
+    contentEncoding: text,
+    headers: fc.dictionary(
+      text,
+      fc.oneof(text, fc.boolean(), fc.integer(), fc.constant(null), fc.array(fc.integer())),
+    ),
+    deliveryMode: fc.nat(255),
+    priority: fc.nat(255),
+    correlationId: text,
+    replyTo: text,
+    expiration: fc.oneof(fc.nat().map(String), text),
+    messageId: text,
+    timestamp: fc.nat(),
+    type: text,
+    userId: text,
+    appId: text,
+    clusterId: text,
+  },
+  { requiredKeys: [] },
+)

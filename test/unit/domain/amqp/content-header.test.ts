@@ -22,31 +22,7 @@ import {
   shortstr,
   table,
 } from '../../../support/wire-format.js'
-import { mutated } from '../arbitraries.js'
-
-const text = fc.string({ maxLength: 30 })
-const properties: fc.Arbitrary<Properties> = fc.record(
-  {
-    contentType: text,
-    contentEncoding: text,
-    headers: fc.dictionary(
-      text,
-      fc.oneof(text, fc.boolean(), fc.integer(), fc.constant(null), fc.array(fc.integer())),
-    ),
-    deliveryMode: fc.nat(255),
-    priority: fc.nat(255),
-    correlationId: text,
-    replyTo: text,
-    expiration: text,
-    messageId: text,
-    timestamp: fc.nat(),
-    type: text,
-    userId: text,
-    appId: text,
-    clusterId: text,
-  },
-  { requiredKeys: [] },
-)
+import { mutated, properties } from '../arbitraries.js'
 
 /** The payload of a content header frame. */
 function header(given: Properties, bodySize: number | bigint = 0): Uint8Array {

@@ -25,4 +25,16 @@ describe('ConnectionGuard', () => {
     it(`answers ${what} with ${code}`, () => {
       expect(codeOf(bytes)).to.equal(code)
     })
+
+  it("names the method in RabbitMQ's words", () => {
+    expect(judgeConnectionFrame(viewOf(method(0, 'channel.open')))).to.deep.equal({
+      code: 504,
+      text: 'CHANNEL_ERROR - unexpected method in connection state running',
+      methodId: 0x14000a,
+      scope: 'connection',
+    })
+    expect(
+      judgeConnectionFrame(viewOf(frame(FrameType.method, 0, Buffer.of(0, 10, 0, 50, 1))))?.text,
+    ).to.equal('INTERNAL_ERROR - malformed arguments')
+  })
 })

@@ -2,7 +2,12 @@ import { expect } from 'chai'
 import { FrameReader } from '../../../../src/domain/amqp/frame-reader.js'
 import { allMethods } from '../../../../src/domain/amqp/methods.js'
 import { methodFrame } from '../../../../src/domain/amqp/method-layout.js'
-import { type ChannelRole, roleToldBy } from '../../../../src/domain/policy/channel-role.js'
+import {
+  type ChannelRole,
+  declaresExclusiveQueue,
+  roleToldBy,
+} from '../../../../src/domain/policy/channel-role.js'
+import { viewOf } from '../../../support/frames.js'
 import { method } from '../../../support/wire-format.js'
 
 function roleOf(bytes: Uint8Array): ChannelRole | undefined {
@@ -44,5 +49,16 @@ describe('the role of a channel', () => {
     expect(roleOf(method(1, 'queue.declare', { queue: 'a', durable: true, autoDelete: true }))).to.equal(
       undefined,
     )
+  })
+})
+
+describe('an exclusive queue', () => {
+  it('is declared by a declaration that says so, and by nothing else', () => {
+    const declares = (bytes: Uint8Array): boolean => declaresExclusiveQueue(viewOf(bytes))
+    expect(declares(method(1, 'queue.declare', { queue: 'a', exclusive: true }))).to.equal(true)
+    const others = { passive: true, durable: true, autoDelete: true, noWait: true }
+    expect(declares(method(1, 'queue.declare', { queue: 'a', ...others }))).to.equal(false)
+    // Bit for bit the same behind the name of the queue.
+    expect(declares(method(1, 'queue.delete', { queue: 'a', noWait: true }))).to.equal(false)
   })
 })

@@ -105,11 +105,12 @@ describe('UpstreamPolicy', () => {
       })
 
       it('makes no difference when roles are not separated', () => {
-        expect(policy.separatesRoles).to.equal(true)
-        const { together } = policy
+        const apart = new UpstreamPolicy({ maxChannels: 100, idleTimeoutMs: 5000, separateRoles: true })
+        expect(apart.separatesRoles).to.equal(true)
+        const { together } = apart
         expect(together.separatesRoles).to.equal(false)
         expect(together.capacity(0), 'all else is the same').to.equal(100)
-        expect(policy.together, 'made once').to.equal(together)
+        expect(apart.together, 'made once').to.equal(together)
         expect(together.place(publishers, [publishers], 'consumer')).to.equal(publishers)
         expect(together.maySettle(publishers, 'consumer', [publishers])).to.equal(true)
         for (const role of ['publisher', 'consumer', undefined] as const)

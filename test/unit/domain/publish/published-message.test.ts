@@ -8,26 +8,9 @@ import {
   withExpiration,
 } from '../../../../src/domain/publish/published-message.js'
 import { framesIn } from '../../../support/frames.js'
-import { type Properties, publishFrames } from '../../../support/wire-format.js'
-import { shortText } from '../arbitraries.js'
+import { publishFrames } from '../../../support/wire-format.js'
+import { properties, shortText } from '../arbitraries.js'
 
-const text = fc.string({ maxLength: 20 })
-const properties: fc.Arbitrary<Properties> = fc.record(
-  {
-    contentType: text,
-    contentEncoding: text,
-    headers: fc.dictionary(text, fc.oneof(text, fc.boolean(), fc.integer(), fc.constant(null))),
-    deliveryMode: fc.nat(255),
-    priority: fc.nat(255),
-    correlationId: text,
-    replyTo: text,
-    expiration: fc.oneof(fc.nat().map(String), text),
-    messageId: text,
-    timestamp: fc.nat(),
-    clusterId: text,
-  },
-  { requiredKeys: [] },
-)
 const message = fc.record({
   exchange: shortText,
   routingKey: shortText,
