@@ -414,7 +414,7 @@ describe('secrets', function () {
       for (const action of [[], ['--check'], ['--print-config']]) {
         const { code, stderr } = await run([...action, ...args], { ...env })
         expect(code, stderr).to.equal(EXIT_CONFIGURATION)
-        expect(stderr.trimEnd().split('\n')).to.have.length(action[0] === '--check' ? 8 : 1)
+        expect(stderr.trimEnd().split('\n')).to.have.length(action[0] === '--check' ? 9 : 1)
       }
     })
 
