@@ -286,6 +286,11 @@ export class PoolDirectory {
     return pool !== undefined
   }
 
+  /** Whether messages that wait outlive the process. */
+  get hasJournal(): boolean {
+    return this.#journal !== undefined
+  }
+
   /** Messages that wait for the broker. */
   get buffered(): number {
     let buffered = this.#leftovers.messages
