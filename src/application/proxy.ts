@@ -198,7 +198,7 @@ export class Proxy {
     const cutOff = this.#cutOff
     const { buffered } = this.#directory
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
-    if (buffered > 0 && this.#settings.pool.publishBufferDir === undefined)
+    if (buffered > 0 && !this.#directory.hasJournal)
       this.#logger.error(
         'messages in the publish buffer are lost: the broker is away, and there is no journal',
         {

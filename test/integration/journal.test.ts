@@ -72,9 +72,7 @@ describe('a journal', function () {
     await broker.startApp()
     warren = await WarrenProcess.start(broker.port, options())
     expect(
-      warren.lines(
-        'messages of an earlier run wait in the journal for the next login of their user: its password is not known',
-      )[0],
+      warren.lines('messages wait for the next login of their user: its password is not known')[0],
     ).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
     const next = await WireClient.connect(warren.port)
     await next.openChannel(1)
@@ -93,8 +91,7 @@ describe('a journal', function () {
     await broker.startApp()
     // It has nothing that it could publish with.
     warren = await WarrenProcess.start(broker.port, options(), { AMQP_POOL_REPLAY_LOGINS: 'guest:wr0ng' })
-    const refused =
-      'messages of an earlier run wait: the broker refuses the login that is known for their user'
+    const refused = 'messages wait for the next login of their user: the broker refuses the one that is known'
     expect(warren.lines(refused)[0]).to.include({ user: 'guest', vhost: '/', messages: MESSAGES })
     expect(warren.lines(refused)[0]['reason']).to.match(/^403 ACCESS_REFUSED/)
     const ready = await fetch(`http://127.0.0.1:${warren.managementPort}/readyz`)
@@ -119,15 +116,17 @@ describe('a journal', function () {
     const sent = await leave()
     const url = `amqp://guest:guest@127.0.0.1:${broker.port}`
     warren = await WarrenProcess.start(url, options())
-    expect(warren.lines('messages of an earlier run wait: their user cannot be logged in now')[0]).to.include(
-      { user: 'guest', vhost: '/', messages: MESSAGES },
-    )
+    expect(warren.lines('messages wait: their user cannot be logged in now')[0]).to.include({
+      user: 'guest',
+      vhost: '/',
+      messages: MESSAGES,
+    })
     await broker.startApp()
     await eventually(() => expect(warren.lines('publish buffer drained')).to.have.length(1), 40_000)
     expect(await contents()).to.deep.equal(sent)
     await warren.stop()
     warren = await WarrenProcess.start(broker.port, options())
-    expect(warren.log.filter(({ message }) => message.startsWith('messages of an'))).to.deep.equal([])
+    expect(warren.log.filter(({ message }) => message.startsWith('messages wait'))).to.deep.equal([])
   })
 
   it('of several workers is published by one of them each, with fewer workers too, and when one has crashed', async () => {

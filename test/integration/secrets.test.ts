@@ -10,11 +10,15 @@ import { expect } from 'chai'
 import type { Container } from 'inversify'
 import { ConfigurationError } from '../../src/adapters/config/configuration-error.js'
 import { loadSettings } from '../../src/adapters/config/load-settings.js'
+import { SystemClock } from '../../src/adapters/clock/system-clock.js'
+import { FileJournal } from '../../src/adapters/journal/file-journal.js'
 import { WinstonLogger } from '../../src/adapters/logging/winston-logger.js'
 import { identifiers } from '../../src/application/identifiers.js'
 import type { Proxy } from '../../src/application/proxy.js'
 import { createContainer, createManagementServer } from '../../src/composition/container.js'
 import { eventually } from '../support/eventually.js'
+import { RecordingLogger } from '../support/recording-logger.js'
+import { publishFrames } from '../support/wire-format.js'
 import { liveObjects } from '../support/live-objects.js'
 import { MarkedSecrets } from '../support/marked-secrets.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
@@ -62,6 +66,16 @@ describe('secrets', function () {
     const path = join(directory, name)
     writeFileSync(path, text)
     return path
+  }
+  /** A message of each user, from an earlier run. */
+  const leaveInJournal = (...users: string[]): void => {
+    const journal = FileJournal.open(
+      { directory: join(directory, 'journal'), sync: 'never' },
+      { clock: new SystemClock(), logger: new RecordingLogger() },
+    )
+    for (const user of users)
+      journal.append({ user, virtualHost: '/' }, publishFrames(1, { body: 'left' }), undefined)
+    journal.close()
   }
   const upstreamUrl = (): string =>
     `amqp://upstream:${secrets.inUrl('upstream password')}@127.0.0.1:${broker.port}/?password=${secrets.inUrl('upstream option')}`
@@ -191,11 +205,13 @@ describe('secrets', function () {
         AMQP_CONFIG: configuration(),
         AMQP_UPSTREAM_URL: upstreamUrl(),
         AMQP_MANAGEMENT_READ_TOKEN: secrets.of('read token'),
+        AMQP_POOL_REPLAY_LOGINS: `replayed:${secrets.inUrl('password for the journal')}`,
         AMQP_LOG_LEVEL: 'debug',
         ...tls(),
         WARREN_TEST_REPORT: join(directory, 'report.json'),
         NODE_OPTIONS: `--import ${TROUBLE}`,
       }
+      leaveInJournal('replayed', 'upstream', 'unknown')
       warren = await WarrenProcess.start(undefined, [], env)
 
       note('what clients are told', ...(await troubledClients(warren.port)))
@@ -306,6 +322,10 @@ describe('secrets', function () {
       expect(seen['metrics']).to.contain('warren_clients')
       expect(seen['what clients are told']).to.contain('ACCESS_REFUSED').and.to.contain('update-secret-ok')
       expect(seen['journal']).to.contain('kept')
+      const logins = warren.lines(
+        'messages wait for the next login of their user: the broker refuses the one that is known',
+      )
+      expect(logins.map(({ user }) => user).sort()).to.deep.equal(['replayed', 'upstream'])
       expect(seen['diagnostic report']).to.contain('AMQP_LOG_LEVEL')
       expect(seen['warrenctl']).to.contain('127.0.0.1:1')
     })
@@ -333,6 +353,7 @@ describe('secrets', function () {
             AMQP_UPSTREAM_URL: upstreamUrl(),
             AMQP_MANAGEMENT_TOKEN: secrets.of('token in the environment'),
             AMQP_MANAGEMENT_READ_TOKEN_FILE: token,
+            AMQP_POOL_REPLAY_LOGINS: `a:${secrets.inUrl('login in the environment')}`,
             ...tls(),
           },
         ],
@@ -354,6 +375,8 @@ describe('secrets', function () {
         [[], { ...tls(), AMQP_TLS_EXTERNAL_LOGINS: `a=b:${url},a=b:${url}` }],
         [[], { ...tls(), AMQP_TLS_KEY: `${server.key},${toBroker.key}` }],
         [['--upstream-tls-client-key', toBroker.key]],
+        [['--pool-replay-logins', `a:${url},${url}`]],
+        [['--pool-replay-logins', `${url}:a,${url}:b`]],
         [[`--managment-token=${token}`]],
         [['--managment-token', token]],
         [['--management-address=0.0.0.0', `amqp://u:${url}@h`, `amqp://u:${url}@h`]],

@@ -191,6 +191,14 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, DrainChannelH
     logger.info('messages recovered from the journal', { ...fields, messages: messages.length })
   }
 
+  /** Gives all that waits away, to be published with another login of the same user. Who had published it is gone. */
+  surrender(): Leftover[] {
+    return this.#buffer.takeAll().map(({ bytes, expiresAt, record }) => {
+      this.#written.handOver(record)
+      return { bytes, expiresAtEpochMs: this.#wallTimeOf(expiresAt), record }
+    })
+  }
+
   /** Tries a message again that was set aside; behind all that waits. */
   retry(message: Leftover): void {
     this.#takeBack(message)

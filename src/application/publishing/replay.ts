@@ -34,12 +34,12 @@ interface Trouble {
 
 /** What {@link Replay.warnings} says of each kind of trouble. Users aren't named where everybody may look. */
 const WORDS: Readonly<Record<Trouble['kind'], string>> = {
-  unknown: 'wait for the next login of their users, whose passwords are not known (pool.replay_logins)',
-  refused: 'wait for the next login of their users: the broker refuses the logins that are known',
-  later: 'wait for their broker',
+  unknown: 'for the next login of their users, whose passwords are not known (pool.replay_logins)',
+  refused: 'for the next login of their users: the broker refuses the logins that are known',
+  later: 'for their broker',
 }
 
-/** Logs in for each user with messages in {@link Leftovers}; the pool that gets the connection publishes them before anything else. */
+/** Logs in for each user with messages in {@link Leftovers}, or in a pool with an old password; the pool that gets the connection publishes them before anything else. */
 @injectable()
 export class Replay {
   readonly #leftovers: Leftovers
@@ -79,12 +79,13 @@ export class Replay {
   async start(): Promise<void> {
     this.#leftovers.recover()
     this.#leftovers.onAdded = () => this.#lookSoon(0)
+    this.#directory.onStranded = () => this.#lookSoon(0)
     this.#directory.onBrokerBack = () => {
       if (this.#hasTrouble('later')) this.#lookSoon(this.#random() * RECONNECT_SPREAD_MS)
     }
     await this.#look()
     if (this.#unnamed > 0)
-      this.#logger.warn('messages of an earlier run wait in the journal for the logins of further users', {
+      this.#logger.warn('messages wait for the next logins of further users: their passwords are not known', {
         logins: this.#unnamed,
       })
   }
@@ -98,18 +99,40 @@ export class Replay {
   /** What operators should do something about: one line for each kind of trouble. */
   warnings(): string[] {
     const counts = new Map<Trouble['kind'], number>()
-    for (const { owner, messages } of this.#leftovers.groups) {
+    for (const { owner, messages } of this.#waiting) {
       const kind = this.#troubles.get(nameOf(owner))?.kind
-      if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + messages.length)
+      if (kind !== undefined) counts.set(kind, (counts.get(kind) ?? 0) + messages)
     }
-    return [...counts].map(([kind, count]) => `${counted(count)} of an earlier time ${WORDS[kind]}`)
+    return [...counts].map(
+      ([kind, count]) => `${count === 1 ? '1 message waits' : `${count} messages wait`} ${WORDS[kind]}`,
+    )
+  }
+
+  /** Whose messages wait for a login, and how many. */
+  get #waiting(): Iterable<{ readonly owner: JournalPool; readonly messages: number }> {
+    const waiting = new Map<string, { owner: JournalPool; messages: number }>()
+    const left = this.#leftovers.groups.map(({ owner, messages }) => ({ owner, messages: messages.length }))
+    for (const { owner, messages } of [...left, ...this.#stranded()]) {
+      const before = waiting.get(nameOf(owner))?.messages ?? 0
+      waiting.set(nameOf(owner), { owner, messages: before + messages })
+    }
+    return waiting.values()
+  }
+
+  #stranded(): { owner: JournalPool; messages: number }[] {
+    return [...this.#directory.pools]
+      .filter(({ isStranded }) => isStranded)
+      .map(({ credentials: { user }, virtualHost, backlog }) => ({
+        owner: { user, virtualHost },
+        messages: backlog.length,
+      }))
   }
 
   /** Tries everybody who isn't being tried. */
   async #look(): Promise<void> {
     this.#timer?.cancel()
     this.#timer = undefined
-    const owners = this.#leftovers.groups
+    const owners = [...this.#waiting]
       .map(({ owner }) => owner)
       .filter((owner) => !this.#underWay.has(nameOf(owner)))
     for (const owner of owners) this.#underWay.add(nameOf(owner))
@@ -121,7 +144,7 @@ export class Replay {
     }
     await Promise.all(Array.from({ length: Math.min(AT_ONCE, owners.length) }, lane))
     if (!this.#hasTrouble('later')) this.#failures = 0
-    if (this.#leftovers.messages === 0) this.#troubles.clear()
+    if ([...this.#waiting].length === 0) this.#troubles.clear()
     else this.#lookSoon(this.#hasTrouble('later') ? backoff(this.#failures++, this.#random()) : ASK_AGAIN_MS)
   }
 
@@ -133,8 +156,7 @@ export class Replay {
 
   async #try(owner: JournalPool): Promise<void> {
     const before = this.#troubles.get(nameOf(owner))
-    const after =
-      this.#isOver || this.#leftovers.countOf(owner) === 0 ? undefined : await this.#attempt(owner)
+    const after = this.#isOver || this.#count(owner) === 0 ? undefined : await this.#attempt(owner)
     if (after === undefined) this.#troubles.delete(nameOf(owner))
     else this.#troubles.set(nameOf(owner), after)
     if (after !== undefined && after.reason !== before?.reason) this.#tell(owner, after)
@@ -142,20 +164,26 @@ export class Replay {
 
   #tell(owner: JournalPool, { kind, reason }: Trouble): void {
     const { user, virtualHost: vhost } = owner
-    const fields = { user, vhost, messages: this.#leftovers.countOf(owner) }
+    const fields = { user, vhost, messages: this.#count(owner) }
     if (kind !== 'unknown')
       this.#logger.warn(
         kind === 'refused'
-          ? 'messages of an earlier run wait: the broker refuses the login that is known for their user'
-          : 'messages of an earlier run wait: their user cannot be logged in now',
+          ? 'messages wait for the next login of their user: the broker refuses the one that is known'
+          : 'messages wait: their user cannot be logged in now',
         { ...fields, reason },
       )
     else if (this.#named++ < MOST_NAMED)
-      this.#logger.warn(
-        'messages of an earlier run wait in the journal for the next login of their user: its password is not known',
-        { ...fields, advice: 'who is in pool.replay_logins is not waited for' },
-      )
+      this.#logger.warn('messages wait for the next login of their user: its password is not known', {
+        ...fields,
+        advice: 'who is in pool.replay_logins is not waited for',
+      })
     else this.#unnamed++
+  }
+
+  /** How many messages of the owner wait for a login. */
+  #count(owner: JournalPool): number {
+    const stranded = this.#directory.strandedOf(owner)
+    return stranded.reduce((sum, { backlog }) => sum + backlog.length, this.#leftovers.countOf(owner))
   }
 
   async #attempt(owner: JournalPool): Promise<Trouble | undefined> {
@@ -167,6 +195,8 @@ export class Replay {
     }
     if (credentials === undefined) return { kind: 'unknown', reason: 'unknown' }
     const before = this.#troubles.get(nameOf(owner))
+    const isStuckWith = this.#directory.strandedOf(owner).some((pool) => pool.credentials.equals(credentials))
+    if (isStuckWith) return { kind: 'refused', reason: 'the broker has refused it', refused: credentials }
     // Where the broker asks a directory, one failed login after the other may lock the user out.
     if (before?.refused?.equals(credentials) === true) return before
     try {
@@ -199,7 +229,7 @@ export class Replay {
   async #publish({ user, virtualHost }: JournalPool, credentials: Credentials): Promise<void> {
     const guest = new ReplayGuest()
     const { pool } = await this.#directory.admit(guest, credentials, 'PLAIN', virtualHost, '')
-    this.#logger.debug('logged in for messages of an earlier run', {
+    this.#logger.debug('logged in for messages that wait', {
       pool: pool.id,
       user,
       vhost: virtualHost,
@@ -219,8 +249,4 @@ export class Replay {
 
 function nameOf({ user, virtualHost }: JournalPool): string {
   return JSON.stringify([user, virtualHost])
-}
-
-function counted(messages: number): string {
-  return messages === 1 ? '1 message' : `${messages} messages`
 }

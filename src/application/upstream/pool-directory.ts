@@ -8,7 +8,7 @@ import { identifiers } from '../identifiers.js'
 import type { GroupCommit } from '../publishing/group-commit.js'
 import type { Limits, UpstreamPlace } from '../operations/limits.js'
 import type { Clock, Timer } from '../ports/clock.js'
-import type { Journal } from '../ports/journal.js'
+import type { Journal, JournalPool } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
 import type { Random } from '../ports/random.js'
@@ -61,6 +61,8 @@ export class PoolDirectory {
   readonly #spares = new Set<SpareLogin>()
   #sweep: Timer | undefined
   #created = 0
+  /** Hears that there is more in {@link strandedOf}. */
+  onStranded: () => void = () => undefined
   /** Hears that the broker answers again after an outage. */
   onBrokerBack: () => void = () => undefined
 
@@ -177,7 +179,7 @@ export class PoolDirectory {
     )
     const id = spare?.poolId ?? this.#nextPoolId()
     if (spare !== undefined) spare.poolId = undefined
-    const pool = new UpstreamPool({
+    const pool: UpstreamPool = new UpstreamPool({
       id,
       credentials,
       virtualHost,
@@ -195,9 +197,17 @@ export class PoolDirectory {
       },
       journal: this.#commits,
       refused: this.#refused,
-      takeRecords: () => this.#leftovers.take(credentials.user, virtualHost),
+      takeRecords: () => [
+        ...this.#leftovers.take(credentials.user, virtualHost),
+        ...this.strandedOf({ user: credentials.user, virtualHost }).flatMap(({ backlog }) =>
+          backlog.surrender(),
+        ),
+      ],
       isAccepted: this.#accepted.includes(credentials, virtualHost),
-      onRefused: () => this.#accepted.forget(credentials),
+      onRefused: () => {
+        this.#accepted.forget(credentials)
+        if (pool.isStranded) this.#findHeir(pool)
+      },
       onAccepted: (tuning) => this.#accepted.remember(credentials, virtualHost, tuning),
       limits: this.#limits,
       metrics: this.#metrics,
@@ -248,6 +258,22 @@ export class PoolDirectory {
     this.#journal?.close()
   }
 
+  /** Pools of a user in a virtual host whose messages wait for a password that the broker refuses. */
+  strandedOf({ user, virtualHost }: JournalPool): UpstreamPool[] {
+    const theirs = [...(this.#poolsOf.get(user) ?? [])]
+    return theirs.filter((pool) => pool.isStranded && pool.virtualHost === virtualHost)
+  }
+
+  /** Another pool of the user publishes what this one can't. */
+  #findHeir(stranded: UpstreamPool): void {
+    for (const pool of this.#poolsOf.get(stranded.credentials.user) ?? []) {
+      if (pool.virtualHost !== stranded.virtualHost || pool.openUpstream === undefined) continue
+      pool.backlog.recover(stranded.backlog.surrender())
+      return pool.backlog.resumeIfIdle()
+    }
+    this.onStranded()
+  }
+
   /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
   retry({ user, virtualHost, bytes, expiresAt, record }: AsideMessage): boolean {
     const message = { bytes, expiresAtEpochMs: expiresAt, record }
@@ -258,6 +284,11 @@ export class PoolDirectory {
     if (pool === undefined) this.#leftovers.add({ user, virtualHost }, message)
     else pool.backlog.retry(message)
     return pool !== undefined
+  }
+
+  /** Whether messages that wait outlive the process. */
+  get hasJournal(): boolean {
+    return this.#journal !== undefined
   }
 
   /** Messages that wait for the broker. */

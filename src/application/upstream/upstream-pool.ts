@@ -60,7 +60,7 @@ export interface PoolParts {
   readonly isAccepted: boolean
   /** It does so now. */
   readonly onAccepted: (tuning: Tuning) => void
-  /** It no longer does. */
+  /** It no longer does. What waits may be had for another login of the same user: see {@link UpstreamPool.isStranded}. */
   readonly onRefused: () => void
   readonly limits: Limits
   readonly metrics: Metrics
@@ -86,6 +86,8 @@ export class UpstreamPool implements UpstreamObserver {
   /** The broker refuses the connections that would keep publishers and consumers apart. */
   #isCrowded = false
   #isAccepted: boolean
+  /** The broker has refused the login since the last connection. */
+  #isRefused = false
   #tuning: Tuning | undefined
 
   constructor(parts: PoolParts) {
@@ -147,6 +149,11 @@ export class UpstreamPool implements UpstreamObserver {
 
   get upstreams(): readonly UpstreamConnection[] {
     return this.#upstreams
+  }
+
+  /** Whether messages wait for a login that the broker has refused, as after a change of the password. */
+  get isStranded(): boolean {
+    return this.#isRefused && this.#upstreams.length === 0 && this.backlog.length > 0
   }
 
   /** An upstream connection that is open, if there is one. */
@@ -493,6 +500,7 @@ export class UpstreamPool implements UpstreamObserver {
     this.#tellBlocked()
     this.#isCrowded = false
     this.#isAccepted = true
+    this.#isRefused = false
     this.#tuning = upstream.tuning
     this.#parts.onAccepted(upstream.tuning)
     const records = this.#parts.takeRecords()
@@ -551,10 +559,11 @@ export class UpstreamPool implements UpstreamObserver {
       return this.#reconnect()
     // A broker that says no won't say yes to the same credentials: the next client asks anew.
     this.#isAccepted = false
-    this.#parts.onRefused()
     // Clients that stayed have nowhere to go, but what they have published may still find its way.
     for (const client of [...this.#clients])
       if (!this.#upstreams.some((upstream) => client.dependsOn(upstream))) client.onUpstreamLost(failure.amqp)
+    this.#isRefused = true
+    this.#parts.onRefused()
     if (this.backlog.length > 0) return this.#reconnect()
     this.backlog.giveUp()
     this.#reconnecting.giveUp()

@@ -125,6 +125,16 @@ export class PublishBuffer<Origin> {
     return message
   }
 
+  /** Gives everything away, in order; what was under way is first. */
+  takeAll(): BufferedMessage<Origin>[] {
+    this.rewind()
+    const all: BufferedMessage<Origin>[] = []
+    for (let message = this.#waiting.popFront(); message !== undefined; message = this.#waiting.popFront())
+      all.push(message)
+    this.#bytes = 0
+    return all
+  }
+
   /** Takes back the acceptance of messages that wait, told by their records; what is under way stays. */
   withdraw(records: ReadonlySet<number>): void {
     for (let left = this.#waiting.length; left > 0; left--) {

@@ -190,5 +190,8 @@ describe('The publish buffer with a journal', () => {
     const report = world.proxy.shutDown()
     await world.advance(40_000)
     expect((await report).buffered).to.equal(1)
+    expect(
+      world.lines('messages of the publish buffer stay in the journal, for the next start'),
+    ).to.have.length(1)
   })
 })

@@ -12,10 +12,9 @@ import { World, type WorldOptions } from '../../support/fake-world.js'
 import { publishFrames } from '../../support/wire-format.js'
 
 const BUFFER = { publishBufferSize: 1000 }
-const UNKNOWN =
-  'messages of an earlier run wait in the journal for the next login of their user: its password is not known'
-const REFUSED = 'messages of an earlier run wait: the broker refuses the login that is known for their user'
-const LATER = 'messages of an earlier run wait: their user cannot be logged in now'
+const UNKNOWN = 'messages wait for the next login of their user: its password is not known'
+const REFUSED = 'messages wait for the next login of their user: the broker refuses the one that is known'
+const LATER = 'messages wait: their user cannot be logged in now'
 
 describe('The journal at the start', () => {
   let disk: FakeJournalDisk
@@ -120,7 +119,7 @@ describe('The journal at the start', () => {
       { user: 'stranger', vhost: '/', messages: 2, advice: 'who is in pool.replay_logins is not waited for' },
     ])
     expect(warnings()).to.deep.equal([
-      '2 messages of an earlier time wait for the next login of their users, whose passwords are not known (pool.replay_logins)',
+      '2 messages wait for the next login of their users, whose passwords are not known (pool.replay_logins)',
     ])
     await world.connect({ user: 'stranger' })
     await settle()
@@ -133,7 +132,8 @@ describe('The journal at the start', () => {
     await start()
     expect(world.lines(UNKNOWN)).to.have.length(10)
     expect(
-      world.lines('messages of an earlier run wait in the journal for the logins of further users')[0].fields,
+      world.lines('messages wait for the next logins of further users: their passwords are not known')[0]
+        .fields,
     ).to.deep.equal({ logins: 4 })
   })
 
@@ -156,7 +156,7 @@ describe('The journal at the start', () => {
     expect(world.lines(REFUSED)[0].fields).to.deep.include({ user: 'shop', vhost: '/', messages: 1 })
     expect(world.lines(REFUSED)[0].fields.reason).to.match(/^403 ACCESS_REFUSED/)
     expect(warnings()).to.deep.equal([
-      '1 message of an earlier time wait for the next login of their users: the broker refuses the logins that are known',
+      '1 message waits for the next login of their users: the broker refuses the logins that are known',
     ])
     const { length } = world.broker.connections
     await world.advance(200_000)
@@ -184,7 +184,7 @@ describe('The journal at the start', () => {
     expect(world.clock.now()).to.be.below(12_500)
     expect(kept()).to.equal(2)
     expect(world.lines(LATER)).to.have.length(1)
-    expect(warnings()).to.deep.equal(['2 messages of an earlier time wait for their broker'])
+    expect(warnings()).to.deep.equal(['2 messages wait for their broker'])
     await world.advance(120_000)
     expect(world.lines(LATER)).to.have.length(1)
     world.brokerUp()
@@ -349,5 +349,94 @@ describe('The journal at the start', () => {
       await world.advance(61_000)
       expect([published(), kept()]).to.deep.equal([['one'], 0])
     })
+  })
+})
+
+describe('Messages whose user has got another password while the broker was away', () => {
+  let disk: FakeJournalDisk
+  let source: FakeCredentialSource
+  let world: World
+  let accepted: string
+
+  beforeEach(async () => {
+    disk = new FakeJournalDisk()
+    source = new FakeCredentialSource()
+    accepted = 'old'
+    world = await World.start({
+      journal: new FakeJournal(disk),
+      credentials: source,
+      settings: { pool: BUFFER },
+      broker: (broker) => (broker.refusesLogin = (_, password) => (password === accepted ? false : 'close')),
+    })
+    const client = await world.connectWithChannels(1, { user: 'shop', password: 'old' })
+    client.publish(1, 'before')
+    await settle()
+    world.brokerDown()
+    world.upstream.peer.reset()
+    await settle()
+    for (const body of ['one', 'two']) client.publish(1, body)
+    await settle()
+    expect(disk.records.size).to.equal(2)
+  })
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  const change = async (): Promise<void> => {
+    accepted = 'new'
+    world.brokerUp()
+    await world.advance(31_000)
+  }
+  const published = (): string[] => world.broker.opened.flatMap((upstream) => upstream.published())
+  const login = { user: 'shop', password: 'new' }
+
+  it('are published before what its next login publishes, and once', async () => {
+    await change()
+    expect(published()).to.deep.equal(['before'])
+    const client = await world.connectWithChannels(1, login)
+    client.publish(1, 'three')
+    await settle()
+    await world.advance(60_000)
+    expect(published()).to.deep.equal(['before', 'one', 'two', 'three'])
+    expect(disk.records.size).to.equal(0)
+  })
+
+  it('are published over a connection that the new password has already', async () => {
+    world.brokerUp()
+    accepted = 'new'
+    await world.connect(login)
+    await world.advance(31_000)
+    expect(published()).to.deep.equal(['before', 'one', 'two'])
+    expect(disk.records.size).to.equal(0)
+  })
+
+  it('are published without any login where the new password is known', async () => {
+    source.passwords.set('shop', 'new')
+    await change()
+    expect(published()).to.deep.equal(['before', 'one', 'two'])
+    expect(disk.records.size).to.equal(0)
+  })
+
+  it('stay where only the old one is known, and still go when that is accepted again', async () => {
+    source.passwords.set('shop', 'old')
+    await change()
+    expect(disk.records.size).to.equal(2)
+    expect(world.container.get<Readiness>(identifiers.Readiness).warnings()).to.deep.equal([
+      '2 messages wait for the next login of their users: the broker refuses the logins that are known',
+    ])
+    accepted = 'old'
+    await world.advance(31_000)
+    expect(published()).to.deep.equal(['before', 'one', 'two'])
+    expect(disk.records.size).to.equal(0)
+  })
+
+  it('belong to nobody else', async () => {
+    await change()
+    accepted = 'x'
+    for (const other of [{ user: 'till' }, { user: 'shop', vhost: 'elsewhere' }])
+      await world.connect({ ...other, password: 'x' })
+    await settle()
+    expect(published()).to.deep.equal(['before'])
+    expect(disk.records.size).to.equal(2)
   })
 })
