@@ -25,6 +25,12 @@ const LENGTH = 250
 /** A failure is made smaller for at most this long. */
 const SHRINKING_MS = 120_000
 const LONGEST_RUN_MS = 5000
+/**
+ * With a publish buffer Warren numbers confirms itself, and asks for some that the client hasn't: every other seed has one. Not in pipelines: what
+ * isn't confirmed when the broker ends a channel is published again, so that it may be there twice.
+ */
+const HAS_BUFFER = SEED % 2 === 1
+const BUFFER = ['--pool-publish-buffer-size', '10000', '--pool-publish-guarantee', 'confirmed']
 
 const parameters: fc.Parameters<unknown> = {
   numRuns: RUNS,
@@ -62,10 +68,11 @@ describe('a session through Warren', function () {
     if (failure !== undefined) throw failure as Error
   }
 
-  it(`is answered as it is by RabbitMQ itself, command by command (seed ${SEED})`, async () => {
+  it(`is answered as it is by RabbitMQ itself, command by command${HAS_BUFFER ? ', with a publish buffer' : ''} (seed ${SEED})`, async () => {
+    await arena.use(HAS_BUFFER ? BUFFER : [])
     const session = fc.asyncProperty(cast, sessionOf(LENGTH, REPLAY), (who, commands) =>
       compare('stepwise', async (lockstep) => {
-        const ledger = new Ledger(who)
+        const ledger = new Ledger(who, HAS_BUFFER)
         await openCast(ledger, lockstep)
         await fc.asyncModelRun(() => ({ model: ledger, real: lockstep }), commands)
         await closeCast(ledger, lockstep)
@@ -75,6 +82,7 @@ describe('a session through Warren', function () {
   })
 
   it(`is answered as it is by RabbitMQ itself when nobody waits for answers (seed ${SEED})`, async () => {
+    await arena.use([])
     const session = fc.asyncProperty(fc.array(burst, { minLength: 1, maxLength: 5 }), (bursts) =>
       compare('pipelined', async (lockstep) => {
         await connectAll(lockstep)

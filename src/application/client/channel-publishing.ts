@@ -87,6 +87,16 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#tracking !== undefined
   }
 
+  /** Whether it does so although the client hasn't asked for confirms. */
+  get isTrackedUnasked(): boolean {
+    return this.#tracking?.isClientAsking === false
+  }
+
+  /** The channel goes on without: all is confirmed. */
+  stopTracking(): void {
+    this.#tracking = undefined
+  }
+
   /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
   get owesMessages(): boolean {
     return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0

@@ -384,6 +384,10 @@ export class ClientChannel
       return false
     }
     const binding = this.#binding!
+    if (methodId === id.TX_SELECT && this.#shedsConfirms(binding)) {
+      this.#verdict = verdict
+      return false
+    }
     if (ChannelQueues.concerns(methodId)) {
       const judgement = this.#judgeQueue(frame, binding)
       if (judgement !== undefined) return this.#obey(judgement, verdict)
@@ -608,6 +612,20 @@ export class ClientChannel
     this.#movedQueue.moveOn(this.#queues?.currentQueue)
     this.#queues = undefined
     this.#prefetch.onMoved()
+  }
+
+  /**
+   * Whether a transaction has to wait: it can't begin on an upstream channel that Warren has put in confirm mode by itself, but on another, once
+   * all is confirmed.
+   */
+  #shedsConfirms(binding: ChannelBinding): boolean {
+    if (!this.#isStateless || !this.#publishing.isTrackedUnasked) return false
+    if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
+    else {
+      this.#startMoving(binding, undefined)
+      this.#publishing.stopTracking()
+    }
+    return true
   }
 
   #waitForConfirms(): void {

@@ -28,7 +28,9 @@ export function requestOf(answer: number): number {
 
 /** The broker deals with a channel's requests in order, so an answer speaks for everything before it too. */
 export class PendingRequests {
+  /** What was sent since the last request that has an answer, and what before. */
   #silent = 0
+  #silentBefore = 0
   #asked: number[] | undefined
 
   /** A Basic.Publish is on its way. */
@@ -48,22 +50,24 @@ export class PendingRequests {
       this.#silent |= bit
       return
     }
+    this.#silentBefore |= this.#silent
+    this.#silent = 0
     this.#asked ??= []
     if (this.#asked.push(methodId) > MOST_REMEMBERED) this.#asked.shift()
   }
 
   /** An answer has come. */
   answered(methodId: number): void {
-    this.#silent = 0
     const asked = this.#asked
     if (asked === undefined) return
     const at = asked.indexOf(requestOf(methodId))
     if (at >= 0) asked.splice(0, at + 1)
+    if (asked.length === 0) this.#silentBefore = 0
   }
 
   /** Whether the broker has dealt with everything, as far as its answers tell. */
   get isEmpty(): boolean {
-    return this.#silent === 0 && !this.includes(0)
+    return (this.#silent | this.#silentBefore) === 0 && !this.includes(0)
   }
 
   /** How many requests of this kind wait for their answer, if no others do; otherwise -1. */
@@ -76,7 +80,7 @@ export class PendingRequests {
   includes(methodId: number): boolean {
     if (methodId === 0) return (this.#asked?.length ?? 0) > 0
     const bit = SILENT.get(methodId)
-    if (bit !== undefined) return (this.#silent & bit) !== 0
+    if (bit !== undefined) return ((this.#silent | this.#silentBefore) & bit) !== 0
     return this.#asked?.includes(methodId) === true
   }
 }

@@ -21,6 +21,8 @@ let runs = 0
 export class Arena {
   readonly #broker: RabbitMqBroker
   #warren: WarrenProcess | undefined
+  /** Settings that Warren has besides the arena's own. */
+  #settings: readonly string[] = []
   /** Virtual hosts of earlier runs, while Warren is still connected to them. */
   #retired: string[] = []
 
@@ -32,6 +34,13 @@ export class Arena {
     await prepareBrokerView(broker)
     for (const user of USERS) await broker.addUser(user, PASSWORD)
     return new Arena(broker)
+  }
+
+  /** From now on Warren has these settings. */
+  async use(settings: readonly string[]): Promise<void> {
+    this.#settings = settings
+    await this.#warren?.stop()
+    this.#warren = undefined
   }
 
   /** Two empty virtual hosts, and nothing that an earlier run has left in Warren. */
@@ -81,6 +90,7 @@ export class Arena {
       '1',
       '--pool-cleanup-interval',
       '1',
+      ...this.#settings,
     ])
   }
 

@@ -41,6 +41,8 @@ export class ChannelState {
   role: Role | undefined
   /** Whether it has a state at the broker with which Warren can't move it: it has consumed, got, recovered, or declared an exclusive queue. */
   isFixed = false
+  /** Whether it has published in no mode: with a publish buffer Warren then has it in confirm mode. */
+  isTracked = false
   /** Whether it has published in its transaction. */
   hasWork = false
   /** Channels with the same group are certainly on one upstream connection. */
@@ -82,7 +84,11 @@ export class Ledger {
   readonly #exclusives = new Map<string, ExclusiveQueue>()
   #groups = 0
 
-  constructor(readonly cast: Cast) {}
+  /** `hasBuffer`: Warren asks for confirms on channels whose clients don't. */
+  constructor(
+    readonly cast: Cast,
+    readonly hasBuffer: boolean,
+  ) {}
 
   channel(client: number, channel: number): ChannelState | undefined {
     return this.clients.get(client)?.channels.get(channel)

@@ -188,6 +188,25 @@ describe('The publish buffer, where things cross,', () => {
       expect((await brokerReturns()).published()).to.deep.equal(['one'])
     })
 
+    it('a transaction of a client without confirms begins once all is confirmed, on a channel without confirm mode', async () => {
+      await start({ publishGuarantee: 'confirmed' })
+      world.broker.confirms = false
+      const client = await publisher('before')
+      client.send(method(1, 'tx.select'), publishFrames(1, { body: 'in it' }))
+      await settle()
+      expect(world.upstream.names(1)).to.deep.equal(['channel.open', 'confirm.select', 'basic.publish'])
+      world.upstream.confirm(1, 1)
+      await settle()
+      expect(world.upstream.names(1).slice(3)).to.deep.equal([
+        ...['channel.close', 'channel.open', 'tx.select', 'basic.publish'],
+      ])
+      world.upstream.method(1, 'tx.select-ok')
+      await settle()
+      expect(client.names(1)).to.deep.equal(['channel.open-ok', 'tx.select-ok'])
+      await brokerGoes()
+      expect(client.refusal?.code).to.equal(320)
+    })
+
     it('a message that the broker refuses after its client has died is set aside, and takes no others with it', async () => {
       await start({ publishGuarantee: 'confirmed' })
       world.broker.confirms = false

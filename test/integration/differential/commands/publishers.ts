@@ -21,6 +21,14 @@ export class Select extends OnChannel {
     return 'publisher'
   }
 
+  /** A known limit of Warren's: where it has asked for confirms itself, no transaction can begin once the channel has a state of another kind. */
+  protected override isLegal(
+    { hasBuffer }: Readonly<Ledger>,
+    { isTracked, isFixed, mode }: ChannelState,
+  ): boolean {
+    return this.mode !== 'tx' || mode !== 'plain' || !(hasBuffer && isTracked && isFixed)
+  }
+
   protected override wouldFail(_: Readonly<Ledger>, { mode }: ChannelState): boolean {
     return mode !== 'plain' && mode !== this.mode
   }
@@ -106,6 +114,7 @@ async function publish(
   const needsConfirm = state.mode === 'confirm'
   if (needsConfirm) state.published++
   else if (state.mode === 'tx') state.hasWork = true
+  else if (!state.isFixed) state.isTracked = true
   await lockstep.step(
     `${client}.${channel} basic.publish ${what}`,
     (side) => side.wire(client).publish(channel, message(side)),

@@ -64,6 +64,17 @@ describe('PendingRequests', () => {
     expect(pending.includes(0)).to.equal(false)
   })
 
+  it('remember what nobody answers when the answer is to something before it', () => {
+    pending.sent(id.CONFIRM_SELECT)
+    pending.published()
+    pending.answered(id.CONFIRM_SELECT_OK)
+    expect([pending.includes(id.BASIC_PUBLISH), pending.isEmpty]).to.deep.equal([true, false])
+    pending.sent(id.QUEUE_BIND)
+    pending.sent(id.QUEUE_DECLARE)
+    pending.answered(id.QUEUE_DECLARE_OK)
+    expect(pending.isEmpty).to.equal(true)
+  })
+
   it('are empty again once the broker has answered the last of them', () => {
     expect(pending.isEmpty).to.equal(true)
     const cases = [

@@ -56,9 +56,9 @@ describe('an exclusive queue', () => {
   it('is declared by a declaration that says so, and by nothing else', () => {
     const declares = (bytes: Uint8Array): boolean => declaresExclusiveQueue(viewOf(bytes))
     expect(declares(method(1, 'queue.declare', { queue: 'a', exclusive: true }))).to.equal(true)
-    const others = { passive: true, durable: true, autoDelete: true, noWait: true }
+    const others = { passive: true, durable: true, autoDelete: true, nowait: true }
     expect(declares(method(1, 'queue.declare', { queue: 'a', ...others }))).to.equal(false)
     // Bit for bit the same behind the name of the queue.
-    expect(declares(method(1, 'queue.delete', { queue: 'a', noWait: true }))).to.equal(false)
+    expect(declares(method(1, 'queue.delete', { queue: 'a', nowait: true }))).to.equal(false)
   })
 })
