@@ -83,7 +83,7 @@ describe('WholeMessage', () => {
     const chunk = concat([bodyFrame(1, 'x'), message, bodyFrame(2, 'y')])
     messagesIn(chunk, (found) => {
       expect(hex(found.bytes.slice(found.start, found.end))).to.equal(hex(message))
-      expect([found.channel, found.bodySize, found.isMandatory]).to.deep.equal([7, 4, true])
+      expect([found.channel, found.bodySize]).to.deep.equal([7, 4])
       return true
     })
     expect(countIn(chunk)).to.equal(1)
