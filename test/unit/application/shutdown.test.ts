@@ -294,6 +294,7 @@ describe('Shutting down', () => {
       client.close()
       await settle()
       await shutDown()
+      await world.advance(20_000)
       expect(report).to.include({ buffered: 1 })
       expect(world.lines(message).map(({ fields }) => fields['messages'])).to.deep.equal([1])
     })
