@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { ShutdownReport } from '../../../src/application/proxy.js'
 import { settle } from '../../support/fake-byte-stream.js'
+import { FakeJournal } from '../../support/fake-journal.js'
 import { World } from '../../support/fake-world.js'
 import { PROTOCOL_HEADER } from '../../support/wire-format.js'
 
@@ -271,7 +272,7 @@ describe('Shutting down', () => {
     expect(world.lines('shut down')[0].fields).to.include({ closedClients: 1, cutOff: 0, buffered: 0 })
   })
 
-  for (const [where, publishBufferDir, message] of [
+  for (const [where, journal, message] of [
     [
       'in memory alone are lost',
       undefined,
@@ -279,12 +280,12 @@ describe('Shutting down', () => {
     ],
     [
       'in a journal are kept for the next start',
-      '/kept',
+      () => new FakeJournal(),
       'messages of the publish buffer stay in the journal, for the next start',
     ],
   ] as const)
     it(`says that messages which wait for the broker ${where}`, async () => {
-      world = await World.start({ settings: { pool: { publishBufferSize: 10, publishBufferDir } } })
+      world = await World.start({ settings: { pool: { publishBufferSize: 10 } }, journal: journal?.() })
       const client = await world.connectWithChannels(1)
       world.brokerDown()
       for (const upstream of world.broker.open) upstream.peer.reset()
@@ -293,6 +294,7 @@ describe('Shutting down', () => {
       client.close()
       await settle()
       await shutDown()
+      await world.advance(20_000)
       expect(report).to.include({ buffered: 1 })
       expect(world.lines(message).map(({ fields }) => fields['messages'])).to.deep.equal([1])
     })
