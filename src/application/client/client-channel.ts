@@ -2,6 +2,7 @@
 import { fitShortString } from '../../domain/amqp/byte-writer.js'
 import { FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
+import type { WholeMessage } from '../../domain/amqp/whole-message.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { isGlobalPrefetch, isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
@@ -135,6 +136,19 @@ export class ClientChannel
       case VERDICT_WAIT:
         return false
     }
+  }
+
+  /** Takes a message of the client that is whole in its chunk, if it's one like those before it; false when its frames have to be looked at. */
+  onMessage(message: WholeMessage): boolean {
+    const binding = this.#binding
+    if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
+    if (binding === undefined || this.#role !== 'publisher' || binding.upstream.isCongested) return false
+    const isKept = this.#publishing.isKeeping || this.#publishing.roomFor(this.#isStateless) !== undefined
+    if (isKept || this.#mustHold(id.BASIC_PUBLISH) || !this.#guard.admits(message)) return false
+    this.#announcePublish(binding)
+    message.rewriteChannel(binding.upstreamChannel)
+    this.#host.assembler.single(message, this)
+    return true
   }
 
   /** The client is gone, or the channel: takes what it had away from the assembler and gives the upstream channel back. */
@@ -419,10 +433,15 @@ export class ClientChannel
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
+    this.#announcePublish(binding)
+    return this.#pass(frame, verdict, binding)
+  }
+
+  /** A message begins to go to the broker. */
+  #announcePublish(binding: ChannelBinding): void {
     this.#host.onPublish()
     this.#publishing.beforePublish(binding, this.#isStateless)
     this.#pending.published()
-    return this.#pass(frame, verdict, binding)
   }
 
   /** The frame goes to the broker, with the message that it's part of. */

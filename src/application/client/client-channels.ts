@@ -4,6 +4,7 @@ import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../../domain
 import * as id from '../../domain/amqp/method-ids.js'
 import { hasShapeOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
+import type { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../../domain/amqp/reply-codes.js'
 import type { GuardLimits } from '../../domain/channel/channel-guard.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
@@ -96,6 +97,11 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (error === undefined) this.#open(frame.channel)
     else this.#host.refuse(error)
     return true
+  }
+
+  /** A publish that is whole in its chunk; false when it is to come frame by frame. */
+  onMessage(message: WholeMessage): boolean {
+    return this.#channels[message.channel]?.onMessage(message) === true
   }
 
   get client(): object {

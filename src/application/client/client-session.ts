@@ -19,6 +19,7 @@ import {
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
 import { judgeConnectionFrame, unexpectedConnectionMethod } from '../../domain/channel/connection-guard.js'
+import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { type ExternalIdentity, NO_CERTIFICATE, identify } from '../../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
@@ -134,7 +135,7 @@ export class ClientSession
     this.#parts = parts
     this.#stream = parts.stream
     this.#acceptedAt = parts.acceptedAt
-    this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX)
+    this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX, id.BASIC_PUBLISH)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
   }
@@ -221,6 +222,12 @@ export class ClientSession
     const isTaken = isForChannel ? this.#channels!.onFrame(frame) : this.#onRareFrame(frame)
     if (isTaken) this.#framesIn++
     return isTaken
+  }
+
+  onMessage(message: WholeMessage): boolean {
+    if (this.#phase !== 'open' || !this.#channels!.onMessage(message)) return false
+    this.#framesIn += WholeMessage.FRAMES
+    return true
   }
 
   onFrameFault(fault: FrameFault): void {

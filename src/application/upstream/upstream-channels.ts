@@ -1,11 +1,12 @@
 /** The channels of one upstream connection: who owns which, and the way of the broker's frames to their owners. */
 import { ByteReader } from '../../domain/amqp/byte-reader.js'
-import { FRAME_BODY, FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../../domain/amqp/frame.js'
+import { FRAME_BODY, FRAME_METHOD, FRAME_OVERHEAD, type Frame, type Piece } from '../../domain/amqp/frame.js'
 import { contentBodySize } from '../../domain/amqp/content-header.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { REPLY_SUCCESS } from '../../domain/amqp/reply-codes.js'
+import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { ChannelTable } from '../../domain/channel/channel-table.js'
 import { AWAITS_HEADER, type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
 import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from '../common-frames.js'
@@ -150,6 +151,18 @@ export class UpstreamChannels implements ChannelSource {
     }
   }
 
+  /** A message of the broker for a consumer, whole in its chunk; false when it is to come frame by frame. */
+  onDelivery(message: WholeMessage): boolean {
+    const binding = this.#table.ownerOf(message.channel)
+    if (binding === undefined || binding.contentLeft !== 0) return false
+    const { receiver, clientChannel } = binding.owner
+    if (message.end - message.start > receiver.frameMax) return false
+    this.#host.traffic.deliveries++
+    message.rewriteChannel(clientChannel)
+    this.#addToRun(receiver, message, WholeMessage.FRAMES)
+    return true
+  }
+
   /** Sends what was gathered; the bytes that the frames lie in may change owner afterwards. */
   endOfChunk(): void {
     const receiver = this.#runReceiver
@@ -177,15 +190,19 @@ export class UpstreamChannels implements ChannelSource {
       this.endOfChunk()
       receiver.receiveParts(frame.parts)
     } else {
-      if (receiver !== this.#runReceiver || frame.bytes !== this.#runBytes || frame.start !== this.#runEnd) {
-        this.endOfChunk()
-        this.#runReceiver = receiver
-        this.#runBytes = frame.bytes
-        this.#runStart = frame.start
-      }
-      this.#runEnd = frame.end
-      this.#runFrames++
+      this.#addToRun(receiver, frame, 1)
     }
+  }
+
+  #addToRun(receiver: ClientReceiver, { bytes, start, end }: Piece, frames: number): void {
+    if (receiver !== this.#runReceiver || bytes !== this.#runBytes || start !== this.#runEnd) {
+      this.endOfChunk()
+      this.#runReceiver = receiver
+      this.#runBytes = bytes
+      this.#runStart = start
+    }
+    this.#runEnd = end
+    this.#runFrames += frames
   }
 
   /** Looks at the few methods that change what Warren knows; returns whether the client is to see the frame. */

@@ -1,5 +1,6 @@
 /** One connection to the broker and the client channels that it carries. */
 import { FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../../domain/amqp/frame.js'
+import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { FrameReader, type FrameFault, type FrameHandler } from '../../domain/amqp/frame-reader.js'
 import type { FieldTable } from '../../domain/amqp/field-table.js'
 import * as id from '../../domain/amqp/method-ids.js'
@@ -117,7 +118,7 @@ export class UpstreamConnection
     this.#parts = parts
     this.#stream = parts.stream
     this.#openedAt = parts.clock.now()
-    this.#reader = new FrameReader(this, SANE_FRAME)
+    this.#reader = new FrameReader(this, SANE_FRAME, id.BASIC_DELIVER)
   }
 
   // ---- handshake -------------------------------------------------------------------------------------------------
@@ -468,6 +469,12 @@ export class UpstreamConnection
       return true
     }
     this.#channels?.onFrame(frame)
+    return true
+  }
+
+  onMessage(message: WholeMessage): boolean {
+    if (this.#channels?.onDelivery(message) !== true) return false
+    this.#framesIn += WholeMessage.FRAMES
     return true
   }
 

@@ -3,7 +3,8 @@ import { ByteReader } from './byte-reader.js'
 import { FIELD_DEPTH_LIMIT, type FieldTable, readTable, skipTable } from './field-table.js'
 import { readLong, readShort } from './frame.js'
 
-const BODY_SIZE_AT = 4
+/** Where the announced size of the body stands. */
+export const BODY_SIZE_AT = 4
 const FLAGS_AT = 12
 const HEADERS_FLAG = 1 << 13
 const EXPIRATION_FLAG = 1 << 8

@@ -3,12 +3,14 @@ import {
   FRAME_BODY,
   FRAME_END,
   FRAME_HEADER_SIZE,
+  FRAME_METHOD,
   FRAME_OVERHEAD,
   Frame,
   readLong,
   readShort,
 } from './frame.js'
 import { SliceList, joinSlices } from './slice-list.js'
+import { WholeMessage } from './whole-message.js'
 
 /** Hears of each frame. */
 export interface FrameHandler {
@@ -17,6 +19,11 @@ export interface FrameHandler {
    * on {@link FrameReader.resume}.
    */
   onFrame(frame: Frame): boolean
+  /**
+   * A message of the kind that the reader was told to look for, whole in its chunk. Returning false means "frame by frame": then its frames
+   * are handed over like all others.
+   */
+  onMessage?(message: WholeMessage): boolean
   /** The bytes can't be AMQP; comes at most once, and nothing after it. */
   onFrameFault(fault: FrameFault): void
 }
@@ -39,6 +46,9 @@ const SNIPPET = 16
 export class FrameReader {
   readonly #handler: FrameHandler
   readonly #frame = new Frame()
+  readonly #messageMethod: number
+  /** Once there was one. */
+  #message: WholeMessage | undefined
   #maxPayload: number
   /** Bytes that came but can't be looked at yet: we were told "not now". */
   #waiting: Uint8Array[] = []
@@ -50,9 +60,13 @@ export class FrameReader {
   #headerLength = 0
   #split: SliceList | undefined
 
-  /** `frameMax` is the negotiated limit, 0 for none. Like RabbitMQ, the reader lets a payload of that size pass, for clients that forget the frame's 8 bytes of overhead. */
-  constructor(handler: FrameHandler, frameMax: number) {
+  /**
+   * `frameMax` is the negotiated limit, 0 for none. Like RabbitMQ, the reader lets a payload of that size pass, for clients that forget the frame's 8 bytes of overhead.
+   * `messageMethod` is the method whose messages are handed over as such.
+   */
+  constructor(handler: FrameHandler, frameMax: number, messageMethod = 0) {
     this.#handler = handler
+    this.#messageMethod = messageMethod
     this.#maxPayload = payloadLimit(frameMax)
   }
 
@@ -112,6 +126,7 @@ export class FrameReader {
   /** Until the next chunk, or the frame that has to wait. */
   #rest(): void {
     this.#pushing = false
+    this.#message?.forget()
     if (!this.#stopped || this.#ended) this.#frame.forget()
   }
 
@@ -125,6 +140,11 @@ export class FrameReader {
     const frame = this.#frame
     const handler = this.#handler
     while (!this.#ended && !this.#stopped && length - at >= FRAME_HEADER_SIZE) {
+      const afterMessage = this.#readMessage(chunk, at)
+      if (afterMessage > at) {
+        at = afterMessage
+        continue
+      }
       const size = readLong(chunk, at + 3)
       if (size > this.#maxPayload) return this.#tooLarge(chunk, at)
       const end = at + size + FRAME_OVERHEAD
@@ -143,6 +163,15 @@ export class FrameReader {
     if (this.#ended || at >= length) return
     if (this.#stopped) this.#waiting.unshift(chunk.subarray(at))
     else this.#beginSplit(chunk, at)
+  }
+
+  /** Hands over the message at `at`, if there is a whole one and it's taken as such; returns where the next frame begins. */
+  #readMessage(chunk: Uint8Array, at: number): number {
+    if (!beginsWithMethod(chunk, at, this.#messageMethod)) return at
+    const message = (this.#message ??= new WholeMessage())
+    if (!message.moveTo(chunk, at, this.#maxPayload)) return at
+    const { end } = message
+    return this.#handler.onMessage?.(message) === true ? end : at
   }
 
   #beginSplit(chunk: Uint8Array, at: number): void {
@@ -224,6 +253,11 @@ export class FrameReader {
       snippet,
     })
   }
+}
+
+function beginsWithMethod(chunk: Uint8Array, at: number, methodId: number): boolean {
+  const idAt = at + FRAME_HEADER_SIZE
+  return chunk[at] === FRAME_METHOD && chunk.length - idAt >= 4 && readLong(chunk, idAt) === methodId
 }
 
 function payloadLimit(frameMax: number): number {

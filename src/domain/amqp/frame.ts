@@ -21,6 +21,13 @@ export const PROTOCOL_HEADER = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)
 
 const NOTHING = new Uint8Array(0)
 
+/** What lies in `bytes[start, end)`. */
+export interface Piece {
+  readonly bytes: Uint8Array
+  readonly start: number
+  readonly end: number
+}
+
 /**
  * A view on one complete frame. The reader has a single one and moves it from frame to frame, so it's true only
  * during the call that hands it over; whoever needs the bytes longer keeps slices of them.

@@ -13,6 +13,7 @@ import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../amqp/fram
 import * as id from '../amqp/method-ids.js'
 import { hasShapeOf, hasUtf8Strings, readArguments } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
+import type { WholeMessage } from '../amqp/whole-message.js'
 import {
   type AmqpError,
   CHANNEL_ERROR,
@@ -126,6 +127,21 @@ export class ChannelGuard {
     }
   }
 
+  /**
+   * Whether there's nothing to say against any frame of a publish, all of which are there. Otherwise they are to be judged one by one. An answer
+   * to a direct reply-to address is one that needs a closer look.
+   */
+  admits({ bytes, argumentsStart, argumentsEnd, headerStart, headerEnd, bodySize }: WholeMessage): boolean {
+    if (this.#expects !== EXPECTS_METHOD || bodySize > this.#limits.maxMessageBytes) return false
+    const flagsAt = publishFlagsAt(bytes, argumentsStart)
+    if (flagsAt !== argumentsEnd - 1 || (bytes[flagsAt] & PUBLISH_IMMEDIATE) !== 0) return false
+    if (replyAddressIn(bytes, argumentsStart) !== '') return false
+    if (contentWeight(bytes, headerStart) !== 0 || contentClass(bytes, headerStart) !== BASIC_CLASS)
+      return false
+    if (!hasWellFormedProperties(bytes, headerStart, headerEnd, this.#limits.maxTableDepth)) return false
+    return !hasHeaders(bytes, headerStart) || !copiesToForgedReplyTo(bytes, headerStart, headerEnd)
+  }
+
   /** The broker has confirmed a consumer, perhaps under a tag of its own making. Returns whether the client asked for the answer. */
   onConsumeOk(consumerTag: string): boolean {
     return this.#consumerTags?.onConsumeOk(consumerTag) !== false
@@ -168,7 +184,7 @@ export class ChannelGuard {
   #judgePublish(frame: Frame): Verdict {
     const { bytes } = frame
     const args = frame.payloadStart + 4
-    const flagsAt = behindShortStrings(bytes, args + RESERVED_SIZE, 2)
+    const flagsAt = publishFlagsAt(bytes, args)
     if (flagsAt !== frame.payloadEnd - 1) return this.#refuse(undecodableMethod(frame))
     if ((bytes[flagsAt] & PUBLISH_IMMEDIATE) !== 0)
       return this.#refuse(amqpError(NOT_IMPLEMENTED, 'immediate=true', id.BASIC_PUBLISH))
@@ -318,6 +334,11 @@ export class ChannelGuard {
     this.#refusal = refusal
     return VERDICT_REFUSED
   }
+}
+
+/** Where the flags of a Basic.Publish stand whose arguments begin at `args`: behind exchange and routing key. */
+function publishFlagsAt(bytes: Uint8Array, args: number): number {
+  return behindShortStrings(bytes, args + RESERVED_SIZE, 2)
 }
 
 /** Where the bits begin that follow `count` short strings at `at`. */

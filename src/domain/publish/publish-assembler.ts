@@ -1,5 +1,5 @@
 /** Lets only whole messages through to an upstream connection, and keeps neighbouring frames together in one write. */
-import type { Frame } from '../amqp/frame.js'
+import type { Frame, Piece } from '../amqp/frame.js'
 import { SliceList, joinSlices } from '../amqp/slice-list.js'
 
 /** A client channel as the assembler sees it. `Destination` is the upstream connection it's bound to. */
@@ -44,11 +44,11 @@ export class PublishAssembler<Destination> {
     return this.#heldBytes
   }
 
-  /** A frame that stands for itself: a method without content. */
-  single(frame: Frame, channel: AssemblyChannel<Destination>): void {
+  /** What stands for itself: a method without content, or a whole message. */
+  single(piece: Piece, channel: AssemblyChannel<Destination>): void {
     this.#setOpenAside()
-    this.#joinRun(frame, channel)
-    this.#runEnd = frame.end
+    this.#joinRun(piece, channel)
+    this.#runEnd = piece.end
   }
 
   /** A frame of a message that has more to come. */
@@ -99,16 +99,16 @@ export class PublishAssembler<Destination> {
     channel.heldMessage = undefined
   }
 
-  #follows(frame: Frame, end: number): boolean {
-    return frame.bytes === this.#runBytes && frame.start === end
+  #follows(piece: Piece, end: number): boolean {
+    return piece.bytes === this.#runBytes && piece.start === end
   }
 
-  /** Makes the run end where `frame` begins, sending what was there before when it can't be continued. */
-  #joinRun(frame: Frame, channel: AssemblyChannel<Destination>): void {
-    if (this.#follows(frame, this.#runEnd) && this.#runDestination === channel.destination) return
+  /** Makes the run end where `piece` begins, sending what was there before when it can't be continued. */
+  #joinRun(piece: Piece, channel: AssemblyChannel<Destination>): void {
+    if (this.#follows(piece, this.#runEnd) && this.#runDestination === channel.destination) return
     this.#sendRun()
-    this.#runBytes = frame.bytes
-    this.#runStart = this.#runEnd = frame.start
+    this.#runBytes = piece.bytes
+    this.#runStart = this.#runEnd = piece.start
     this.#runDestination = channel.destination
   }
 
