@@ -6,6 +6,8 @@ import { type TurnTaker, callAfterTurn } from './turns.js'
 
 /** From this many waiting bytes on, `write` asks its caller to wait. Far above a chunk, so that a busy stream isn't stopped for every one. */
 const HIGH_WATER_MARK = 1024 * 1024
+/** So many bytes don't wait for the end of the turn: they would be cold by then, no longer in the processor's cache. */
+const FLUSH_AT = 256 * 1024
 /** A peer that sends nothing is noticed by the system after this long, even without heartbeats. */
 const KEEP_ALIVE_DELAY_MS = 30_000
 
@@ -79,9 +81,15 @@ export class NetByteStream implements ByteStream, TurnTaker {
       this.#openTurn()
     }
     socket.write(bytes)
+    if (socket.writableLength >= FLUSH_AT) this.#flush()
     if (socket.writableLength < HIGH_WATER_MARK) return true
     this.#mustDrain = true
     return false
+  }
+
+  #flush(): void {
+    this.#socket.uncork()
+    this.#socket.cork()
   }
 
   endTurn(): void {
