@@ -1,6 +1,6 @@
 /** A worker: one of the processes that a supervisor (supervisor-program.ts) starts. Signals are taken care of before anything else is loaded. */
 import './adapters/signals/early-signals.js'
-import './adapters/runtime/garbage-collection.js'
+import './garbage-collection.js'
 import './adapters/signals/supervised-signals.js'
 
 await import('./worker-program.js')
