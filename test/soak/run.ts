@@ -26,6 +26,7 @@ const REST_LIMIT_MS = 60_000
 
 /** What must be the same before and after. */
 interface Level {
+  /** While the load lasts, in the middle of the samples: at rest it depends on when Node has last given pages back. */
   readonly memory: number
   readonly descriptors: number
   readonly connections: number
@@ -61,10 +62,10 @@ async function main(): Promise<number> {
     const options = ['--pool-idle-timeout', '2', '--pool-cleanup-interval', '5', '--log-level', 'info']
     const warren = await WarrenProcess.start(broker.port, options)
     try {
-      await load(warren, broker, actors, (minutes * 60_000) / 3)
-      const before = await levelAtRest(warren, broker)
-      await load(warren, broker, actors, (minutes * 120_000) / 3)
-      const after = await levelAtRest(warren, broker)
+      const warm = await load(warren, broker, actors, (minutes * 60_000) / 3)
+      const before = { ...(await levelAtRest(warren, broker)), memory: warm }
+      const long = await load(warren, broker, actors, (minutes * 120_000) / 3)
+      const after = { ...(await levelAtRest(warren, broker)), memory: long }
       await checkEnd(warren)
       return report(before, after)
     } finally {
@@ -75,13 +76,13 @@ async function main(): Promise<number> {
   }
 }
 
-/** Everybody at once, for so long. */
+/** Everybody at once, for so long; resolves with the memory in the middle of the samples. */
 async function load(
   warren: WarrenProcess,
   broker: RabbitMqBroker,
   actors: readonly Actor[],
   milliseconds: number,
-): Promise<void> {
+): Promise<number> {
   const end = Date.now() + milliseconds
   let isEmpty = false
   const soak: Soak = {
@@ -106,14 +107,16 @@ async function load(
   const runAll = (chosen: readonly Actor[]): Promise<unknown> =>
     Promise.all(chosen.flatMap((actor) => Array.from({ length: actor.copies }, () => run(actor))))
   const last = runAll(actors.filter(({ isLast }) => isLast === true))
-  const sampler = setInterval(() => void sample(warren, broker), SAMPLE_MS)
+  const memory = [residentMemory(warren.pid)]
+  const sampler = setInterval(() => void sample(warren, broker).then((now) => memory.push(now)), SAMPLE_MS)
   await runAll(actors.filter(({ isLast }) => isLast !== true))
   isEmpty = true
   await last
   clearInterval(sampler)
+  return memory.sort((a, b) => a - b)[memory.length >> 1]
 }
 
-async function sample(warren: WarrenProcess, broker: RabbitMqBroker): Promise<void> {
+async function sample(warren: WarrenProcess, broker: RabbitMqBroker): Promise<number> {
   readLog(warren)
   const { memory, descriptors, connections, channels } = await levelOf(warren, broker)
   const done = [...counts.values()].reduce((sum, count) => sum + count, 0)
@@ -121,6 +124,7 @@ async function sample(warren: WarrenProcess, broker: RabbitMqBroker): Promise<vo
     `${new Date().toISOString().slice(11, 19)}  ${done} turns, ${(memory / MEGABYTE).toFixed(0)} MiB, ` +
       `${descriptors} descriptors, ${connections} upstream connections, ${channels} channels`,
   )
+  return memory
 }
 
 /** Warren's own words: a bug of its own, or that one client has ended others' connection. */
