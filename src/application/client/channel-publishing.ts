@@ -75,11 +75,11 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#isKeeping || this.#tracking !== undefined
   }
 
-  /** The room that the next message takes until it's confirmed; undefined if it takes none. `isStateless` as in {@link beforePublish}. */
-  roomFor(isStateless: boolean): PublishRoom | undefined {
+  /** The room that the next message takes until it's confirmed; undefined if it takes none. */
+  get roomForNext(): PublishRoom | undefined {
     if (this.#tracking !== undefined) return this.#tracking.room
     const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
-    return isStateless && !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
+    return !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
   }
 
   /** Whether Warren waits for confirms of the broker. */
@@ -129,12 +129,12 @@ export class ChannelPublishing implements ConfirmOrigin {
     return true
   }
 
-  /** A message begins that goes straight to the broker. `isStateless`: the channel has no other state there. */
-  beforePublish({ upstream, upstreamChannel }: ChannelBinding, isStateless: boolean): void {
+  /** A message begins that goes straight to the broker. */
+  beforePublish({ upstream, upstreamChannel }: ChannelBinding): void {
     if (this.#numbering !== undefined) return this.#numbering.publish()
     if (this.#tracking !== undefined) return
     if (this.#transaction !== 'none') this.#transaction = 'work'
-    else if (isStateless && this.#host.asksForConfirms) {
+    else if (this.#host.asksForConfirms) {
       this.#tracking = new ConfirmTracking(false, this.#host.backlog)
       this.#host.endOfChunk()
       upstream.send(confirmSelectFrame(upstreamChannel))
@@ -213,12 +213,16 @@ export class ChannelPublishing implements ConfirmOrigin {
     return true
   }
 
-  /** The channel gives its binding back. What Warren has promised to deliver is still waited for, or published again. */
-  giveBack(binding: ChannelBinding): void {
+  /**
+   * The channel gives its binding back. What Warren has promised to deliver is published again if the upstream channel is gone; or if it has more
+   * state than that, consumers perhaps, who mustn't outlive the client. Otherwise the confirms are waited for there.
+   */
+  giveBack(binding: ChannelBinding, isStateless: boolean): void {
     const { upstream } = binding
-    if (this.owesMessages && !upstream.isOpen) return this.rescue()
-    if (this.owesMessages && binding.end === undefined)
+    const canWait = upstream.isOpen && binding.end === undefined
+    if (this.owesMessages && canWait && isStateless)
       return this.#host.backlog.adopt(binding, this.#tracking!)
+    if (this.owesMessages && (canWait || !upstream.isOpen)) this.rescue()
     this.onEnded()
     upstream.release(binding)
   }

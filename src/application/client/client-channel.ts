@@ -143,7 +143,7 @@ export class ClientChannel
     const binding = this.#binding
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
     if (binding === undefined || this.#role !== 'publisher' || binding.upstream.isCongested) return false
-    const isKept = this.#publishing.isKeeping || this.#publishing.roomFor(this.#isStateless) !== undefined
+    const isKept = this.#publishing.isKeeping || this.#publishing.roomForNext !== undefined
     if (isKept || this.#mustHold(id.BASIC_PUBLISH) || !this.#guard.admits(message)) return false
     this.#announcePublish(binding)
     message.rewriteChannel(binding.upstreamChannel)
@@ -156,7 +156,7 @@ export class ClientChannel
     this.#host.assembler.discard(this)
     const binding = this.#binding
     this.#binding = undefined
-    if (binding !== undefined) this.#publishing.giveBack(binding)
+    if (binding !== undefined) this.#publishing.giveBack(binding, this.#isStateless)
   }
 
   /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
@@ -440,7 +440,7 @@ export class ClientChannel
   /** A message begins to go to the broker. */
   #announcePublish(binding: ChannelBinding): void {
     this.#host.onPublish()
-    this.#publishing.beforePublish(binding, this.#isStateless)
+    this.#publishing.beforePublish(binding)
     this.#pending.published()
   }
 
@@ -562,7 +562,7 @@ export class ClientChannel
 
   /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
   #mustWaitForRoom(methodId: number): boolean {
-    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomFor(this.#isStateless) : undefined
+    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomForNext : undefined
     this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
     return this.#isHeldForRoom
   }

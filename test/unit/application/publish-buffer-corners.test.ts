@@ -161,6 +161,37 @@ describe('The publish buffer, where things cross,', () => {
       expect((await brokerReturns()).published()).to.deep.equal(['one'])
     })
 
+    it('messages on a channel that consumes are kept until they are confirmed, as on any other', async () => {
+      await start({ publishGuarantee: 'confirmed' })
+      world.broker.confirms = false
+      const client = await world.connectWithChannels(1)
+      client.method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
+      await settle()
+      world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
+      client.publish(1, 'one')
+      await settle()
+      await brokerGoes()
+      expect(client.refusal?.code).to.equal(320)
+      world.broker.confirms = true
+      expect((await brokerReturns()).published()).to.deep.equal(['one'])
+    })
+
+    it('consumers do not outlive their client until its messages are confirmed: those are published again', async () => {
+      await start({ publishGuarantee: 'confirmed' })
+      world.broker.confirms = false
+      const client = await world.connectWithChannels(1)
+      client.method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
+      await settle()
+      world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
+      client.publish(1, 'one')
+      await settle()
+      const consumers = world.upstream
+      client.peer.reset()
+      await settle()
+      expect(consumers.log.methods.map(({ name }) => name)).to.include('channel.close')
+      expect(all()).to.deep.equal(['one', 'one'])
+    })
+
     it('nor if another upstream connection lives on', async () => {
       await start({ publishGuarantee: 'confirmed', maxChannels: 2 })
       world.broker.confirms = false
