@@ -1,7 +1,7 @@
 /** The current queue of a channel that has moved to another upstream channel: there an empty queue name would mean nothing. */
 import { type Frame, readLong, readShort } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame } from '../../domain/amqp/method-layout.js'
+import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { NOT_FOUND } from '../../domain/amqp/reply-codes.js'
 import { requestOf } from '../../domain/channel/pending-requests.js'
@@ -14,6 +14,8 @@ export class MovedQueue {
   #name: string | undefined
   /** The request for which it was declared once more: it's what an error about the queue is about. 0: none. */
   #restoredFor = 0
+  /** The queue that was declared once more. */
+  #restored = ''
 
   /** The name, as long as the broker doesn't know it on the new channel. */
   get name(): string | undefined {
@@ -36,6 +38,7 @@ export class MovedQueue {
     if (!ChannelQueues.meansCurrent(request)) return undefined
     this.#name = undefined
     this.#restoredFor = request.methodId
+    this.#restored = queue
     return methodFrame(method.QueueDeclare, channel, {
       queue,
       passive: true,
@@ -57,9 +60,13 @@ export class MovedQueue {
     if (this.#restoredFor === 0) return
     const at = payloadEnd - 4
     if (
-      readLong(bytes, at) === id.QUEUE_DECLARE &&
-      readShort(bytes, payloadStart + REPLY_CODE_AT) === NOT_FOUND
+      readLong(bytes, at) !== id.QUEUE_DECLARE ||
+      readShort(bytes, payloadStart + REPLY_CODE_AT) !== NOT_FOUND
     )
+      return
+    // A request that wants no answer may be followed by a declaration of the client's own, for another queue that isn't there.
+    const { replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
+    if (replyText.includes(`no queue '${this.#restored}' in vhost `))
       new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
   }
 }

@@ -782,6 +782,22 @@ describe('Exclusive queues', () => {
       ])
     })
 
+    it('and a current queue leave an error of the client’s own declaration what it is', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(
+        client,
+        method(2, 'queue.bind', { queue: 'q', nowait: true }),
+        method(2, 'queue.bind', { queue: '', nowait: true }),
+        method(2, 'queue.declare', { queue: 'missing', passive: true }),
+      )
+      const missing = { code: 404, text: "NOT_FOUND - no queue 'missing' in vhost '/'" }
+      consumers.closeChannel(2, missing, 'queue.declare')
+      await settle()
+      expect(client.received(2).at(-1)?.args).to.include({ ...missing, classId: 50, methodId: 10 })
+    })
+
     const ask = method(2, 'queue.bind', { queue: 'q' })
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
