@@ -1,0 +1,893 @@
+import { expect } from 'chai'
+import { settle } from '../../../support/fake-byte-stream.js'
+import type { BrokerConnection } from '../../../support/fake-broker.js'
+import type { FakeClient } from '../../../support/fake-client.js'
+import type { Received } from '../../../support/fake-frames.js'
+import { World } from '../../../support/fake-world.js'
+import { method, publishFrames, type Args, type MethodName } from '../../../support/wire-format.js'
+
+type Declaration = Partial<Args<'queue.declare'>>
+
+const LOCKED =
+  "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration."
+
+/** Every request that names a queue. */
+const REQUESTS: [name: MethodName, frame: (queue: string) => Buffer][] = [
+  ['queue.declare', (queue) => method(1, 'queue.declare', { queue })],
+  ['queue.bind', (queue) => method(1, 'queue.bind', { queue, exchange: 'amq.topic' })],
+  ['queue.unbind', (queue) => method(1, 'queue.unbind', { queue, exchange: 'amq.topic' })],
+  ['queue.purge', (queue) => method(1, 'queue.purge', { queue })],
+  ['queue.delete', (queue) => method(1, 'queue.delete', { queue })],
+  ['basic.get', (queue) => method(1, 'basic.get', { queue })],
+  ['basic.consume', (queue) => method(1, 'basic.consume', { queue })],
+]
+
+const declare = (queue: string, declaration: Declaration = { exclusive: true }): Buffer =>
+  method(1, 'queue.declare', { queue, ...declaration })
+const bind = (queue: string): Buffer => method(1, 'queue.bind', { queue, exchange: 'amq.topic' })
+
+describe('Exclusive queues', () => {
+  let world: World
+  /** On channel 1 of the upstream connection. */
+  let owner: FakeClient
+  /** On channel 2. */
+  let neighbour: FakeClient
+
+  const connectBoth = async (): Promise<void> => {
+    owner = await world.connectWithChannels(1)
+    neighbour = await world.connectWithChannels(1)
+    for (const client of [owner, neighbour]) {
+      client.method(1, 'basic.recover', { requeue: true })
+      await settle()
+    }
+  }
+
+  beforeEach(async () => {
+    world = await World.start()
+    await connectBoth()
+  })
+
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  const send = async (client: FakeClient, ...frames: Buffer[]): Promise<void> => {
+    client.send(...frames)
+    await settle()
+  }
+
+  const declareOk = async (channel: number, queue: string): Promise<void> => {
+    world.upstream.method(channel, 'queue.declare-ok', { queue })
+    await settle()
+  }
+
+  const deleteOk = async (channel: number): Promise<void> => {
+    world.upstream.method(channel, 'queue.delete-ok')
+    await settle()
+  }
+
+  const refuseDeclare = async (channel: number): Promise<void> => {
+    world.upstream.closeChannel(channel, { code: 406, text: 'PRECONDITION_FAILED - no' }, 'queue.declare')
+    await settle()
+  }
+
+  /** The owner has the queue, and the broker has said so. */
+  const own = async (queue = 'q', declaration: Declaration = {}): Promise<void> => {
+    await send(owner, declare(queue, { exclusive: true, ...declaration }))
+    await declareOk(1, queue)
+  }
+
+  /** What the broker got on a channel since it was opened last and, on those of the clients, their state was set. */
+  const asked = (channel: number, upstream = world.upstream): MethodName[] => {
+    const names = upstream.names(channel)
+    return names.slice(names.lastIndexOf('channel.open') + 1).filter((name) => name !== 'basic.recover')
+  }
+
+  /** Questions of Warren's own, whether a queue is there. */
+  const probes = (upstream: BrokerConnection = world.upstream): Received<'queue.declare'>[] =>
+    (upstream.log.methods as Received<'queue.declare'>[]).filter(
+      ({ name, args }) => name === 'queue.declare' && args.passive && !args.nowait,
+    )
+
+  const answerProbe = async (exists: boolean): Promise<void> => {
+    const { channel, args } = probes().at(-1)!
+    if (exists) return declareOk(channel, args.queue)
+    world.upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
+    await settle()
+  }
+
+  /** What Warren itself told the broker to delete, each with the declaration before it, if there was one. */
+  const deletions = (upstream = world.upstream): string[] =>
+    upstream.log.methods.flatMap(({ name, channel, args }, at, all) => {
+      if (name !== 'queue.delete' || !(args as Args<'queue.delete'>).nowait) return []
+      const { queue } = args as Args<'queue.delete'>
+      const before = all[at - 1]
+      return [
+        before.name === 'queue.declare' && before.channel === channel ? `declare+delete ${queue}` : queue,
+      ]
+    })
+
+  const refusals = (client: FakeClient): { code: number; text: string }[] =>
+    client
+      .received(1)
+      .filter(({ name }) => name === 'channel.close')
+      .map(({ args }) => args as Args<'channel.close'>)
+      .map(({ code, text }) => ({ code, text }))
+
+  describe('that the broker names', () => {
+    const unnamed = (name: MethodName): Buffer => method(1, name, { queue: '' })
+
+    it('are told apart when one is declared and deleted in a breath: the other goes with its owner', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(owner, declare(''), method(1, 'queue.delete', { queue: '', nowait: true }))
+      await declareOk(1, 'amq.gen-2')
+      await deleteOk(1)
+      owner.peer.reset()
+      await settle()
+      expect(deletions().slice(-1)).to.deep.equal(['amq.gen-1'])
+    })
+
+    it('are current only until another is declared, in whatever order that is answered', async () => {
+      await send(owner, declare(''), declare('q'))
+      await declareOk(1, 'amq.gen-1')
+      await declareOk(1, 'q')
+      await send(owner, unnamed('queue.delete'))
+      await deleteOk(1)
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['amq.gen-1'])
+    })
+  })
+
+  describe('of a client', () => {
+    for (const [name, frame] of REQUESTS)
+      it(`are locked for ${name} of others, as soon as the broker has said that they are still there`, async () => {
+        await own()
+        await send(neighbour, frame('q'))
+        expect(refusals(neighbour)).to.deep.equal([])
+        expect(probes().map(({ args }) => args.queue)).to.deep.equal(['q'])
+        await answerProbe(true)
+        expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+        const close = neighbour.received(1).at(-1)!.args as Args<'channel.close'>
+        expect(method(1, name).readUInt32BE(7)).to.equal((close.classId << 16) | close.methodId)
+        expect(asked(2)).to.deep.equal(['channel.close'])
+        expect(world.upstream.openChannels, 'the question is over, too').to.deep.equal([1])
+      })
+
+    it('with a name of the broker’s are not locked for a declaration of others: the broker refuses the name', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(neighbour, declare('amq.gen-1'))
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+      const refusal = {
+        code: 403,
+        text: "ACCESS_REFUSED - queue name 'amq.gen-1' contains reserved prefix 'amq.*'",
+      }
+      world.upstream.closeChannel(2, refusal, 'queue.declare')
+      await settle()
+      expect(refusals(neighbour)).to.deep.equal([refusal])
+      await neighbour.openChannels(1)
+      await send(neighbour, declare('amq.gen-1', { passive: true }))
+      await answerProbe(true)
+      expect(refusals(neighbour)[1].code).to.equal(405)
+      await send(owner, bind('amq.gen-1'))
+      expect(asked(1).at(-1)).to.equal('queue.bind')
+    })
+
+    it('are its own on all its channels, without any question', async () => {
+      await own()
+      await owner.openChannels(2)
+      await send(owner, bind('q'), method(2, 'basic.consume', { queue: 'q' }))
+      expect(asked(1)).to.deep.equal(['queue.declare', 'queue.bind'])
+      expect(asked(3)).to.deep.equal(['basic.consume'])
+      expect(probes()).to.deep.equal([])
+    })
+
+    it('keep no others from queues of their own', async () => {
+      await own()
+      await send(neighbour, declare('other'))
+      await declareOk(2, 'other')
+      await send(neighbour, bind('other'), method(1, 'queue.purge', { queue: 'third' }))
+      expect(asked(2)).to.deep.equal(['queue.declare', 'queue.bind', 'queue.purge'])
+      expect(probes()).to.deep.equal([])
+    })
+
+    it('are asked about anew each time that somebody wants them', async () => {
+      await own()
+      for (let count = 1; count <= 3; count++) {
+        await send(neighbour, bind('q'))
+        expect(probes()).to.have.length(count)
+        await answerProbe(true)
+        expect(refusals(neighbour)).to.have.length(count)
+        await neighbour.openChannels(1)
+      }
+    })
+
+    it('that are gone, by auto-delete or expiry, are gone for Warren as well', async () => {
+      await own()
+      await send(neighbour, declare('q'), bind('q'))
+      expect(asked(2)).to.deep.equal([])
+      await answerProbe(false)
+      expect(asked(2)).to.deep.equal(['queue.declare', 'queue.bind'])
+      await declareOk(2, 'q')
+      expect(neighbour.names(1).at(-1)).to.equal('queue.declare-ok')
+      await send(owner, bind('q'))
+      await answerProbe(true)
+      expect(refusals(owner)).to.deep.equal([{ code: 405, text: LOCKED }])
+      await send(neighbour, bind('q'))
+      expect(asked(2).at(-1)).to.equal('queue.bind')
+    })
+
+    it('that are gone keep nobody from what the client has declared under that name for all since', async () => {
+      for (const nowait of [false, true]) {
+        await own()
+        const before = owner.names(1).length
+        await send(owner, declare('q', { durable: true, nowait }))
+        // RabbitMQ would refuse this if the exclusive one were still there.
+        await declareOk(1, 'q')
+        expect(owner.names(1)).to.have.length(nowait ? before : before + 1)
+        await send(neighbour, bind('q'))
+        expect(probes()).to.deep.equal([])
+        expect(asked(2).at(-1)).to.equal('queue.bind')
+      }
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal([])
+    })
+
+    it('are the client’s again when it has declared them again, even if the broker was just asked about the former', async () => {
+      await own()
+      await send(neighbour, bind('q'))
+      const [{ channel }] = probes()
+      // The answer about the former comes last: it was given on another channel.
+      await own()
+      world.upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
+      await settle()
+      expect(asked(2)).to.deep.equal([])
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+    })
+
+    it('are still the client’s after a passive declaration', async () => {
+      await own()
+      await send(owner, declare('q', { passive: true }))
+      await declareOk(1, 'q')
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+
+    it('that are gone are not deleted when the client goes', async () => {
+      await own()
+      await send(neighbour, bind('q'))
+      await answerProbe(false)
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal([])
+    })
+
+    it('may be asked about by several at once', async () => {
+      await own()
+      const third = await world.connectWithChannels(1)
+      await send(neighbour, bind('q'))
+      await send(third, bind('q'))
+      expect(probes()).to.have.length(2)
+      const [first, second] = probes()
+      await declareOk(second.channel, 'q')
+      expect(refusals(third)).to.have.length(1)
+      await declareOk(first.channel, 'q')
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+
+    it('cannot be named by way of line ends, which RabbitMQ drops', async () => {
+      await own()
+      await send(neighbour, bind('\r\nq\n'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+    })
+
+    it('are claimed under the name that the broker gives them, when the client’s has line ends', async () => {
+      await send(owner, declare('q\r\n'))
+      await declareOk(1, 'q')
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+
+    it('cannot be reached as the current queue of a neighbour’s channel', async () => {
+      await own()
+      await send(neighbour, declare('q', {}))
+      await answerProbe(false)
+      await declareOk(2, 'q')
+      await own()
+      await send(neighbour, bind(''))
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+    })
+
+    it('are claimed under the broker’s name when it chose one', async () => {
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      await send(owner, bind(''))
+      await send(neighbour, bind('amq.gen-1'))
+      await answerProbe(true)
+      expect(asked(1)).to.deep.equal(['queue.declare', 'queue.bind'])
+      expect(refusals(neighbour)[0].code).to.equal(405)
+    })
+
+    it('are taken to be there when the broker has no channel left for the question', async () => {
+      world = await World.start({ broker: ({ tune }) => (tune.channelMax = 2) })
+      await connectBoth()
+      await own()
+      await send(neighbour, bind('q'))
+      expect(probes()).to.deep.equal([])
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+    })
+
+    it('do not concern clients of other pools', async () => {
+      const other = await world.connectWithChannels(1, { vhost: 'other' })
+      await own()
+      await send(other, bind('q'))
+      expect(world.upstream.virtualHost).to.equal('other')
+      expect(asked(1, world.upstream)).to.deep.equal(['queue.bind'])
+    })
+  })
+
+  describe('that the broker has not answered yet', () => {
+    it('make a neighbour wait who names them; the broker’s yes means 405, after the question', async () => {
+      await send(owner, declare('q'))
+      await send(neighbour, bind('q'), method(1, 'basic.get', { queue: 'other' }))
+      expect(asked(2)).to.deep.equal([])
+      expect(neighbour.peer.isPaused).to.equal(true)
+      expect(probes()).to.deep.equal([])
+      await declareOk(1, 'q')
+      expect(owner.names(1).at(-1)).to.equal('queue.declare-ok')
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+      expect(neighbour.peer.isPaused).to.equal(false)
+    })
+
+    it('let the neighbour through when the broker says no', async () => {
+      await send(owner, declare('q'))
+      await send(neighbour, bind('q'), method(1, 'basic.get', { queue: 'other' }))
+      await refuseDeclare(1)
+      expect(refusals(owner)[0].code).to.equal(406)
+      expect(asked(2)).to.deep.equal(['queue.bind', 'basic.get'])
+      expect(probes()).to.deep.equal([])
+    })
+
+    it('may be used by the one who asked, at once', async () => {
+      await send(owner, declare('q'), bind('q'), declare('q'))
+      expect(asked(1)).to.deep.equal(['queue.declare', 'queue.bind', 'queue.declare'])
+    })
+
+    it('keep nobody from other queues', async () => {
+      await send(owner, declare('q'))
+      await send(neighbour, bind('other'))
+      expect(asked(2)).to.deep.equal(['queue.bind'])
+    })
+
+    it('are decided only by the last of several answers', async () => {
+      await send(owner, declare('q'), declare('q'))
+      await send(neighbour, bind('q'))
+      await declareOk(1, 'q')
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+      await neighbour.openChannels(1)
+      await send(neighbour, bind('q'))
+      await declareOk(1, 'q')
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(2)
+    })
+
+    it('are won by who asked first, when two do', async () => {
+      await send(owner, declare('q'))
+      await send(neighbour, declare('q'))
+      expect(asked(2)).to.deep.equal([])
+      await declareOk(1, 'q')
+      await answerProbe(true)
+      expect(refusals(neighbour)[0].code).to.equal(405)
+    })
+
+    it('leave nothing behind with a neighbour who dies while it waits', async () => {
+      await send(owner, declare('q'))
+      await send(neighbour, bind('q'))
+      neighbour.peer.reset()
+      await settle()
+      await declareOk(1, 'q')
+      expect(asked(2)).to.deep.equal(['channel.close'])
+      expect(probes()).to.deep.equal([])
+      expect(world.upstream.openChannels).to.deep.equal([1])
+    })
+
+    it('leave nothing behind with a neighbour who dies while the broker is asked', async () => {
+      await own()
+      await send(neighbour, bind('q'))
+      neighbour.peer.reset()
+      await settle()
+      await answerProbe(true)
+      expect(world.upstream.openChannels).to.deep.equal([1])
+    })
+
+    it('are still decided when the owner’s channel has ended before the answer', async () => {
+      await send(owner, declare('q'), method(1, 'channel.close'))
+      await send(neighbour, bind('q'))
+      expect(asked(2)).to.deep.equal(['queue.bind'])
+    })
+  })
+
+  describe('whose owner wants no answer', () => {
+    it('are asked about all the same, and claimed; the client does not see it', async () => {
+      const before = owner.names(1).length
+      await send(owner, declare('q', { exclusive: true, nowait: true }))
+      const request = world.upstream.received(1).at(-1)!.args as Args<'queue.declare'>
+      expect([request.queue, request.exclusive, request.nowait]).to.deep.equal(['q', true, false])
+      await declareOk(1, 'q')
+      expect(owner.names(1)).to.have.length(before)
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)[0].code).to.equal(405)
+    })
+
+    it('are claimed also if the broker chose their name', async () => {
+      const before = owner.names(1).length
+      await send(owner, declare('', { exclusive: true, nowait: true }))
+      await declareOk(1, 'amq.gen-1')
+      expect(owner.names(1)).to.have.length(before)
+      await send(neighbour, bind('amq.gen-1'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+
+    it('hide no answers but their own', async () => {
+      await send(
+        owner,
+        declare('hidden', { exclusive: true, nowait: true }),
+        declare('seen'),
+        declare('shared', { nowait: true }),
+        declare('shared', {}),
+        declare('', { nowait: true }),
+        declare('', {}),
+      )
+      for (const queue of ['hidden', 'seen', 'shared', 'amq.gen-1', 'amq.gen-2']) await declareOk(1, queue)
+      const seen = owner.received(1).filter(({ name }) => name === 'queue.declare-ok')
+      expect(seen.map(({ args }) => (args as Args<'queue.declare-ok'>).queue)).to.deep.equal([
+        ...['seen', 'shared', 'amq.gen-2'],
+      ])
+    })
+
+    it('are given up by a deletion without answer', async () => {
+      await own()
+      await send(owner, method(1, 'queue.delete', { queue: 'q', nowait: true }))
+      expect(world.upstream.received(1).at(-1)!.args).to.deep.include({ queue: 'q', nowait: false })
+      await deleteOk(1)
+      expect(owner.names(1).at(-1)).to.equal('queue.declare-ok')
+      await send(neighbour, declare('q'))
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+    })
+
+    it('hide no answer to another deletion', async () => {
+      await own()
+      await send(
+        owner,
+        method(1, 'queue.delete', { queue: 'q', nowait: true }),
+        method(1, 'queue.delete', { queue: 'other' }),
+        method(1, 'queue.delete', { queue: 'third', nowait: true }),
+      )
+      expect(world.upstream.received(1).at(-1)!.args).to.deep.include({ queue: 'third', nowait: false })
+      for (let count = 0; count < 3; count++) await deleteOk(1)
+      expect(owner.names(1).filter((name) => name === 'queue.delete-ok')).to.have.length(1)
+    })
+  })
+
+  describe('that their owner deletes', () => {
+    it('are free for others with the broker’s answer, and not before', async () => {
+      await own()
+      await send(owner, method(1, 'queue.delete', { queue: 'q', ifUnused: true, ifEmpty: true }))
+      expect(world.upstream.received(1).at(-1)!.args).to.deep.include({ ifUnused: true, ifEmpty: true })
+      await send(neighbour, bind('q'))
+      expect(probes(), 'it is still claimed').to.have.length(1)
+      await answerProbe(false)
+      await deleteOk(1)
+      expect(owner.names(1).at(-1)).to.equal('queue.delete-ok')
+      expect(asked(2)).to.deep.equal(['queue.bind'])
+    })
+
+    it('are not asked about any more, nor deleted when the owner goes', async () => {
+      await own()
+      await send(owner, method(1, 'queue.delete', { queue: 'q' }))
+      await deleteOk(1)
+      await send(neighbour, declare('q'))
+      await declareOk(2, 'q')
+      owner.peer.reset()
+      await settle()
+      expect(probes()).to.deep.equal([])
+      expect(deletions()).to.deep.equal([])
+    })
+
+    it('by an empty name, as the current queue, are free as well', async () => {
+      await own()
+      await send(owner, method(1, 'queue.delete'))
+      await deleteOk(1)
+      await send(neighbour, bind('q'))
+      expect([asked(2), probes()]).to.deep.equal([['queue.bind'], []])
+    })
+
+    it('stay theirs when the broker refuses', async () => {
+      await own()
+      await send(owner, method(1, 'queue.delete', { queue: 'q', ifUnused: true }))
+      world.upstream.closeChannel(1, { code: 406, text: 'PRECONDITION_FAILED - in use' }, 'queue.delete')
+      await settle()
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)).to.have.length(1)
+    })
+  })
+
+  describe('whose owner says goodbye', () => {
+    beforeEach(async () => {
+      await own('q')
+      owner.closeChannel(1)
+      await settle()
+      world.broker.holdsCloseOk = true
+      owner.close()
+      await settle()
+    })
+
+    it('are deleted before the owner hears Close-Ok, as RabbitMQ does it', async () => {
+      expect(owner.names(0)).not.to.include('connection.close-ok')
+      world.upstream.answerCloses()
+      await settle()
+      expect(owner.names(0).at(-1)).to.equal('connection.close-ok')
+    })
+
+    it('keep it waiting for a second at most', async () => {
+      await world.advance(1000)
+      expect(owner.names(0).at(-1)).to.equal('connection.close-ok')
+      world.upstream.answerCloses()
+      await settle()
+      expect(owner.names(0).filter((name) => name === 'connection.close-ok')).to.have.length(1)
+    })
+
+    it('may lose it meanwhile', async () => {
+      owner.peer.reset()
+      await settle()
+      world.upstream.answerCloses()
+      await settle()
+      expect(world.proxy.clients).to.equal(1)
+    })
+  })
+
+  describe('whose owner is gone', () => {
+    it('are deleted: those with a name of its choice after they were declared again, the others by name', async () => {
+      await own('q', { durable: true, arguments: { 'x-expires': 1000 } })
+      await send(owner, declare(''))
+      await declareOk(1, 'amq.gen-1')
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete q', 'amq.gen-1'])
+      const again = world.upstream.log.methods.filter(({ name }) => name === 'queue.declare').at(-1)!
+      const declaration = { queue: 'q', durable: true, exclusive: true, arguments: { 'x-expires': 1000 } }
+      expect(again.args).to.deep.include(declaration)
+      expect(world.upstream.openChannels).to.deep.equal([2])
+    })
+
+    it('are deleted on a channel of their own each, so that one that resists does not save the others', async () => {
+      for (const queue of ['q', 'r', 's']) await own(queue)
+      owner.peer.reset()
+      await settle()
+      const channels = world.upstream.log.methods.filter(
+        ({ name, channel }) => name === 'queue.delete' && channel > 2,
+      )
+      expect(new Set(channels.map(({ channel }) => channel)).size).to.equal(3)
+    })
+
+    for (const [how, leave] of [
+      ['dies', (client: FakeClient) => client.peer.reset()],
+      ['leaves', (client: FakeClient) => client.close()],
+    ] as const)
+      for (const [what, name, answer] of [
+        ['a named one', 'q', 'q'],
+        ['one that the broker names', '', 'amq.gen-1'],
+      ])
+        it(`before the broker has made them are deleted then: ${what}, of a client that ${how}`, async () => {
+          world.broker.holdsCloseOk = true
+          await send(owner, declare(name))
+          leave(owner)
+          await settle()
+          expect(deletions()).to.deep.equal([])
+          await declareOk(1, answer)
+          world.upstream.answerCloses()
+          await settle()
+          expect(deletions()).to.deep.equal([name === '' ? answer : `declare+delete ${answer}`])
+        })
+
+    it('before the broker has made them are nobody’s, when it says no', async () => {
+      await send(owner, declare('q'))
+      world.broker.holdsCloseOk = true
+      owner.peer.reset()
+      await settle()
+      await send(neighbour, bind('q'))
+      await refuseDeclare(1)
+      expect(asked(2), 'our own Close is still to be answered').to.deep.equal([])
+      world.upstream.answerCloses()
+      await settle()
+      expect(asked(2)).to.deep.equal(['queue.bind'])
+      expect(deletions()).to.deep.equal([])
+    })
+
+    it('are free for a neighbour that waited for the answer', async () => {
+      world.broker.holdsCloseOk = true
+      await send(owner, declare('q'))
+      await send(neighbour, declare('q'))
+      owner.peer.reset()
+      await settle()
+      await declareOk(1, 'q')
+      expect(deletions()).to.deep.equal(['declare+delete q'])
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+    })
+
+    it('are deleted when there is room for it', async () => {
+      world = await World.start({ broker: ({ tune }) => (tune.channelMax = 2) })
+      await connectBoth()
+      await own('q')
+      await own('r')
+      world.broker.holdsCloseOk = true
+      owner.peer.reset()
+      await settle()
+      const asksToDelete = (): number =>
+        world.upstream.log.methods.filter(({ name }) => name === 'queue.delete').length
+      expect(asksToDelete()).to.equal(0)
+      world.upstream.answerCloses()
+      await settle()
+      expect(asksToDelete()).to.equal(1)
+      world.upstream.answerCloses()
+      await settle()
+      expect(asksToDelete()).to.equal(2)
+      world.upstream.answerCloses()
+      await settle()
+      expect(world.upstream.openChannels).to.deep.equal([2])
+    })
+  })
+
+  describe('whose owner stays, but not the channel on which it declared them', () => {
+    /** For it Warren refuses the owner's channel. */
+    const tooLarge = publishFrames(1, { body: 'x'.repeat(11) })
+
+    beforeEach(async () => {
+      world = await World.start({ settings: { client: { ...World.defaults.client, maxMessageBytes: 10 } } })
+      await connectBoth()
+    })
+
+    it('are not deleted: neither that which was being declared nor the others', async () => {
+      await own('other')
+      world.broker.holdsCloseOk = true
+      await send(owner, declare('q'), tooLarge)
+      expect(refusals(owner)[0].code).to.equal(406)
+      await declareOk(1, 'q')
+      world.upstream.answerCloses()
+      await settle()
+      expect(deletions()).to.deep.equal([])
+      await owner.openChannels(1)
+      await send(owner, bind('q'), bind('other'))
+      expect(asked(1)).to.deep.equal(['queue.bind', 'queue.bind'])
+      await send(neighbour, bind('q'))
+      await answerProbe(true)
+      expect(refusals(neighbour)[0].code).to.equal(405)
+    })
+
+    it('are deleted when the owner goes, also that which was being declared', async () => {
+      await own('other')
+      world.broker.holdsCloseOk = true
+      await send(owner, declare('q'), tooLarge)
+      await declareOk(1, 'q')
+      owner.peer.reset()
+      await settle()
+      expect(deletions().sort()).to.deep.equal(['declare+delete other', 'declare+delete q'])
+    })
+
+    it('are nobody’s, if the broker had not made them before it ended the channel', async () => {
+      world.broker.holdsCloseOk = true
+      await send(owner, declare('q'), tooLarge)
+      await send(neighbour, bind('q'))
+      expect(asked(2)).to.deep.equal([])
+      world.upstream.answerCloses()
+      await settle()
+      expect(asked(2)).to.deep.equal(['queue.bind'])
+    })
+  })
+
+  describe('on an upstream connection for consumers', () => {
+    let client: FakeClient
+    let publishers: BrokerConnection
+    let consumers: BrokerConnection
+
+    beforeEach(async () => {
+      world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
+      const publisher = await world.connectWithChannels(1)
+      await send(publisher, publishFrames(1, { body: 'first' }))
+      client = await world.connectWithChannels(3)
+      await send(client, declare('q'))
+      ;[publishers, consumers] = world.broker.open
+      consumers.method(1, 'queue.declare-ok', { queue: 'q' })
+      await settle()
+      expect(client.names(1).at(-1)).to.equal('queue.declare-ok')
+    })
+
+    it('are reached by a channel of their owner that has published, which moves there', async () => {
+      await send(client, publishFrames(2, { body: 'before' }))
+      expect(publishers.published()).to.deep.equal(['first', 'before'])
+      await send(client, method(2, 'queue.bind', { queue: 'q', exchange: 'amq.topic' }))
+      expect(publishers.names(2).at(-1)).to.equal('channel.close')
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
+      await send(client, publishFrames(2, { body: 'after' }))
+      expect(consumers.published()).to.deep.equal(['after'])
+    })
+
+    it('are reached only after the broker has processed what the channel did before', async () => {
+      world.broker.holdsCloseOk = true
+      await send(client, publishFrames(2, { body: 'before' }), method(2, 'queue.purge', { queue: 'q' }))
+      expect(consumers.names(2)).to.deep.equal([])
+      publishers.answerCloses()
+      await settle()
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.purge'])
+    })
+
+    it('are reached by a channel that has declared something else; its current queue comes along', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'queue.bind', { queue: '' }))
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.received(2).map(({ name }) => name)).to.deep.equal([
+        ...['channel.open', 'queue.bind', 'queue.declare', 'queue.bind'],
+      ])
+      expect(consumers.received(2)[2].args).to.deep.include({ queue: 'mine', passive: true, nowait: true })
+      expect(client.names(2).slice(1)).to.deep.equal(['queue.declare-ok'])
+    })
+
+    it('and a current queue that is gone meanwhile are answered with an error of the request, as there was no other', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'basic.get', { queue: '' }))
+      consumers.method(2, 'queue.bind-ok')
+      const gone = { code: 404, text: "NOT_FOUND - no queue 'mine' in vhost '/'" }
+      consumers.closeChannel(2, gone, 'queue.declare')
+      await settle()
+      expect(client.received(2).at(-1)).to.deep.include({ name: 'channel.close' })
+      expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
+    })
+
+    it('are reached by a channel whose prefetch the broker has had, and has again when it is needed', async () => {
+      await send(client, publishFrames(2, { body: 'x' }))
+      for (const prefetch of [{ prefetchCount: 5 }, { prefetchCount: 9, global: true }, { prefetchCount: 7 }])
+        await send(client, method(2, 'basic.qos', prefetch))
+      for (let count = 0; count < 3; count++) publishers.method(2, 'basic.qos-ok')
+      await send(client, method(2, 'basic.consume', { queue: 'q', consumerTag: 'tag' }))
+      expect(publishers.names(2).at(-1)).to.equal('channel.close')
+      const [, ...requests] = consumers.received(2)
+      expect(requests.map(({ name }) => name)).to.deep.equal(['basic.qos', 'basic.qos', 'basic.consume'])
+      expect(requests.slice(0, 2).map(({ args }) => args)).to.deep.equal([
+        { prefetchSize: 0, prefetchCount: 9, global: true },
+        { prefetchSize: 0, prefetchCount: 7, global: false },
+      ])
+      for (let count = 0; count < 2; count++) consumers.method(2, 'basic.qos-ok')
+      consumers.method(2, 'basic.consume-ok', { consumerTag: 'tag' })
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal([
+        ...['basic.qos-ok', 'basic.qos-ok', 'basic.qos-ok', 'basic.consume-ok'],
+      ])
+    })
+
+    it('and a current queue leave an error of the client’s own declaration what it is', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
+      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(
+        client,
+        method(2, 'queue.bind', { queue: 'q', nowait: true }),
+        method(2, 'queue.bind', { queue: '', nowait: true }),
+        method(2, 'queue.declare', { queue: 'missing', passive: true }),
+      )
+      const missing = { code: 404, text: "NOT_FOUND - no queue 'missing' in vhost '/'" }
+      consumers.closeChannel(2, missing, 'queue.declare')
+      await settle()
+      expect(client.received(2).at(-1)?.args).to.include({ ...missing, classId: 50, methodId: 10 })
+    })
+
+    const ask = method(2, 'queue.bind', { queue: 'q' })
+    const confirm = (tag: number, multiple = false): void =>
+      publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
+
+    it('are reached by a channel in confirm mode once all is confirmed, which goes on counting', async () => {
+      world.broker.confirms = false
+      await send(client, method(2, 'confirm.select'))
+      publishers.method(2, 'confirm.select-ok')
+      for (const body of ['1', '2', '3']) await send(client, publishFrames(2, { body }))
+      await send(client, ask)
+      confirm(2)
+      confirm(3)
+      await settle()
+      expect(consumers.names(2)).to.deep.equal([])
+      confirm(1)
+      await settle()
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'confirm.select', 'queue.bind'])
+      await send(client, publishFrames(2, { body: '4' }), publishFrames(2, { body: '5' }))
+      consumers.method(2, 'queue.bind-ok')
+      consumers.method(2, 'basic.nack', { deliveryTag: 1, multiple: false, requeue: false })
+      consumers.method(2, 'basic.ack', { deliveryTag: 2, multiple: true })
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal([
+        ...['confirm.select-ok', 'basic.ack', 'basic.ack', 'basic.ack'],
+        ...['queue.bind-ok', 'basic.nack', 'basic.ack'],
+      ])
+      const tags = client.received(2).map(({ args }) => (args as { deliveryTag?: bigint }).deliveryTag)
+      expect(tags.filter((tag) => tag !== undefined).map(Number)).to.deep.equal([2, 3, 1, 4, 5])
+    })
+
+    it('are reached by a channel with an empty transaction, which is begun anew there', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), method(2, 'tx.commit'))
+      publishers.method(2, 'tx.select-ok')
+      publishers.method(2, 'tx.commit-ok')
+      await settle()
+      await send(client, ask)
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'tx.select', 'queue.bind'])
+      consumers.method(2, 'tx.select-ok')
+      consumers.method(2, 'queue.bind-ok')
+      await settle()
+      expect(client.names(2).slice(1)).to.deep.equal(['tx.select-ok', 'tx.commit-ok', 'queue.bind-ok'])
+    })
+
+    it('are not reached from the middle of a transaction, which stays where it is: the broker’s answer is its own', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), ask)
+      expect(publishers.names(2).slice(1)).to.deep.equal(['tx.select', 'basic.publish', 'queue.bind'])
+      expect(consumers.names(2)).to.deep.equal([])
+    })
+
+    it('nor when the transaction is asked for once more, which changes nothing', async () => {
+      await send(client, method(2, 'tx.select'), publishFrames(2, { body: 'x' }), method(2, 'tx.select'), ask)
+      expect(publishers.names(2).at(-1)).to.equal('queue.bind')
+    })
+
+    it('have the client’s further ones made beside them, so that its channels reach them all', async () => {
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { exclusive: true }))
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
+    it('of another client have nothing to do with where one makes its own', async () => {
+      const other = await world.connectWithChannels(1)
+      await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))
+      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
+    })
+
+    it('have their owner’s channels without a role come to them', async () => {
+      await send(client, method(2, 'queue.bind', { queue: 'q' }))
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
+      expect(publishers.openChannels).to.deep.equal([1])
+    })
+
+    it('keep others out who are on the publishers’ connection, as the broker does', async () => {
+      const other = await world.connectWithChannels(1)
+      await send(other, publishFrames(1, { body: 'x' }), bind('q'))
+      expect(publishers.names(2).at(-1)).to.equal('queue.bind')
+      expect(probes(consumers)).to.deep.equal([])
+    })
+
+    it('let a moving client go, which leaves nothing on either connection', async () => {
+      world.broker.holdsCloseOk = true
+      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.bind', { queue: 'q' }))
+      client.peer.reset()
+      await settle()
+      world.broker.holdsCloseOk = false
+      for (const upstream of [publishers, consumers]) upstream.answerCloses()
+      await settle()
+      expect(consumers.openChannels).to.deep.equal([])
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.names(2).slice(1)).to.deep.equal(['queue.declare', 'queue.delete', 'channel.close'])
+    })
+  })
+})
