@@ -220,8 +220,7 @@ export class ChannelPublishing implements ConfirmOrigin {
   giveBack(binding: ChannelBinding, isStateless: boolean): void {
     const { upstream } = binding
     const canWait = upstream.isOpen && binding.end === undefined
-    if (this.owesMessages && canWait && isStateless)
-      return this.#host.backlog.adopt(binding, this.#tracking!)
+    if (this.owesMessages && canWait && isStateless) return this.#host.backlog.adopt(binding, this.#tracking!)
     if (this.owesMessages && (canWait || !upstream.isOpen)) this.rescue()
     this.onEnded()
     upstream.release(binding)

@@ -5,7 +5,7 @@ import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../.
 import { type FrameFault, type FrameHandler, FrameReader } from '../../domain/amqp/frame-reader.js'
 import { Greeting } from '../../domain/amqp/greeting.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { describeProtocol } from '../../domain/amqp/other-protocols.js'
 import {
@@ -31,6 +31,7 @@ import {
   type ClientHandshakeHost,
   HANDSHAKE_FRAME_MAX,
 } from './client-handshake.js'
+import { NewSecret } from './new-secret.js'
 import { ClientOutput } from './client-output.js'
 import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME } from '../common-frames.js'
 import type { Beating, Heartbeats } from '../heartbeats.js'
@@ -46,8 +47,9 @@ import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { UpstreamPool } from '../upstream/upstream-pool.js'
 import type { ClientState, ClientView } from '../operations/views.js'
+import type {
+  UpstreamRefused} from '../upstream/upstream-errors.js';
 import {
-  UpstreamRefused,
   type UpstreamUnreachable,
   reasonOf,
   upstreamFailure,
@@ -362,18 +364,20 @@ export class ClientSession
 
   // ---- a new secret ----------------------------------------------------------------------------------------------
 
-  /** The broker judges it on a connection of its own: on a shared one it would be applied to the neighbours' channels too. */
   #onUpdateSecret(frame: Frame, agreement: Agreement): void {
-    const { bytes, payloadStart, payloadEnd } = frame
-    const { newSecret } = readArguments(method.ConnectionUpdateSecret, bytes, payloadStart + 4, payloadEnd)
-    const credentials = agreement.credentials.withPassword(newSecret)
-    const request = bytes.slice(frame.start, frame.end)
     this.#phase = 'verifying'
-    this.#parts.directory
-      .admit(this, credentials, agreement.mechanism, agreement.virtualHost, this.address)
+    new NewSecret(frame)
+      .judge(this, this.address, agreement, this.#parts.directory)
       .then(
-        (entry) => this.#onSecretAccepted({ ...agreement, credentials, ...entry }),
-        (error: unknown) => this.#onNewLoginFailed(upstreamFailure(error), request, agreement),
+        (next) => {
+          if (next === agreement)
+            this.#parts.logger.info(
+              'new secret not used: the broker takes it, but no login with it',
+              this.#fields,
+            )
+          this.#onSecretAccepted(next)
+        },
+        (error: unknown) => this.#onSecretRefused(upstreamFailure(error)),
       )
       .catch((error: unknown) => this.onUnexpectedError(error))
   }
@@ -394,22 +398,6 @@ export class ClientSession
     this.send(methodFrame(method.ConnectionUpdateSecretOk, 0, {}))
     this.onBlocked()
     this.resumeReading()
-  }
-
-  /**
-   * RabbitMQ's own user database takes any new secret, and goes on as if there had been none: whoever logs in with it is refused, who is in
-   * stays. So the one who has the last word is the broker, asked by somebody who is in with the former secret.
-   */
-  async #onNewLoginFailed(
-    failure: UpstreamRefused | UpstreamUnreachable,
-    request: Uint8Array,
-    agreement: Agreement,
-  ): Promise<void> {
-    if (!(failure instanceof UpstreamRefused)) return this.#onSecretRefused(failure)
-    const refusal = await agreement.pool.tryAlone(request).catch(() => failure)
-    if (refusal !== undefined) return this.#onSecretRefused(failure)
-    this.#parts.logger.info('new secret not used: the broker takes it, but no login with it', this.#fields)
-    this.#onSecretAccepted(agreement)
   }
 
   #onSecretRefused(failure: UpstreamRefused | UpstreamUnreachable): void {

@@ -46,17 +46,17 @@ export class Leftovers {
   }
 
   /** Keeps another one, behind those that there are. */
-  add({ user, virtualHost }: JournalPool, message: Leftover): void {
-    const name = nameOf(user, virtualHost)
+  add(owner: JournalPool, message: Leftover): void {
+    const name = nameOf(owner)
     const group = this.#groups.get(name)
-    if (group === undefined) this.#groups.set(name, { owner: { user, virtualHost }, messages: [message] })
+    if (group === undefined) this.#groups.set(name, { owner, messages: [message] })
     else group.messages.push(message)
     this.onAdded()
   }
 
   /** Gives away those of one user in one virtual host. */
-  take(user: string, virtualHost: string): readonly Leftover[] {
-    const name = nameOf(user, virtualHost)
+  take(owner: JournalPool): readonly Leftover[] {
+    const name = nameOf(owner)
     const messages = this.#groups.get(name)?.messages ?? []
     this.#groups.delete(name)
     return messages
@@ -68,8 +68,8 @@ export class Leftovers {
   }
 
   /** How many of one user wait in one virtual host. */
-  countOf({ user, virtualHost }: JournalPool): number {
-    return this.#groups.get(nameOf(user, virtualHost))?.messages.length ?? 0
+  countOf(owner: JournalPool): number {
+    return this.#groups.get(nameOf(owner))?.messages.length ?? 0
   }
 
   /** How many there are. */
@@ -89,6 +89,7 @@ export class Leftovers {
   }
 }
 
-function nameOf(user: string, virtualHost: string): string {
+/** Different for each user in each virtual host. */
+export function nameOf({ user, virtualHost }: JournalPool): string {
   return JSON.stringify([user, virtualHost])
 }

@@ -10,7 +10,7 @@ import type { Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
 import { UpstreamRefused, isPassing, reasonOf, upstreamFailure } from '../upstream/upstream-errors.js'
-import type { Leftovers } from './leftovers.js'
+import { type Leftovers, nameOf } from './leftovers.js'
 import { ReplayGuest } from './replay-guest.js'
 
 /** Logins at the same time: the broker may have just started, and each costs it some work. */
@@ -245,8 +245,4 @@ export class Replay {
     for (const trouble of this.#troubles.values()) if (trouble.kind === kind) return true
     return false
   }
-}
-
-function nameOf({ user, virtualHost }: JournalPool): string {
-  return JSON.stringify([user, virtualHost])
 }

@@ -198,7 +198,7 @@ export class PoolDirectory {
       journal: this.#commits,
       refused: this.#refused,
       takeRecords: () => [
-        ...this.#leftovers.take(credentials.user, virtualHost),
+        ...this.#leftovers.take({ user: credentials.user, virtualHost }),
         ...this.strandedOf({ user: credentials.user, virtualHost }).flatMap(({ backlog }) =>
           backlog.surrender(),
         ),
