@@ -47,13 +47,8 @@ import type { UnfinishedBytes } from './unfinished-bytes.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { UpstreamPool } from '../upstream/upstream-pool.js'
 import type { ClientState, ClientView } from '../operations/views.js'
-import type {
-  UpstreamRefused} from '../upstream/upstream-errors.js';
-import {
-  type UpstreamUnreachable,
-  reasonOf,
-  upstreamFailure,
-} from '../upstream/upstream-errors.js'
+import type { UpstreamRefused } from '../upstream/upstream-errors.js'
+import { type UpstreamUnreachable, reasonOf, upstreamFailure } from '../upstream/upstream-errors.js'
 
 export interface SessionParts {
   /** For logs and lists, different for each client. */
