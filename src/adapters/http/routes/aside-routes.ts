@@ -1,0 +1,53 @@
+/** Messages that Warren had accepted and that the broker refuses. */
+import type { Controls, Sight } from '../../../application/ports/management.js'
+import { type PageQuery, pageOf } from '../page.js'
+import * as schema from '../schemas.js'
+import { type Route, idOf, succeed } from './route.js'
+
+export function asideRoutes(overview: Pick<Sight, 'aside'>, operations: Controls): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/aside',
+      role: 'read',
+      summary: 'Messages that the broker has refused after Warren had accepted them, page by page.',
+      query: schema.pageQuery,
+      answer: schema.aside,
+      handle: async ({ query }) => {
+        const messages = (await overview.aside()).map((message) => ({
+          ...message,
+          refusedAt: new Date(message.refusedAt).toISOString(),
+        }))
+        return pageOf('aside', messages, query as PageQuery)
+      },
+    },
+    {
+      method: 'POST',
+      url: '/aside/:id/retry',
+      role: 'change',
+      summary: 'Publishes such a message again, or all of them.',
+      params: schema.byAsideId,
+      answer: schema.asideRetried,
+      handle: async (request) =>
+        succeed(await operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
+          [
+            retried === 1 ? '1 message is published again' : `${retried} messages are published again`,
+            ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
+            ...(expired > 0 ? [`${expired} have expired and stay aside`] : []),
+          ].join(', '),
+        ),
+    },
+    {
+      method: 'DELETE',
+      url: '/aside/:id',
+      role: 'change',
+      summary: 'Forgets such a message, or all of them, for good.',
+      params: schema.byAsideId,
+      answer: schema.asideDropped,
+      handle: async (request) =>
+        succeed(await operations.dropAside(idOf(request)), ({ dropped }) =>
+          dropped === 1 ? '1 message dropped' : `${dropped} messages dropped`,
+        ),
+    },
+  ]
+}

@@ -1,0 +1,103 @@
+/** Clients, upstream connections and pools: what there is, and what can be done to one of them. */
+import type { Controls, Sight } from '../../../application/ports/management.js'
+import { type PageQuery, pageOf } from '../page.js'
+import * as schema from '../schemas.js'
+import { type Route, counted, idOf, succeed } from './route.js'
+
+export function connectionRoutes(
+  overview: Pick<Sight, 'clients' | 'upstreams' | 'pools'>,
+  operations: Controls,
+): Route[] {
+  return [
+    {
+      method: 'GET',
+      url: '/clients',
+      role: 'read',
+      summary: 'Clients, page by page.',
+      query: schema.pageQuery,
+      answer: schema.clients,
+      handle: async ({ query }) => pageOf('clients', await overview.clients(), query as PageQuery),
+    },
+    {
+      method: 'DELETE',
+      url: '/clients/:id',
+      role: 'change',
+      summary: "Ends a client's connection with Connection.Close 320.",
+      params: schema.byId,
+      answer: schema.clientKilled,
+      handle: async (request) =>
+        succeed(await operations.killClient(idOf(request)), ({ client }) => `Client ${client} closed`),
+    },
+    {
+      method: 'GET',
+      url: '/upstreams',
+      role: 'read',
+      summary: 'Upstream connections, page by page.',
+      query: schema.pageQuery,
+      answer: schema.upstreams,
+      handle: async ({ query }) => pageOf('upstreams', await overview.upstreams(), query as PageQuery),
+    },
+    {
+      method: 'DELETE',
+      url: '/upstreams/:id',
+      role: 'change',
+      summary: 'Closes an upstream connection; its clients are told with Connection.Close 320.',
+      params: schema.byId,
+      answer: schema.upstreamClosed,
+      handle: async (request) =>
+        succeed(
+          await operations.closeUpstream(idOf(request)),
+          ({ upstream, channels }) =>
+            `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
+        ),
+    },
+    {
+      method: 'GET',
+      url: '/pools',
+      role: 'read',
+      summary: 'Pools, page by page.',
+      query: schema.pageQuery,
+      answer: schema.pools,
+      handle: async ({ query }) => pageOf('pools', await overview.pools(), query as PageQuery),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/pause',
+      role: 'change',
+      summary: 'Holds new messages and channels of a pool, and lets what is in flight settle.',
+      params: schema.byId,
+      answer: schema.poolPaused,
+      handle: async (request) =>
+        succeed(
+          await operations.pausePool(idOf(request)),
+          ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
+        ),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/resume',
+      role: 'change',
+      summary: 'Ends a pause.',
+      params: schema.byId,
+      answer: schema.poolPaused,
+      handle: async (request) =>
+        succeed(
+          await operations.resumePool(idOf(request)),
+          ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
+        ),
+    },
+    {
+      method: 'POST',
+      url: '/pools/:id/reconnect',
+      role: 'change',
+      summary: 'Retires the upstream connections of a pool one by one, each when its last channel has left.',
+      params: schema.byId,
+      answer: schema.poolReconnecting,
+      handle: async (request) =>
+        succeed(
+          await operations.reconnectPool(idOf(request)),
+          ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
+        ),
+    },
+  ]
+}

@@ -1,0 +1,42 @@
+/** What a route is, and what all of them have in common. */
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Outcome } from '../../../application/operations/operations.js'
+import type { Role } from '../access.js'
+import { HttpError } from '../http-error.js'
+import type { Schema } from '../schemas.js'
+
+/** One route. */
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE'
+  readonly url: string
+  readonly role: Role
+  readonly summary: string
+  readonly body?: Schema
+  readonly query?: Schema
+  readonly params?: Schema
+  /** What is said of a body that isn't as it has to be. */
+  readonly invalidBody?: string
+  /** Of the answer with status 200, unless it isn't JSON. */
+  readonly answer?: Schema
+  /** Returns the body of the answer. Throws {@link HttpError}. */
+  readonly handle: (request: FastifyRequest, reply: FastifyReply) => unknown
+}
+
+/** Which one the path is about. */
+export function idOf({ params }: FastifyRequest): string {
+  return (params as { id: string }).id
+}
+
+/** `1 client`, `2 clients`. */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
+}
+
+/** The answer to an operation that was done. Throws {@link HttpError} when it was refused. */
+export function succeed<Done extends object>(
+  outcome: Outcome<Done>,
+  message: (done: Done) => string,
+): object {
+  if ('refused' in outcome) throw new HttpError(outcome.refused === 'unknown' ? 404 : 409, outcome.reason)
+  return { status: 'success', ...outcome.done, message: message(outcome.done) }
+}
