@@ -410,7 +410,8 @@ export class ClientChannel
     if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
-    else if (told !== undefined) this.#isStateless = false
+    // An exclusive queue is the client's, not the channel's.
+    else if (told !== undefined && methodId !== id.QUEUE_DECLARE) this.#isStateless = false
     const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
     if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
     if (methodId === id.BASIC_QOS) this.#prefetch.pass(frame)
