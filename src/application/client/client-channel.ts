@@ -7,7 +7,12 @@ import * as id from '../../domain/amqp/method-ids.js'
 import { isGlobalPrefetch, isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import { type AmqpError, COMMAND_INVALID, connectionError } from '../../domain/amqp/reply-codes.js'
+import {
+  type AmqpError,
+  COMMAND_INVALID,
+  FRAME_ERROR,
+  connectionError,
+} from '../../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   VERDICT_DROP,
@@ -256,12 +261,10 @@ export class ClientChannel
   }
 
   onAnswer(methodId: number): void {
-    this.#movedQueue.onAnswer(methodId)
     this.#pending.answered(methodId)
   }
 
-  onBrokerClose(close: Frame): void {
-    this.#movedQueue.blameRequest(close)
+  onBrokerClose(): void {
     this.#host.assembler.discard(this)
     this.#queues?.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
@@ -415,8 +418,9 @@ export class ClientChannel
     const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
     if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
     if (methodId === id.BASIC_QOS) this.#prefetch.pass(frame)
-    if (methodId !== 0) this.#pending.sent(methodId, isSilent)
-    this.#pass(frame, verdict, binding)
+    if (methodId === 0) return this.#pass(frame, verdict, binding)
+    this.#pending.sent(methodId, isSilent)
+    this.#request(frame, verdict, binding)
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
     else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
     if (methodId === id.CHANNEL_CLOSE) {
@@ -613,18 +617,23 @@ export class ClientChannel
         return 'wait'
       }
     }
+    if (this.#movedQueue.outgrows(frame, binding.upstream.tuning.frameMax))
+      return connectionError(FRAME_ERROR, 'frame too large once it names its queue', frame.methodId)
     this.#queues ??= this.#host.queuesOn(binding.upstream, this.#movedQueue.name)
     this.#queues.onQos(this.#hasGlobalPrefetch)
-    const judgement = this.#queues.judge(frame)
-    if (judgement === undefined) this.#restoreMovedQueue(frame, binding)
-    return judgement
+    return this.#queues.judge(frame)
   }
 
-  #restoreMovedQueue(frame: Frame, { upstream, upstreamChannel }: ChannelBinding): void {
-    const declaration = this.#movedQueue.restoreFor(frame, upstreamChannel)
-    if (declaration === undefined) return
+  /** A request goes to the broker, with the name of its queue if the broker wouldn't know which the client means. */
+  #request(frame: Frame, verdict: Verdict, binding: ChannelBinding): void {
+    const { upstream, upstreamChannel } = binding
+    const spelledOut = ChannelQueues.concerns(frame.methodId)
+      ? this.#movedQueue.spellOut(frame, upstreamChannel)
+      : undefined
+    if (spelledOut === undefined) return void this.#pass(frame, verdict, binding)
+    this.#verdict = NO_VERDICT
     this.#host.assembler.endOfChunk()
-    upstream.send(declaration)
+    upstream.send(spelledOut)
   }
 
   /** The upstream channel is over, and the client's goes on elsewhere. */

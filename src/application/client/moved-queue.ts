@@ -1,21 +1,15 @@
 /** The current queue of a channel that has moved to another upstream channel: there an empty queue name would mean nothing. */
-import { type Frame, readLong, readShort } from '../../domain/amqp/frame.js'
+import { ByteWriter, SHORT_STRING_LIMIT } from '../../domain/amqp/byte-writer.js'
+import { FRAME_END, FRAME_METHOD, FRAME_OVERHEAD, type Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
-import * as method from '../../domain/amqp/methods.js'
-import { NOT_FOUND } from '../../domain/amqp/reply-codes.js'
-import { requestOf } from '../../domain/channel/pending-requests.js'
 import { ChannelQueues } from './channel-queues.js'
 
-const REPLY_CODE_AT = 4
+/** Behind the ids and two reserved octets. */
+const NAME_AT = 6
 
-/** Declares the queue once more for the first request that means it by an empty name. */
+/** Says the name where the client means the queue by an empty one, until it declares another. */
 export class MovedQueue {
   #name: string | undefined
-  /** The request for which it was declared once more: it's what an error about the queue is about. 0: none. */
-  #restoredFor = 0
-  /** The queue that was declared once more. */
-  #restored = ''
 
   /** The name, as long as the broker doesn't know it on the new channel. */
   get name(): string | undefined {
@@ -27,46 +21,46 @@ export class MovedQueue {
     this.#name = current ?? this.#name
   }
 
-  /** What the broker is to be sent on `channel` before `request`, a method that names a queue; undefined if nothing. */
-  restoreFor(request: Frame, channel: number): Uint8Array | undefined {
-    const queue = this.#name
-    if (queue === undefined) return undefined
+  /** Whether a method that names a queue may not fit `frameMax` any more, 0 being no limit: it must not end the connection of all. */
+  outgrows(request: Frame, frameMax: number): boolean {
+    if (this.#name === undefined || frameMax === 0 || !ChannelQueues.meansCurrent(request)) return false
+    return request.payloadSize + FRAME_OVERHEAD + 2 * SHORT_STRING_LIMIT > frameMax
+  }
+
+  /** What the broker is to be sent on `channel` instead of `request`, a method that names a queue; undefined if that may go as it is. */
+  spellOut(request: Frame, channel: number): Uint8Array | undefined {
+    if (this.#name === undefined) return undefined
     if (request.methodId === id.QUEUE_DECLARE) {
       this.#name = undefined
       return undefined
     }
-    if (!ChannelQueues.meansCurrent(request)) return undefined
-    this.#name = undefined
-    this.#restoredFor = request.methodId
-    this.#restored = queue
-    return methodFrame(method.QueueDeclare, channel, {
-      queue,
-      passive: true,
-      durable: false,
-      exclusive: false,
-      autoDelete: false,
-      noWait: true,
-      arguments: [],
-    })
+    return ChannelQueues.meansCurrent(request) ? spelledOut(request, channel, this.#name) : undefined
   }
+}
 
-  /** The broker has answered a request of the channel. */
-  onAnswer(methodId: number): void {
-    if (this.#restoredFor !== 0 && requestOf(methodId) === this.#restoredFor) this.#restoredFor = 0
+/** For a binding an empty routing key means the queue, too, if the name is empty. */
+function spelledOut(
+  { bytes, methodId, payloadStart, payloadEnd }: Frame,
+  channel: number,
+  queue: string,
+): Uint8Array {
+  const payload = new ByteWriter()
+    .raw(bytes.subarray(payloadStart, payloadStart + NAME_AT))
+    .shortString(queue)
+  let at = payloadStart + NAME_AT + 1
+  if (methodId === id.QUEUE_BIND || methodId === id.QUEUE_UNBIND) {
+    const keyAt = at + 1 + bytes[at]
+    payload.raw(bytes.subarray(at, keyAt))
+    if (bytes[keyAt] === 0) payload.shortString(queue)
+    at = bytes[keyAt] === 0 ? keyAt + 1 : keyAt
   }
-
-  /** The client hasn't declared anything: that the queue is gone is an error of the request that meant it. */
-  blameRequest({ bytes, payloadStart, payloadEnd }: Frame): void {
-    if (this.#restoredFor === 0) return
-    const at = payloadEnd - 4
-    if (
-      readLong(bytes, at) !== id.QUEUE_DECLARE ||
-      readShort(bytes, payloadStart + REPLY_CODE_AT) !== NOT_FOUND
-    )
-      return
-    // A request that wants no answer may be followed by a declaration of the client's own, for another queue that isn't there.
-    const { replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
-    if (replyText.includes(`no queue '${this.#restored}' in vhost `))
-      new DataView(bytes.buffer, bytes.byteOffset).setUint32(at, this.#restoredFor)
-  }
+  payload.raw(bytes.subarray(at, payloadEnd))
+  const body = payload.finish()
+  return new ByteWriter(body.length + FRAME_OVERHEAD)
+    .octet(FRAME_METHOD)
+    .short(channel)
+    .long(body.length)
+    .raw(body)
+    .octet(FRAME_END)
+    .finish()
 }

@@ -22,7 +22,7 @@ const REQUEST_OF = new Map([
 const MOST_REMEMBERED = 32
 
 /** The request that an answer belongs to. */
-export function requestOf(answer: number): number {
+function requestOf(answer: number): number {
   return REQUEST_OF.get(answer) ?? answer - 1
 }
 

@@ -114,7 +114,7 @@ async function publish(
   const needsConfirm = state.mode === 'confirm'
   if (needsConfirm) state.published++
   else if (state.mode === 'tx') state.hasWork = true
-  else if (!state.isFixed) state.isTracked = true
+  else state.isTracked = true
   await lockstep.step(
     `${client}.${channel} basic.publish ${what}`,
     (side) => side.wire(client).publish(channel, message(side)),

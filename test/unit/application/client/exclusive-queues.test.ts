@@ -716,6 +716,8 @@ describe('Exclusive queues', () => {
       expect(client.names(1).at(-1)).to.equal('queue.declare-ok')
     })
 
+    const ask = method(2, 'queue.bind', { queue: 'q' })
+
     it('are reached by a channel of their owner that has published, which moves there', async () => {
       await send(client, publishFrames(2, { body: 'before' }))
       expect(publishers.published()).to.deep.equal(['first', 'before'])
@@ -741,24 +743,25 @@ describe('Exclusive queues', () => {
       await settle()
       await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'queue.bind', { queue: '' }))
       expect(publishers.openChannels).to.deep.equal([1])
-      expect(consumers.received(2).map(({ name }) => name)).to.deep.equal([
-        ...['channel.open', 'queue.bind', 'queue.declare', 'queue.bind'],
-      ])
-      expect(consumers.received(2)[2].args).to.deep.include({ queue: 'mine', passive: true, nowait: true })
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind', 'queue.bind'])
+      expect(consumers.received(2)[2].args).to.deep.include({ queue: 'mine', routingKey: 'mine' })
+      await send(client, method(2, 'queue.bind', { queue: '', exchange: 'amq.topic', routingKey: 'k' }))
+      expect(consumers.received(2)[3].args).to.deep.include({
+        ...{ queue: 'mine', exchange: 'amq.topic', routingKey: 'k' },
+      })
+      await send(
+        client,
+        method(2, 'queue.purge', { queue: '' }),
+        method(2, 'queue.declare', { queue: 'new' }),
+      )
+      await send(client, method(2, 'queue.purge', { queue: '' }))
+      expect(
+        consumers
+          .received(2)
+          .slice(4)
+          .map(({ args }) => (args as Args<'queue.purge'>).queue),
+      ).to.deep.equal(['mine', 'new', ''])
       expect(client.names(2).slice(1)).to.deep.equal(['queue.declare-ok'])
-    })
-
-    it('and a current queue that is gone meanwhile are answered with an error of the request, as there was no other', async () => {
-      await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
-      publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
-      await settle()
-      await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'basic.get', { queue: '' }))
-      consumers.method(2, 'queue.bind-ok')
-      const gone = { code: 404, text: "NOT_FOUND - no queue 'mine' in vhost '/'" }
-      consumers.closeChannel(2, gone, 'queue.declare')
-      await settle()
-      expect(client.received(2).at(-1)).to.deep.include({ name: 'channel.close' })
-      expect(client.received(2).at(-1)?.args).to.include({ ...gone, classId: 60, methodId: 70 })
     })
 
     it('are reached by a channel whose prefetch the broker has had, and has again when it is needed', async () => {
@@ -782,23 +785,16 @@ describe('Exclusive queues', () => {
       ])
     })
 
-    it('and a current queue leave an error of the client’s own declaration what it is', async () => {
+    it('and a current queue whose name no longer fits its request end the connection of that client alone', async () => {
       await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { queue: 'mine' }))
       publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
       await settle()
-      await send(
-        client,
-        method(2, 'queue.bind', { queue: 'q', nowait: true }),
-        method(2, 'queue.bind', { queue: '', nowait: true }),
-        method(2, 'queue.declare', { queue: 'missing', passive: true }),
-      )
-      const missing = { code: 404, text: "NOT_FOUND - no queue 'missing' in vhost '/'" }
-      consumers.closeChannel(2, missing, 'queue.declare')
-      await settle()
-      expect(client.received(2).at(-1)?.args).to.include({ ...missing, classId: 50, methodId: 10 })
+      const args = { text: 'x'.repeat(130_700) }
+      await send(client, ask, method(2, 'queue.bind', { queue: '', arguments: args }))
+      expect(client.refusal?.code).to.equal(501)
+      expect(world.broker.open).to.have.length(2)
     })
 
-    const ask = method(2, 'queue.bind', { queue: 'q' })
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
 
