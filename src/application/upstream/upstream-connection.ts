@@ -277,12 +277,12 @@ export class UpstreamConnection
   /** A client counts on this connection, with or without channels: it isn't unused. */
   attach(): void {
     this.#attached++
-    this.#updateUse()
+    this.updateUse()
   }
 
   detach(): void {
     this.#attached--
-    this.#updateUse()
+    this.updateUse()
   }
 
   /** A channel for `owner`, see {@link UpstreamChannels.bind}. Undefined when there is no room. */
@@ -369,7 +369,7 @@ export class UpstreamConnection
   }
 
   onChannelsChanged(hadRoom: boolean): void {
-    this.#updateUse()
+    this.updateUse()
     this.checkRetired()
     if (!hadRoom) this.#observer?.onUpstreamRoom(this)
   }
@@ -478,7 +478,8 @@ export class UpstreamConnection
     return true
   }
 
-  #updateUse(): void {
+  /** Looks whether anything uses it. Those who come and go say so; that an exclusive queue is gone is noticed by looking. */
+  updateUse(): void {
     const unused = this.#attached === 0 && this.#channels?.inUse !== true
     this.#unusedSince = unused ? (this.#unusedSince ?? this.#parts.clock.now()) : undefined
   }

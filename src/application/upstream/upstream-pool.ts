@@ -298,6 +298,7 @@ export class UpstreamPool implements UpstreamObserver {
         this.onUpstreamRetired(upstream)
         continue
       }
+      upstream.updateUse()
       if (!this.#parts.policy.isIdle(upstream.unusedSince, now)) {
         upstream.trimChannels()
         continue

@@ -95,6 +95,8 @@ describe('RabbitMqBroker', function () {
   it('keeps port and durable queues when it is killed and started again', async () => {
     const { client, closed } = await connectClient()
     await (await client.createChannel()).assertQueue('durable')
+    // RabbitMQ answers before its disk has it.
+    await broker.eval('mnesia:sync_log()')
     const before = broker.pid
     await broker.kill()
     await closed
