@@ -40,6 +40,19 @@ describe('The publish buffer, where things cross,', () => {
     return client
   }
 
+  /** Without confirms, and the broker hasn't confirmed what Warren keeps for it. */
+  const consumerThatPublished = async (text: string): Promise<FakeClient> => {
+    await start({ publishGuarantee: 'confirmed' })
+    world.broker.confirms = false
+    const client = await world.connectWithChannels(1)
+    client.method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
+    await settle()
+    world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
+    client.publish(1, text)
+    await settle()
+    return client
+  }
+
   const settled = (client: FakeClient, name: 'basic.ack' | 'basic.nack' = 'basic.ack'): number[] =>
     client
       .received(1)
@@ -162,14 +175,7 @@ describe('The publish buffer, where things cross,', () => {
     })
 
     it('messages on a channel that consumes are kept until they are confirmed, as on any other', async () => {
-      await start({ publishGuarantee: 'confirmed' })
-      world.broker.confirms = false
-      const client = await world.connectWithChannels(1)
-      client.method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
-      await settle()
-      world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
-      client.publish(1, 'one')
-      await settle()
+      const client = await consumerThatPublished('one')
       await brokerGoes()
       expect(client.refusal?.code).to.equal(320)
       world.broker.confirms = true
@@ -177,14 +183,7 @@ describe('The publish buffer, where things cross,', () => {
     })
 
     it('consumers do not outlive their client until its messages are confirmed: those are published again', async () => {
-      await start({ publishGuarantee: 'confirmed' })
-      world.broker.confirms = false
-      const client = await world.connectWithChannels(1)
-      client.method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
-      await settle()
-      world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
-      client.publish(1, 'one')
-      await settle()
+      const client = await consumerThatPublished('one')
       const consumers = world.upstream
       client.peer.reset()
       await settle()
