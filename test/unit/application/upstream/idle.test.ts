@@ -52,6 +52,29 @@ describe('An unused upstream connection', () => {
     expect(world.upstream.isOpen).to.equal(false)
   })
 
+  it('is closed too when the last exclusive queue on it is found gone after its channels', async () => {
+    world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
+    const owner = await world.connectWithChannels(2)
+    owner.publish(1, 'x')
+    await settle()
+    owner.method(2, 'queue.declare', { queue: 'q', exclusive: true, autoDelete: true })
+    await settle()
+    const consumers = world.upstream
+    consumers.method(1, 'queue.declare-ok', { queue: 'q' })
+    owner.method(2, 'channel.close')
+    await settle()
+    const neighbour = await world.connectWithChannels(1)
+    neighbour.method(1, 'basic.consume', { queue: 'q' })
+    await settle()
+    neighbour.peer.reset()
+    await settle()
+    // Warren's own question is the last that is open there.
+    expect(consumers.openChannels).to.deep.equal([2])
+    consumers.closeChannel(2, { code: 404, text: 'NOT_FOUND' }, 'queue.declare')
+    await world.advance(100_000)
+    expect(consumers.isOpen).to.equal(false)
+  })
+
   it('is not unused while a client is connected, even without channels', async () => {
     const client = await world.connect()
     await world.advance(100_000)
