@@ -12,7 +12,6 @@ import * as schema from '../schemas.js'
 import type { Route } from './route.js'
 
 const MUST_BE_POSITIVE = 'connection limit must be positive'
-const AMOUNT_MUST_BE_POSITIVE = 'amount must be positive'
 
 export function limitRoutes(limits: Limits): Route[] {
   return [
@@ -55,46 +54,8 @@ export function limitRoutes(limits: Limits): Route[] {
         }
       },
     },
-    {
-      method: 'POST',
-      url: '/limit/increase',
-      role: 'change',
-      summary: 'Raises the limit on clients.',
-      body: schema.amountBody,
-      invalidBody: AMOUNT_MUST_BE_POSITIVE,
-      answer: schema.limitIncreased,
-      handle: (request) => {
-        const { amount } = request.body as { amount: number }
-        const change = changed(limits.increase(amount, authorOf(request)))
-        return {
-          status: 'success',
-          oldLimit: change.old,
-          newLimit: change.new,
-          increaseAmount: amount,
-          message: `Connection limit increased from ${change.old} to ${change.new}`,
-        }
-      },
-    },
-    {
-      method: 'POST',
-      url: '/limit/decrease',
-      role: 'change',
-      summary: 'Lowers the limit on clients.',
-      body: schema.amountBody,
-      invalidBody: AMOUNT_MUST_BE_POSITIVE,
-      answer: schema.limitDecreased,
-      handle: (request) => {
-        const { amount } = request.body as { amount: number }
-        const change = changed(limits.decrease(amount, authorOf(request)))
-        return {
-          status: 'success',
-          oldLimit: change.old,
-          newLimit: change.new,
-          decreaseAmount: amount,
-          message: `Connection limit decreased from ${change.old} to ${change.new}`,
-        }
-      },
-    },
+    stepRoute('increase', 'Raises the limit on clients.', schema.limitIncreased, limits),
+    stepRoute('decrease', 'Lowers the limit on clients.', schema.limitDecreased, limits),
     {
       method: 'DELETE',
       url: '/limit',
@@ -112,6 +73,34 @@ export function limitRoutes(limits: Limits): Route[] {
       },
     },
   ]
+}
+
+function stepRoute(
+  step: 'increase' | 'decrease',
+  summary: string,
+  answer: schema.Schema,
+  limits: Limits,
+): Route {
+  return {
+    method: 'POST',
+    url: `/limit/${step}`,
+    role: 'change',
+    summary,
+    body: schema.amountBody,
+    invalidBody: 'amount must be positive',
+    answer,
+    handle: (request) => {
+      const { amount } = request.body as { amount: number }
+      const change = changed(limits[step](amount, authorOf(request)))
+      return {
+        status: 'success',
+        oldLimit: change.old,
+        newLimit: change.new,
+        [`${step}Amount`]: amount,
+        message: `Connection limit ${step}d from ${change.old} to ${change.new}`,
+      }
+    },
+  }
 }
 
 /** warrenctl says that it's warrenctl. */
