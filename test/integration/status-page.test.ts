@@ -179,6 +179,22 @@ describe('the status page', function () {
     expect(await clients[1].expectMethod('connection.close')).to.include({ code: 320 })
   })
 
+  it('takes the answer to a question that is asked again at once', async () => {
+    await start()
+    await connect(1)
+    const page = await open()
+    await page.getByRole('button', { name: 'Close client c1', exact: true }).waitFor()
+    // Faster than the browser tells of the dialog's close, as a quick person at a busy machine is.
+    await page.evaluate(`
+      const button = document.querySelector('[aria-label="Close client c1"]')
+      button.click()
+      document.getElementById('no').click()
+      button.click()`)
+    await page.evaluate('new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve, 50)))')
+    await page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+    await says(page, 'Client c1 closed.')
+  })
+
   it('pauses and resumes a pool, and says so as long as it lasts', async () => {
     await start()
     await connect(1)

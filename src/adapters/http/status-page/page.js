@@ -38,10 +38,15 @@ function isSure(text, note, verb) {
   setText(find('questionNote'), note)
   setText(find('yes'), verb)
   return new Promise((resolve) => {
-    find('yes').onclick = () => dialog.close('yes')
-    find('no').onclick = () => dialog.close('no')
-    dialog.onclose = () => resolve(dialog.returnValue === 'yes')
-    dialog.returnValue = 'no'
+    find('yes').onclick = () => {
+      resolve(true)
+      dialog.close()
+    }
+    find('no').onclick = () => dialog.close()
+    // The browser tells of a close some time after it: this question may be open by then, and the one before it meant.
+    dialog.onclose = () => {
+      if (!dialog.open) resolve(false)
+    }
     dialog.showModal()
     find('no').focus()
   })
