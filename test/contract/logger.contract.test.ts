@@ -63,6 +63,11 @@ for (const [name, create] of Object.entries({
       ])
     })
 
+    it('leaves out fields that are undefined', () => {
+      logger.child({ worker: undefined }).info('connected', { client: 'c1', user: undefined })
+      expect(subject.lines()[0].fields).to.deep.equal({ client: 'c1' })
+    })
+
     it("adds a child's fields to its lines, and those of its parents", () => {
       logger.child({ client: 'c1' }).child({ channel: 2 }).warn('late', { ms: 3 })
       expect(subject.lines()[0].fields).to.deep.equal({ client: 'c1', channel: 2, ms: 3 })

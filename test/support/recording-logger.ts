@@ -54,6 +54,11 @@ export class RecordingLogger implements Logger, LogLevels {
   }
 
   private record(level: LogLevel, message: string, fields: LogFields | undefined): void {
-    this.lines.push({ level, message, fields: { ...this.fields, ...fields } })
+    const all = Object.entries({ ...this.fields, ...fields })
+    this.lines.push({
+      level,
+      message,
+      fields: Object.fromEntries(all.filter(([, value]) => value !== undefined)),
+    })
   }
 }

@@ -14,7 +14,9 @@ export function textFormat(colours: boolean): winston.Logform.Format {
       String(timestamp),
       colours ? colorizer.colorize(level, padded) : padded,
       withoutControls(String(message)),
-      ...Object.entries(fields as LogFields).map(([name, value]) => `${name}=${shown(value)}`),
+      ...Object.entries(fields as LogFields)
+        .filter(([, value]) => value !== undefined)
+        .map(([name, value]) => `${name}=${shown(value)}`),
     ]
     return parts.join(' ')
   })

@@ -9,6 +9,8 @@ import { textFormat } from './text-format.js'
 
 const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 2, debug: 3 }
 
+const NONE: LogFields = {}
+
 /** How a {@link WinstonLogger} starts. */
 export interface WinstonLoggerOptions {
   readonly level: LogLevel
@@ -34,11 +36,11 @@ export class WinstonLogger implements Logger, LogLevels {
     const core = winston.createLogger({
       level,
       levels,
-      format: winston.format.combine(isoTimestamp(), isText ? textFormat(isTerminal) : jsonFormat()),
+      format: isText ? textFormat(isTerminal) : jsonFormat(),
       transports: [new winston.transports.Stream({ stream, eol: '\n' })],
     })
     core.on('error', () => {})
-    return new WinstonLogger(core, {})
+    return new WinstonLogger(core, NONE)
   }
 
   get level(): LogLevel {
@@ -73,14 +75,15 @@ export class WinstonLogger implements Logger, LogLevels {
   private log(level: LogLevel, message: string, fields: LogFields | undefined): void {
     if (levels[level] > levels[this.core.level as LogLevel]) return
     try {
-      // Apart from the rest, as winston gives fields such as `message` or `stack` a meaning of their own.
-      this.core.log({ level, message, fields: { ...this.fields, ...fields } })
+      this.write(level, message, this.fields === NONE ? (fields ?? NONE) : { ...this.fields, ...fields })
     } catch {
       // A value that can't be turned into text, a getter that throws: the message still tells something.
-      this.core.log({ level, message, fields: { fields: '(unreadable)' } })
+      this.write(level, message, { fields: '(unreadable)' })
     }
   }
-}
 
-/** winston's own timestamp comes last in a line. */
-const isoTimestamp = winston.format((info) => ({ timestamp: new Date().toISOString(), ...info }))
+  /** The fields stay apart from the rest, as winston gives some, such as `message` or `stack`, a meaning of their own. */
+  private write(level: LogLevel, message: string, fields: LogFields): void {
+    this.core.log({ level, message, timestamp: new Date().toISOString(), fields })
+  }
+}

@@ -674,10 +674,10 @@ export class ClientSession
   }
 
   /** Of a client that has a certificate and no login, and hasn't logged in otherwise. */
-  get #strangersNames(): LogFields {
-    const names =
-      this.#user === undefined && this.externalIdentity === undefined ? this.externalNames : undefined
-    return names === undefined ? {} : { certificateWithoutLogin: names.slice(0, MOST_NAMES_SHOWN) }
+  get #strangersNames(): readonly string[] | undefined {
+    const isKnown =
+      this.#certificate !== undefined || this.#user !== undefined || this.externalIdentity !== undefined
+    return isKnown ? undefined : this.externalNames?.slice(0, MOST_NAMES_SHOWN)
   }
 
   get #fields(): LogFields {
@@ -685,9 +685,11 @@ export class ClientSession
     return {
       client: this.id,
       remote: this.#stream.remoteAddress,
-      ...(this.#user === undefined ? {} : { user: this.#user }),
-      ...(this.#certificate === undefined ? this.#strangersNames : { certificate: this.#certificate }),
-      ...(agreement === undefined ? {} : { vhost: agreement.virtualHost, pool: agreement.pool.id }),
+      user: this.#user,
+      certificate: this.#certificate,
+      certificateWithoutLogin: this.#strangersNames,
+      vhost: agreement?.virtualHost,
+      pool: agreement?.pool.id,
     }
   }
 }

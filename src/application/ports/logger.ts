@@ -1,4 +1,4 @@
-/** Named values that go with a log line. They never hold secrets. */
+/** Named values that go with a log line; those that are undefined are left out. They never hold secrets. */
 export type LogFields = Readonly<Record<string, unknown>>
 
 /** Where Warren tells people what happens. Calls never throw and never block. */
