@@ -11,39 +11,38 @@ import {
   amqpError,
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
+import { isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
 import { ConfirmNumbering } from '../../domain/publish/confirm-numbering.js'
 import { PublishedMessage } from '../../domain/publish/published-message.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'
-import type { ClientOutput } from './client-output.js'
+import type { ClientChannelHost } from './client-channel-host.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from '../common-frames.js'
 import { ConfirmTracking } from '../publishing/confirm-tracking.js'
-import type { ConfirmOrigin, PublishBacklog } from '../publishing/publish-backlog.js'
+import type { ConfirmOrigin } from '../publishing/publish-backlog.js'
 import type { PublishRoom } from '../publishing/publish-room.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
 /** The channel that publishes. */
-export interface ChannelPublishingHost {
+export interface PublishingChannel {
   readonly clientChannel: number
-  readonly output: ClientOutput
-  /** The messages of the client's pool that wait for the broker. */
-  readonly backlog: PublishBacklog
-  /** Whether Warren asks for confirms on channels whose clients don't. */
-  readonly asksForConfirms: boolean
   /** Whether the client is still there to be told what became of its messages. */
   readonly isListening: boolean
-  /** What was forwarded so far in the chunk that is being read goes to the broker. */
-  endOfChunk(): void
   /** Nothing is unconfirmed any more. */
   onAllConfirmed(): void
-  /** The client can't count on what it has published. */
-  onNotKept(error: AmqpError): void
 }
+
+/**
+ * What becomes of a frame that comes while there is no upstream channel for it. `kept`: it's part of a message for the backlog. `answered`: Warren has done
+ * so. `broker`: it waits for the broker's return. `room`: it waits until more may be kept. `usual`: nothing else than otherwise.
+ */
+export type Postponement = 'kept' | 'answered' | 'broker' | 'room' | 'usual' | AmqpError
 
 /** `work`: something was published since the last commit or rollback. */
 type Transaction = 'none' | 'empty' | 'work'
 
 export class ChannelPublishing implements ConfirmOrigin {
-  readonly #host: ChannelPublishingHost
+  readonly #channel: PublishingChannel
+  readonly #host: ClientChannelHost
   /** The client's confirms, if it has asked for them and its messages aren't kept. */
   #numbering: ConfirmNumbering | undefined
   /** The messages that Warren keeps until they're confirmed, if it does. */
@@ -55,8 +54,11 @@ export class ChannelPublishing implements ConfirmOrigin {
   #isKeeping = false
   /** Messages of the channel may wait in the backlog, until that is idle. */
   #hasKept = false
+  /** A message waits because as many as may be are kept until the broker confirms them. */
+  #isHeldForRoom = false
 
-  constructor(host: ChannelPublishingHost) {
+  constructor(channel: PublishingChannel, host: ClientChannelHost) {
+    this.#channel = channel
     this.#host = host
   }
 
@@ -75,11 +77,23 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#isKeeping || this.#tracking !== undefined
   }
 
+  /** Whether the next message is kept until it's confirmed. */
+  get keepsNext(): boolean {
+    return this.#isKeeping || this.#roomForNext !== undefined
+  }
+
   /** The room that the next message takes until it's confirmed; undefined if it takes none. */
-  get roomForNext(): PublishRoom | undefined {
+  get #roomForNext(): PublishRoom | undefined {
     if (this.#tracking !== undefined) return this.#tracking.room
     const isOfOwnMode = this.#numbering !== undefined || this.#transaction !== 'none'
     return !isOfOwnMode && this.#host.asksForConfirms ? this.#host.backlog.room : undefined
+  }
+
+  /** Whether the next message has to wait because as many as may be are kept until the broker confirms them. */
+  mustWaitForRoom(): boolean {
+    const room = this.#roomForNext
+    this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
+    return this.#isHeldForRoom
   }
 
   /** Whether Warren waits for confirms of the broker. */
@@ -102,7 +116,7 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0
   }
 
-  /** Whether an upstream channel can be exchanged for another: `wait` until {@link ChannelPublishingHost.onAllConfirmed}. */
+  /** Whether an upstream channel can be exchanged for another: `wait` until {@link PublishingChannel.onAllConfirmed}. */
   get canMove(): boolean | 'wait' {
     if (this.#transaction === 'work') return false
     const unconfirmed = this.#tracking?.count ?? this.#numbering?.count ?? 0
@@ -136,16 +150,36 @@ export class ChannelPublishing implements ConfirmOrigin {
     if (this.#transaction !== 'none') this.#transaction = 'work'
     else if (this.#host.asksForConfirms) {
       this.#tracking = new ConfirmTracking(false, this.#host.backlog)
-      this.#host.endOfChunk()
+      this.#host.assembler.endOfChunk()
       upstream.send(confirmSelectFrame(upstreamChannel))
     }
   }
 
-  /** A message begins that is kept, since there is no broker. The client is to be told what's wrong if it can't be. */
-  beforeKeeping(isMandatory: boolean): AmqpError | undefined {
-    if (isMandatory) return unbuffered('a mandatory message', id.BASIC_PUBLISH)
-    this.#isKeeping = true
-    return undefined
+  /**
+   * Judges a frame of a channel without an upstream channel, while there's no broker or while what was kept for it goes first. `isStateless` as for
+   * {@link onConfirmSelect}.
+   */
+  postpone(frame: Frame, methodId: number, isStateless: boolean): Postponement {
+    const { backlog } = this.#host
+    const isDraining = backlog.state === 'draining'
+    if (methodId === id.BASIC_PUBLISH) {
+      if (isDraining) return 'broker'
+      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
+      if (this.#isHeldForRoom && this.#host.mustWaitForRoom(backlog.room)) return 'room'
+      this.#isHeldForRoom = false
+      if (isMandatoryPublish(frame)) return unbuffered('a mandatory message', methodId)
+      this.#isKeeping = true
+      this.#host.onPublish()
+    } else if (methodId === id.CONFIRM_SELECT && isStateless) {
+      this.onConfirmSelect(isStateless)
+      if (!isSilentSelect(frame)) this.#host.output.send(confirmSelectOkFrame(this.#channel.clientChannel))
+      return 'answered'
+    } else if (methodId === id.TX_SELECT && !isDraining) {
+      return unbuffered('a transaction', methodId)
+    }
+    if (this.#isKeeping) return 'kept'
+    // What it asks of the broker comes after what it has published.
+    return this.#hasKept ? 'broker' : 'usual'
   }
 
   /** The client asks for confirms. With a publish buffer Warren keeps the messages until they have come, but on a channel with another state. */
@@ -187,18 +221,18 @@ export class ChannelPublishing implements ConfirmOrigin {
 
   /** The broker has confirmed a message of this channel that waited, or refused it. */
   onMessageSettled(sequence: number, isConfirmed: boolean): boolean {
-    if (!this.#host.isListening) return false
+    if (!this.#channel.isListening) return false
     const args = { deliveryTag: BigInt(sequence), multiple: false }
     this.#host.output.send(
       isConfirmed
-        ? methodFrame(method.BasicAck, this.#host.clientChannel, args)
-        : methodFrame(method.BasicNack, this.#host.clientChannel, { ...args, requeue: false }),
+        ? methodFrame(method.BasicAck, this.#channel.clientChannel, args)
+        : methodFrame(method.BasicNack, this.#channel.clientChannel, { ...args, requeue: false }),
     )
     return true
   }
 
   onNotKept(): void {
-    this.#host.onNotKept(notKept())
+    this.#host.refuse(notKept())
   }
 
   /** A confirm of the broker. Returns whether the client is to see it: only if it has asked, and then in its own numbering. */
@@ -207,7 +241,7 @@ export class ChannelPublishing implements ConfirmOrigin {
     if (confirms === undefined) return true
     const tag = confirmTag(frame)
     const sequence = confirms.settle(tag, isMultiple(frame), isRefusal(frame))
-    if (confirms.count === 0) this.#host.onAllConfirmed()
+    if (confirms.count === 0) this.#channel.onAllConfirmed()
     if (sequence === 0) return false
     if (sequence !== tag) renumberConfirm(frame, sequence)
     return true
@@ -241,7 +275,7 @@ export class ChannelPublishing implements ConfirmOrigin {
    * message in whose middle the client is, if it is. `selects` are the client's Confirm.Select without an answer.
    */
   onUpstreamGone(selects: number, isInContent: boolean): void {
-    for (; selects > 0; selects--) this.#host.output.send(confirmSelectOkFrame(this.#host.clientChannel))
+    for (; selects > 0; selects--) this.#host.output.send(confirmSelectOkFrame(this.#channel.clientChannel))
     this.#isKeeping = isInContent
     for (const message of this.#tracking?.takeAll() ?? []) {
       const { bytes, sequence } = message
@@ -254,7 +288,7 @@ export class ChannelPublishing implements ConfirmOrigin {
 }
 
 /** Somebody would wait for an answer that can't come. */
-export function unbuffered(what: string, methodId: number): AmqpError {
+function unbuffered(what: string, methodId: number): AmqpError {
   return amqpError(PRECONDITION_FAILED, `${what} can't be kept while the broker is away`, methodId)
 }
 

@@ -4,15 +4,10 @@ import { FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
 import type { WholeMessage } from '../../domain/amqp/whole-message.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { isGlobalPrefetch, isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
+import { consumerTagOf } from '../../domain/amqp/single-arguments.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import {
-  type AmqpError,
-  COMMAND_INVALID,
-  FRAME_ERROR,
-  connectionError,
-} from '../../domain/amqp/reply-codes.js'
+import type { AmqpError } from '../../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
   VERDICT_DROP,
@@ -23,20 +18,16 @@ import {
   VERDICT_WAIT,
   type Verdict,
 } from '../../domain/channel/channel-guard.js'
-import { PendingRequests } from '../../domain/channel/pending-requests.js'
-import { isMostlyHarmless, mayBeRisky, riskOf, trialOf } from '../../domain/channel/risky-requests.js'
+import type { PendingRequests } from '../../domain/channel/pending-requests.js'
+import { mayBeRisky } from '../../domain/channel/risky-requests.js'
 import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
-import { ChannelPublishing, type ChannelPublishingHost, unbuffered } from './channel-publishing.js'
+import { ChannelPublishing, type PublishingChannel } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
+import { ChannelRequests, type Judgement } from './channel-requests.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
 import type { ClientChannelHost } from './client-channel-host.js'
-import type { ClientOutput } from './client-output.js'
-import { MovedQueue } from './moved-queue.js'
-import { KeptPrefetch } from './kept-prefetch.js'
-import { basicQosOkFrame, channelCloseOkFrame, confirmSelectOkFrame } from '../common-frames.js'
-import type { PublishBacklog } from '../publishing/publish-backlog.js'
-import type { TrialFailure } from '../upstream/trials.js'
+import { basicQosOkFrame, channelCloseOkFrame } from '../common-frames.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
 /**
@@ -58,9 +49,7 @@ const NO_VERDICT = -1
  */
 type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
 
-export class ClientChannel
-  implements AssemblyChannel<UpstreamConnection>, BindingOwner, ChannelPublishingHost
-{
+export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner, PublishingChannel {
   readonly clientChannel: number
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
@@ -73,31 +62,24 @@ export class ClientChannel
   #hold: Hold | undefined
   /** Whether the channel has no state at the broker but its current queue, its prefetch and what {@link ChannelPublishing} knows. */
   #isStateless = true
-  readonly #publishing = new ChannelPublishing(this)
-  /** What the client wants for its consumers. */
-  readonly #prefetch = new KeptPrefetch()
-  /** The channel's prefetch is for all its consumers together. */
-  #hasGlobalPrefetch = false
-  /** A message waits because as many as may be are kept until the broker confirms them. */
-  #isHeldForRoom = false
+  readonly #publishing: ChannelPublishing
+  readonly #requests: ChannelRequests
+  readonly #pending: PendingRequests
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
-  readonly #movedQueue = new MovedQueue()
-  /** Why the risky request that waits couldn't be tried. */
-  #trialFailure: TrialFailure | undefined
   /** What the client is told once the delivery is whole that it's in the middle of. */
   #heldRefusal: AmqpError | undefined
-  /** Knows of exclusive queues, once the channel has named a queue. */
-  #queues: ChannelQueues | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
-  #pending = new PendingRequests()
   heldMessage: SliceList | undefined = undefined
 
   constructor(clientChannel: number, host: ClientChannelHost) {
     this.clientChannel = clientChannel
     this.#host = host
     this.#guard = new ChannelGuard(host.guardLimits)
+    this.#publishing = new ChannelPublishing(this, host)
+    this.#requests = new ChannelRequests(host)
+    this.#pending = this.#requests.pending
   }
 
   get client(): object {
@@ -148,8 +130,12 @@ export class ClientChannel
     const binding = this.#binding
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
     if (binding === undefined || this.#role !== 'publisher' || binding.upstream.isCongested) return false
-    const isKept = this.#publishing.isKeeping || this.#publishing.roomForNext !== undefined
-    if (isKept || this.#mustHold(id.BASIC_PUBLISH) || !this.#guard.admits(message)) return false
+    if (
+      this.#publishing.keepsNext ||
+      this.#host.mustHoldPublish(binding.upstream) ||
+      !this.#guard.admits(message)
+    )
+      return false
     this.#announcePublish(binding)
     message.rewriteChannel(binding.upstreamChannel)
     this.#host.assembler.single(message, this)
@@ -175,22 +161,12 @@ export class ClientChannel
   }
 
   get isSafe(): boolean {
-    return this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked && !this.#prefetch.isSent
+    return (
+      this.#guard.isSafe && this.#isStateless && !this.#publishing.isTracked && !this.#requests.hasPrefetch
+    )
   }
 
   // ---- what is published -----------------------------------------------------------------------------------------
-
-  get output(): ClientOutput {
-    return this.#host.output
-  }
-
-  get backlog(): PublishBacklog {
-    return this.#host.backlog
-  }
-
-  get asksForConfirms(): boolean {
-    return this.#host.asksForConfirms
-  }
 
   get isListening(): boolean {
     return this.#state === 'open' && this.#host.isCurrent(this)
@@ -205,16 +181,8 @@ export class ClientChannel
     if (error !== undefined) this.#refuse(error)
   }
 
-  endOfChunk(): void {
-    this.#host.assembler.endOfChunk()
-  }
-
   onConfirm(frame: Frame): boolean {
     return this.#publishing.onConfirm(frame)
-  }
-
-  onNotKept(error: AmqpError): void {
-    this.#host.refuse(error)
   }
 
   onAllConfirmed(): void {
@@ -238,9 +206,9 @@ export class ClientChannel
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
   onUpstreamGone(): void {
     this.#binding = undefined
-    this.#leaveUpstream()
+    this.#requests.onMoved()
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
-    this.#pending = new PendingRequests()
+    this.#pending.forget()
     if (this.#hold !== undefined) {
       this.#hold = undefined
       this.#host.resumeReading()
@@ -260,13 +228,9 @@ export class ClientChannel
     return this.#binding?.upstream === upstream && this.#pending.includes(methodId)
   }
 
-  onAnswer(methodId: number): void {
-    this.#pending.answered(methodId)
-  }
-
   onBrokerClose(): void {
     this.#host.assembler.discard(this)
-    this.#queues?.onEnded()
+    this.#requests.onEnded()
     const isAnswerDue = this.#binding?.end !== undefined
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
     const hasGone = this.#isLeaving || this.#hold === 'promises'
@@ -286,7 +250,7 @@ export class ClientChannel
   }
 
   onReleased(): void {
-    this.#queues?.onEnded()
+    this.#requests.onEnded()
   }
 
   onSettled(): void {
@@ -299,46 +263,36 @@ export class ClientChannel
     this.#binding = undefined
     if (this.#hold === 'move' && !this.#isLeaving) {
       this.#hold = undefined
-      this.#leaveUpstream()
+      this.#requests.onMoved()
       this.#host.resumeReading()
       return false
     }
-    this.#queues?.onEnded()
+    this.#requests.onEnded()
     this.#publishing.onEnded()
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
   }
 
-  onQueueAnswer(frame: Frame): boolean {
-    this.#host.resumeReading()
-    if (this.#queues === undefined) return true
-    return frame.methodId === id.QUEUE_DECLARE_OK
-      ? this.#queues.onDeclareOk(frame)
-      : this.#queues.onDeleteOk(frame)
-  }
-
-  onQosOk(): boolean {
-    return this.#prefetch.onAnswer()
-  }
-
-  onTxSelectOk(): boolean {
-    return this.#publishing.onTxSelectOk()
-  }
-
-  onCommitOk(): void {
-    this.#hold = undefined
-    this.#host.resumeReading()
-  }
-
-  onConsumeOk(consumerTag: string): boolean {
-    this.#host.resumeReading()
-    return this.#guard.onConsumeOk(consumerTag)
-  }
-
-  onCancelOk(consumerTag: string): boolean {
-    this.#host.resumeReading()
-    return this.#guard.onCancelOk(consumerTag)
+  onAnswer(answer: Frame): boolean {
+    const { methodId } = answer
+    this.#pending.answered(methodId)
+    switch (methodId) {
+      case id.TX_SELECT_OK:
+        return this.#publishing.onTxSelectOk()
+      case id.TX_COMMIT_OK:
+        this.#hold = undefined
+        this.#host.resumeReading()
+        return true
+      case id.BASIC_CONSUME_OK:
+        this.#host.resumeReading()
+        return this.#guard.onConsumeOk(consumerTagOf(answer))
+      case id.BASIC_CANCEL_OK:
+        this.#host.resumeReading()
+        return this.#guard.onCancelOk(consumerTagOf(answer))
+      default:
+        return this.#requests.onAnswer(answer)
+    }
   }
 
   onBrokerCancel(consumerTag: string): boolean {
@@ -368,13 +322,8 @@ export class ClientChannel
     }
     const methodId = isMethod ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE) {
-      if (this.#publishing.owesMessages) {
-        this.#hold = 'promises'
-        this.#verdict = verdict
-        return false
-      }
-      if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
-      if (this.#binding === undefined || this.isSafe) return this.#closeSafely()
+      const isTaken = this.#closeEarly(verdict)
+      if (isTaken !== undefined) return isTaken
     }
     if (methodId === id.BASIC_QOS && this.#mayKeepPrefetch) return this.#keepPrefetch(frame)
     // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
@@ -382,47 +331,25 @@ export class ClientChannel
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
-    if (methodId !== 0 && mayBeRisky(frame)) {
-      const judgement = this.#judgeRisk(frame)
-      if (judgement !== undefined) return this.#obey(judgement, verdict)
-    }
-    if (methodId === id.BASIC_CANCEL && this.#pending.includes(id.QUEUE_DELETE)) {
-      this.#verdict = verdict
-      return false
-    }
-    if (isRejection(methodId)) {
-      const judgement = this.#queues?.judgeRejection(methodId)
-      if (judgement !== undefined) return this.#obey(judgement, verdict)
-    }
     const told = methodId === 0 ? undefined : roleToldBy(frame)
     const role = this.#role ?? told
-    if (!this.#isWellPlaced(role) || this.#mustHold(methodId) || this.#mustWaitForRoom(methodId)) {
-      this.#verdict = verdict
-      return false
+    const judgement = this.#judge(frame, methodId, role)
+    if (judgement === 'wait') return this.#putOff(verdict)
+    if (judgement !== undefined) {
+      this.#refuse(judgement)
+      return true
     }
     const binding = this.#binding!
-    if (methodId === id.TX_SELECT && this.#shedsConfirms(binding)) {
-      this.#verdict = verdict
-      return false
-    }
-    if (ChannelQueues.concerns(methodId)) {
-      const judgement = this.#judgeQueue(frame, binding)
-      if (judgement !== undefined) return this.#obey(judgement, verdict)
-    }
     this.#role = role
     if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
+    if (methodId === 0) return this.#pass(frame, verdict, binding)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     // An exclusive queue is the client's, not the channel's.
     else if (told !== undefined && methodId !== id.QUEUE_DECLARE) this.#isStateless = false
-    const isSilent = methodId === id.CONFIRM_SELECT && isSilentSelect(frame)
-    if (needsPrefetch(methodId)) this.#sendPrefetch(binding)
-    if (methodId === id.BASIC_QOS) this.#prefetch.pass(frame)
-    if (methodId === 0) return this.#pass(frame, verdict, binding)
-    this.#pending.sent(methodId, isSilent)
-    this.#request(frame, verdict, binding)
+    if (this.#requests.send(frame, binding)) this.#pass(frame, verdict, binding)
+    this.#verdict = NO_VERDICT
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
-    else if (methodId === id.BASIC_QOS) this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
     if (methodId === id.CHANNEL_CLOSE) {
       binding.end = 'closing'
       this.#state = 'closing'
@@ -430,11 +357,28 @@ export class ClientChannel
     return true
   }
 
+  /** Judges what AMQP's rules allow by what it would do at the broker; nothing stands against it once the channel is bound where it belongs. */
+  #judge(frame: Frame, methodId: number, role: ChannelRole | undefined): Judgement {
+    if (methodId !== 0) {
+      const judgement = this.#requests.judge(frame)
+      if (judgement !== undefined) return judgement
+    }
+    if (!this.#isWellPlaced(role)) return 'wait'
+    const binding = this.#binding!
+    if (methodId === id.BASIC_PUBLISH) {
+      const mustWait = this.#host.mustHoldPublish(binding.upstream) || this.#publishing.mustWaitForRoom()
+      return mustWait ? 'wait' : undefined
+    }
+    if (methodId === id.TX_SELECT && this.#shedsConfirms(binding)) return 'wait'
+    if (!ChannelQueues.concerns(methodId)) return undefined
+    return this.#mustFollowQueue(frame, binding) ? 'wait' : this.#requests.judgeQueue(frame, binding.upstream)
+  }
+
   /** Whether a publish is more than one like those before it. */
   #needsCare(frame: Frame): boolean {
     // Who isn't tracked after the first message never is.
-    const mustWait = this.#publishing.isTracked && this.#mustWaitForRoom(id.BASIC_PUBLISH)
-    return mustWait || mayBeRisky(frame) || this.#mustHold(id.BASIC_PUBLISH)
+    const mustWait = this.#publishing.isTracked && this.#publishing.mustWaitForRoom()
+    return mustWait || mayBeRisky(frame) || this.#host.mustHoldPublish(this.#binding!.upstream)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
@@ -464,86 +408,54 @@ export class ClientChannel
    * an upstream connection like any other, else as {@link onFrame}.
    */
   #forwardLater(frame: Frame, verdict: Verdict, methodId: number): boolean | undefined {
-    const isDraining = this.#host.backlog.state === 'draining'
     if (this.#binding !== undefined) {
       // A session that has asked for something first must not overtake what those before it have published.
       const isFirst = methodId === id.BASIC_PUBLISH && this.#role === undefined
-      return isDraining && isFirst ? this.#waitForBroker(verdict) : undefined
+      return isFirst && this.#host.backlog.state === 'draining' ? this.#waitForBroker(verdict) : undefined
     }
-    if (methodId === id.BASIC_PUBLISH) {
-      if (isDraining) return this.#waitForBroker(verdict)
-      // Who was held up before the broker went away hasn't asked for too much: there may be room when it's back.
-      if (this.#isHeldForRoom && this.#host.mustWaitForRoom(this.#host.backlog.room)) {
-        this.#verdict = verdict
-        return false
-      }
-      this.#isHeldForRoom = false
-      const error = this.#publishing.beforeKeeping(isMandatoryPublish(frame))
-      if (error !== undefined) {
-        this.#refuse(error)
+    const postponement = this.#publishing.postpone(frame, methodId, this.#isStateless)
+    switch (postponement) {
+      case 'usual':
+        return undefined
+      case 'broker':
+        return this.#waitForBroker(verdict)
+      case 'room':
+        return this.#putOff(verdict)
+      case 'answered':
+      case 'kept':
+        break
+      default:
+        this.#refuse(postponement)
         return true
-      }
-      this.#host.onPublish()
-    } else if (methodId === id.CONFIRM_SELECT && this.#isStateless) {
-      this.#verdict = NO_VERDICT
-      this.#role = 'publisher'
-      this.#publishing.onConfirmSelect(this.#isStateless)
-      if (!isSilentSelect(frame)) this.#host.output.send(confirmSelectOkFrame(this.clientChannel))
-      return true
-    } else if (methodId === id.TX_SELECT && !isDraining) {
-      this.#refuse(unbuffered('a transaction', methodId))
-      return true
     }
-    // What it asks of the broker comes after what it has published.
-    if (!this.#publishing.isKeeping)
-      return this.#publishing.hasKept ? this.#waitForBroker(verdict) : undefined
     this.#verdict = NO_VERDICT
     this.#role = 'publisher'
+    if (postponement === 'answered') return true
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else this.#host.assembler.last(frame, this)
     return true
   }
 
+  /** The frame waits, with the verdict that the guard has given on it. */
+  #putOff(verdict: Verdict): false {
+    this.#verdict = verdict
+    return false
+  }
+
   /** The goodbye to a channel says that what was published there is kept: so that comes first. */
   #waitForDisk(verdict: Verdict): false {
-    this.#verdict = verdict
     this.#hold = 'disk'
     this.#host.backlog.whenCommitted(() => {
       if (this.#hold !== 'disk') return
       this.#hold = undefined
       this.#host.resumeReading()
     })
-    return false
+    return this.#putOff(verdict)
   }
 
   #waitForBroker(verdict: Verdict): false {
-    this.#verdict = verdict
     this.#host.waitForBroker()
-    return false
-  }
-
-  /** Lets a frame wait that has this verdict of the guard, or refuses it. */
-  #obey(judgement: AmqpError | 'wait', verdict: Verdict): boolean {
-    if (judgement === 'wait') {
-      this.#verdict = verdict
-      return false
-    }
-    this.#refuse(judgement)
-    return true
-  }
-
-  /** Judges a declaration that may make the broker close the connection. */
-  #judgeRisk(frame: Frame): AmqpError | 'wait' | undefined {
-    const kind = riskOf(frame)
-    if (kind === undefined) return undefined
-    const failure = this.#trialFailure
-    this.#trialFailure = undefined
-    if (failure !== undefined && isMostlyHarmless(kind)) return undefined
-    if (failure !== undefined) return connectionError(COMMAND_INVALID, failure, frame.methodId)
-    return this.#host.judgeRisk(kind, trialOf(frame), (reason) => {
-      this.#trialFailure = reason
-      this.#host.resumeReading()
-    })
+    return this.#putOff(verdict)
   }
 
   /** Whether the channel is bound where its role belongs; if not, that is on its way. */
@@ -560,18 +472,6 @@ export class ClientChannel
     return false
   }
 
-  /** Whether a message has to wait that would make the broker stop reading what consumers send. */
-  #mustHold(methodId: number): boolean {
-    return methodId === id.BASIC_PUBLISH && this.#host.mustHoldPublish(this.#binding!.upstream)
-  }
-
-  /** Whether a message has to wait because as many as may be are kept until the broker confirms them. */
-  #mustWaitForRoom(methodId: number): boolean {
-    const room = methodId === id.BASIC_PUBLISH ? this.#publishing.roomForNext : undefined
-    this.#isHeldForRoom = room !== undefined && this.#host.mustWaitForRoom(room)
-    return this.#isHeldForRoom
-  }
-
   /**
    * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
    * publishes can be handed on without it, and counts as a publisher's. Not behind anything that the broker hasn't dealt with: answers keep the
@@ -584,63 +484,26 @@ export class ClientChannel
 
   #keepPrefetch(frame: Frame): true {
     this.#verdict = NO_VERDICT
-    this.#hasGlobalPrefetch = isGlobalPrefetch(frame)
-    this.#prefetch.keep(frame)
+    this.#requests.keepPrefetch(frame)
     this.#host.output.send(basicQosOkFrame(this.clientChannel))
     return true
   }
 
-  #sendPrefetch({ upstream, upstreamChannel }: ChannelBinding): void {
-    const requests = this.#prefetch.take(upstreamChannel)
-    if (requests.length === 0) return
-    this.#host.assembler.endOfChunk()
-    for (const request of requests) {
-      // Its answer mustn't be taken for that of the client's next.
-      this.#pending.sent(id.BASIC_QOS)
-      upstream.send(request)
-    }
-  }
-
   /**
-   * Judges a method that names a queue. One that the client owns on another upstream connection can be reached only there; and a further
-   * one is made where the others are, or there would be no place for a channel that means both.
+   * Whether a method that names a queue has to wait for the channel to move. A queue that the client owns on another upstream connection can be
+   * reached only there; and a further one is made where the others are, or there would be no place for a channel that means both.
    */
-  #judgeQueue(frame: Frame, binding: ChannelBinding): AmqpError | 'wait' | undefined {
-    if (this.#isStateless && this.#publishing.canMove !== false) {
-      const { upstream } = binding
-      const target =
-        this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), upstream) ??
-        (declaresExclusiveQueue(frame) ? this.#host.claimsElsewhere(upstream) : undefined)
-      if (target !== undefined) {
-        if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
-        else this.#startMoving(binding, target)
-        return 'wait'
-      }
-    }
-    if (this.#movedQueue.outgrows(frame, binding.upstream.tuning.frameMax))
-      return connectionError(FRAME_ERROR, 'frame too large once it names its queue', frame.methodId)
-    this.#queues ??= this.#host.queuesOn(binding.upstream, this.#movedQueue.name)
-    this.#queues.onQos(this.#hasGlobalPrefetch)
-    return this.#queues.judge(frame)
-  }
-
-  /** A request goes to the broker, with the name of its queue if the broker wouldn't know which the client means. */
-  #request(frame: Frame, verdict: Verdict, binding: ChannelBinding): void {
-    const { upstream, upstreamChannel } = binding
-    const spelledOut = ChannelQueues.concerns(frame.methodId)
-      ? this.#movedQueue.spellOut(frame, upstreamChannel)
-      : undefined
-    if (spelledOut === undefined) return void this.#pass(frame, verdict, binding)
-    this.#verdict = NO_VERDICT
-    this.#host.assembler.endOfChunk()
-    upstream.send(spelledOut)
-  }
-
-  /** The upstream channel is over, and the client's goes on elsewhere. */
-  #leaveUpstream(): void {
-    this.#movedQueue.moveOn(this.#queues?.currentQueue)
-    this.#queues = undefined
-    this.#prefetch.onMoved()
+  #mustFollowQueue(frame: Frame, binding: ChannelBinding): boolean {
+    const { canMove } = this.#publishing
+    if (!this.#isStateless || canMove === false) return false
+    const { upstream } = binding
+    const target =
+      this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), upstream) ??
+      (declaresExclusiveQueue(frame) ? this.#host.claimsElsewhere(upstream) : undefined)
+    if (target === undefined) return false
+    if (canMove === 'wait') this.#waitForConfirms()
+    else this.#startMoving(binding, target)
+    return true
   }
 
   /**
@@ -668,6 +531,16 @@ export class ClientChannel
     this.#target = target
     this.#host.assembler.endOfChunk()
     binding.upstream.endBinding(binding)
+  }
+
+  /** The client closes the channel. Returns undefined when the broker is to do so, else as {@link onFrame}. */
+  #closeEarly(verdict: Verdict): boolean | undefined {
+    if (this.#publishing.owesMessages) {
+      this.#hold = 'promises'
+      return this.#putOff(verdict)
+    }
+    if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
+    return this.#binding === undefined || this.isSafe ? this.#closeSafely() : undefined
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
@@ -734,16 +607,3 @@ export class ClientChannel
 }
 
 const TX_CLASS = 90
-/** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
-function needsPrefetch(methodId: number): boolean {
-  return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
-}
-
-function isRejection(methodId: number): boolean {
-  return (
-    methodId === id.BASIC_NACK ||
-    methodId === id.BASIC_REJECT ||
-    methodId === id.BASIC_RECOVER ||
-    methodId === id.BASIC_RECOVER_ASYNC
-  )
-}

@@ -1,5 +1,6 @@
 /** The prefetch of a channel: the broker hears of it before the first request that it may matter for, and again when the channel has moved. */
 import type { Frame } from '../../domain/amqp/frame.js'
+import { isGlobalPrefetch } from '../../domain/amqp/single-arguments.js'
 import { onChannel } from '../common-frames.js'
 
 /** A Basic.Qos, and whether the upstream channel has had it. */
@@ -15,12 +16,18 @@ interface Request {
 export class KeptPrefetch {
   #requests: Request[] = []
   #isSent = false
+  #isGlobal = false
   /** Answers to come that the client has had already. */
   #hiddenAnswers = 0
 
   /** Whether the upstream channel has had a prefetch. */
   get isSent(): boolean {
     return this.#isSent
+  }
+
+  /** Whether what the client has asked for last limits all consumers of the channel together. */
+  get isGlobal(): boolean {
+    return this.#isGlobal
   }
 
   /** A well-formed Basic.Qos, which the client has been answered. */
@@ -57,7 +64,9 @@ export class KeptPrefetch {
     return false
   }
 
-  #remember({ bytes, start, end }: Frame, isSent: boolean): void {
+  #remember(frame: Frame, isSent: boolean): void {
+    const { bytes, start, end } = frame
+    this.#isGlobal = isGlobalPrefetch(frame)
     const request = { bytes: bytes.slice(start, end), isSent }
     this.#requests = this.#requests.filter((other) => isForAll(other.bytes) !== isForAll(request.bytes))
     this.#requests.push(request)

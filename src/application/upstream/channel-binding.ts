@@ -36,22 +36,10 @@ export interface BindingOwner {
   onSettled(): void
   /** A channel that was taken back without waiting has ended at the broker: what wasn't answered won't be. */
   onReleased(): void
-  /** The broker has dealt with a request: this is the method that answers it. Comes before what the answer means. */
-  onAnswer(methodId: number): void
-  /** The broker answered Queue.Declare or Queue.Delete. Returns whether the client is to see it. */
-  onQueueAnswer(frame: Frame): boolean
+  /** The broker has dealt with a request: this is the method that answers it. Returns whether the client is to see it. */
+  onAnswer(answer: Frame): boolean
   /** The broker confirmed or refused what was published: Basic.Ack or Basic.Nack. Returns whether the client is to see it. */
   onConfirm(confirm: Frame): boolean
-  /** The broker has taken a prefetch. Returns whether the client is to see it. */
-  onQosOk(): boolean
-  /** The broker has begun a transaction. Returns whether the client is to see it. */
-  onTxSelectOk(): boolean
-  /** The broker has committed. */
-  onCommitOk(): void
-  /** The broker confirmed a consumer. Returns whether the client is to see it. */
-  onConsumeOk(consumerTag: string): boolean
-  /** The broker confirmed that a consumer is cancelled. Returns whether the client is to see it. */
-  onCancelOk(consumerTag: string): boolean
   /** The broker cancelled a consumer by itself. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
   /** The message is whole for whose end {@link ChannelBinding.wantsContentEnd} waited. */

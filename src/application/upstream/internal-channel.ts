@@ -27,22 +27,7 @@ export class InternalChannel implements BindingOwner {
     return false
   }
   onReleased(): void {}
-  onAnswer(): void {}
-  onQueueAnswer(): boolean {
-    return false
-  }
-  onQosOk(): boolean {
-    return false
-  }
-  onTxSelectOk(): boolean {
-    return false
-  }
-
-  onCommitOk(): void {}
-  onConsumeOk(): boolean {
-    return false
-  }
-  onCancelOk(): boolean {
+  onAnswer(): boolean {
     return false
   }
   onBrokerCancel(): boolean {

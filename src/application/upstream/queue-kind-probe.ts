@@ -1,6 +1,7 @@
 /** A question to the broker: of what kind is a queue? */
 import type { Frame } from '../../domain/amqp/frame.js'
 import { textField } from '../../domain/amqp/field-table.js'
+import * as id from '../../domain/amqp/method-ids.js'
 import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
@@ -38,8 +39,8 @@ export class QueueKindProbe extends InternalChannel {
     ]
   }
 
-  override onConsumeOk(): boolean {
-    this.#onAnswer('stream', true)
+  override onAnswer(answer?: Frame): boolean {
+    if (answer?.methodId === id.BASIC_CONSUME_OK) this.#onAnswer('stream', true)
     return false
   }
 

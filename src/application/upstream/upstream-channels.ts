@@ -1,11 +1,11 @@
 /** The channels of one upstream connection: who owns which, and the way of the broker's frames to their owners. */
-import { ByteReader } from '../../domain/amqp/byte-reader.js'
 import { FRAME_BODY, FRAME_METHOD, FRAME_OVERHEAD, type Frame, type Piece } from '../../domain/amqp/frame.js'
 import { contentBodySize } from '../../domain/amqp/content-header.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { REPLY_SUCCESS } from '../../domain/amqp/reply-codes.js'
+import { consumerTagOf } from '../../domain/amqp/single-arguments.js'
 import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { ChannelTable } from '../../domain/channel/channel-table.js'
 import { AWAITS_HEADER, type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
@@ -231,36 +231,17 @@ export class UpstreamChannels implements ChannelSource {
       case id.BASIC_CANCEL:
         return binding.owner.onBrokerCancel(consumerTagOf(frame))
       default:
-        binding.owner.onAnswer(methodId)
-        return this.#isAnswerForClient(binding, frame)
+        return this.#onAnswer(binding, frame)
     }
   }
 
-  #isAnswerForClient(binding: ChannelBinding, frame: Frame): boolean {
-    switch (frame.methodId) {
-      case id.BASIC_GET_OK:
-        this.#host.traffic.gets++
-        binding.contentLeft = AWAITS_HEADER
-        return true
-      case id.BASIC_QOS_OK:
-        return binding.owner.onQosOk()
-      case id.TX_SELECT_OK:
-        return binding.owner.onTxSelectOk()
-      case id.TX_COMMIT_OK:
-        binding.owner.onCommitOk()
-        return true
-      case id.CHANNEL_FLOW_OK:
-        return this.#onFlowOk(binding)
-      case id.QUEUE_DECLARE_OK:
-      case id.QUEUE_DELETE_OK:
-        return binding.owner.onQueueAnswer(frame)
-      case id.BASIC_CONSUME_OK:
-        return binding.owner.onConsumeOk(consumerTagOf(frame))
-      case id.BASIC_CANCEL_OK:
-        return binding.owner.onCancelOk(consumerTagOf(frame))
-      default:
-        return true
+  #onAnswer(binding: ChannelBinding, answer: Frame): boolean {
+    if (answer.methodId === id.BASIC_GET_OK) {
+      this.#host.traffic.gets++
+      binding.contentLeft = AWAITS_HEADER
     }
+    const isForClient = binding.owner.onAnswer(answer)
+    return answer.methodId === id.CHANNEL_FLOW_OK ? this.#onFlowOk(binding) : isForClient
   }
 
   /**
@@ -342,7 +323,7 @@ export class UpstreamChannels implements ChannelSource {
   #onLateDeclareOk(frame: Frame): void {
     const owner = this.#departed.get(frame.channel)
     if (owner === undefined) return
-    owner.onQueueAnswer(frame)
+    owner.onAnswer(frame)
     if (owner.isClientGone) this.queues.deleteQueuesOf(owner.client)
   }
 
@@ -363,11 +344,6 @@ export class UpstreamChannels implements ChannelSource {
     this.queues.deleteOwed()
     this.#host.onChannelsChanged(hadRoom)
   }
-}
-
-/** The consumer tag of a method that begins with it. */
-function consumerTagOf(frame: Frame): string {
-  return new ByteReader(frame.bytes, frame.payloadStart + 4, frame.payloadEnd).shortString()
 }
 
 function closeFrame(channel: number): Uint8Array {

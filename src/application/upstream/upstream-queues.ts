@@ -161,8 +161,8 @@ class QueueProbe extends InternalChannel {
     this.#release = release
   }
 
-  override onQueueAnswer(frame?: Frame): boolean {
-    if (frame?.methodId !== id.QUEUE_DECLARE_OK) return false
+  override onAnswer(answer?: Frame): boolean {
+    if (answer?.methodId !== id.QUEUE_DECLARE_OK) return false
     this.#release()
     this.#onAnswer(true)
     return false

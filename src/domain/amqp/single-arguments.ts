@@ -1,4 +1,5 @@
 /** Single arguments of well-formed methods, read where they stand: the rest of the method isn't looked at. */
+import { ByteReader } from './byte-reader.js'
 import { type Frame, readShort } from './frame.js'
 
 const LAST_BIT = 0b1
@@ -17,4 +18,9 @@ export function isSilentSelect({ bytes, payloadEnd }: Frame): boolean {
 /** Whether a Basic.Qos limits all consumers of its channel together. A count of 0 limits nothing. */
 export function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
   return (bytes[payloadEnd - 1] & LAST_BIT) !== 0 && readShort(bytes, payloadStart + PREFETCH_COUNT_AT) > 0
+}
+
+/** The consumer tag of a method that begins with it: Basic.Consume-Ok, Cancel, Cancel-Ok. */
+export function consumerTagOf({ bytes, payloadStart, payloadEnd }: Frame): string {
+  return new ByteReader(bytes, payloadStart + 4, payloadEnd).shortString()
 }

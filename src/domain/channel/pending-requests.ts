@@ -65,6 +65,12 @@ export class PendingRequests {
     if (asked.length === 0) this.#silentBefore = 0
   }
 
+  /** The upstream channel is gone, and with it whatever was under way there. */
+  forget(): void {
+    this.#silent = this.#silentBefore = 0
+    this.#asked = undefined
+  }
+
   /** Whether the broker has dealt with everything, as far as its answers tell. */
   get isEmpty(): boolean {
     return (this.#silent | this.#silentBefore) === 0 && !this.includes(0)
