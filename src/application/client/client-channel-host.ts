@@ -5,7 +5,7 @@ import type { ChannelRole } from '../../domain/policy/channel-role.js'
 import type { PublishAssembler } from '../../domain/publish/publish-assembler.js'
 import type { PublishBacklog } from '../publishing/publish-backlog.js'
 import type { PublishRoom } from '../publishing/publish-room.js'
-import type { ChannelBinding } from '../upstream/channel-binding.js'
+import type { BindingOwner, ChannelBinding } from '../upstream/channel-binding.js'
 import type { TrialFailure } from '../upstream/trials.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { ChannelQueues } from './channel-queues.js'
@@ -28,7 +28,7 @@ export interface ClientChannelHost {
    * current frame.
    */
   bind(
-    channel: ClientChannel,
+    channel: BindingOwner,
     role: ChannelRole | undefined,
     upstream: UpstreamConnection | undefined,
   ): ChannelBinding | undefined

@@ -1,4 +1,4 @@
-/** One channel of a client, from Channel.Open to its close, and its binding to an upstream channel. */
+/** One channel of a client, from Channel.Open to its close. */
 import { fitShortString } from '../../domain/amqp/byte-writer.js'
 import { FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
@@ -20,8 +20,9 @@ import {
 } from '../../domain/channel/channel-guard.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { mayBeRisky } from '../../domain/channel/risky-requests.js'
-import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
+import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
+import { ChannelPlacement, type Detour } from './channel-placement.js'
 import { ChannelPublishing, type PublishingChannel } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
 import { ChannelRequests, type Judgement } from './channel-requests.js'
@@ -42,12 +43,11 @@ const NO_VERDICT = -1
  * Why nothing of the client is looked at for now.
  * `commit`: anything behind a commit that isn't answered would end the connection with 504.
  * `disk`: the client closes the channel, and what was accepted there isn't safe yet.
- * `move`: the broker closes the one channel before there is another.
  * `content`: the client is to be told of a channel error, but is in the middle of a delivery.
- * `confirms`: the channel is to move, and not all is confirmed.
+ * `move`, `confirms`: the channel is on its way elsewhere, see {@link Detour}.
  * `promises`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'commit' | 'disk' | 'move' | 'content' | 'confirms' | 'promises'
+type Hold = 'commit' | 'disk' | 'content' | 'promises' | Exclude<Detour, 'room'>
 
 export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner, PublishingChannel {
   readonly clientChannel: number
@@ -56,17 +56,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #state: State = 'open'
   /** The client sent Connection.Close: nothing more is expected of it. */
   #isLeaving = false
-  #binding: ChannelBinding | undefined
-  /** What the channel is used for, once it has told. */
-  #role: ChannelRole | undefined
   #hold: Hold | undefined
   /** Whether the channel has no state at the broker but its current queue, its prefetch and what {@link ChannelPublishing} knows. */
   #isStateless = true
   readonly #publishing: ChannelPublishing
   readonly #requests: ChannelRequests
   readonly #pending: PendingRequests
-  /** Where it's moving to, when its role doesn't say. */
-  #target: UpstreamConnection | undefined
+  readonly #placement: ChannelPlacement
   /** What the client is told once the delivery is whole that it's in the middle of. */
   #heldRefusal: AmqpError | undefined
   /** The verdict on a frame that had to wait for a binding. */
@@ -80,6 +76,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#publishing = new ChannelPublishing(this, host)
     this.#requests = new ChannelRequests(host)
     this.#pending = this.#requests.pending
+    this.#placement = new ChannelPlacement(this, host, this.#publishing, this.#pending)
   }
 
   get client(): object {
@@ -96,19 +93,19 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** The upstream channel that carries this one, once it was needed. */
   get binding(): ChannelBinding | undefined {
-    return this.#binding
+    return this.#placement.binding
   }
 
   get destination(): UpstreamConnection {
-    return this.#binding!.upstream
+    return this.binding!.upstream
   }
 
   /** Takes a frame of the client; false when it has to wait for a binding or for the broker. */
   onFrame(frame: Frame): boolean {
     if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
     if (this.#hold !== undefined) return false
-    if (this.#binding?.upstream.isCongested === true && this.#host.mustWaitFor(this.#binding.upstream))
-      return false
+    const { binding } = this
+    if (binding?.upstream.isCongested === true && this.#host.mustWaitFor(binding.upstream)) return false
     const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
     switch (verdict) {
       case VERDICT_SINGLE:
@@ -127,14 +124,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Takes a message of the client that is whole in its chunk, if it's one like those before it; false when its frames have to be looked at. */
   onMessage(message: WholeMessage): boolean {
-    const binding = this.#binding
+    const { binding } = this
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
-    if (binding === undefined || this.#role !== 'publisher' || binding.upstream.isCongested) return false
-    if (
-      this.#publishing.keepsNext ||
-      this.#host.mustHoldPublish(binding.upstream) ||
-      !this.#guard.admits(message)
-    )
+    if (binding === undefined || this.#placement.role !== 'publisher' || this.#publishing.keepsNext)
+      return false
+    const { upstream } = binding
+    if (upstream.isCongested || this.#host.mustHoldPublish(upstream) || !this.#guard.admits(message))
       return false
     this.#announcePublish(binding)
     message.rewriteChannel(binding.upstreamChannel)
@@ -145,8 +140,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** The client is gone, or the channel: takes what it had away from the assembler and gives the upstream channel back. */
   abandon(): void {
     this.#host.assembler.discard(this)
-    const binding = this.#binding
-    this.#binding = undefined
+    const { binding } = this
+    this.#placement.binding = undefined
     if (binding !== undefined) this.#publishing.giveBack(binding, this.#isStateless)
   }
 
@@ -156,8 +151,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#isLeaving = true
     // Refusing the channel now would take it out of the goodbye, which would then never end.
     this.#heldRefusal = undefined
-    if (this.#binding === undefined) return this.#host.onChannelClosed(this)
-    if (!this.#publishing.owesMessages) this.#binding.upstream.endBinding(this.#binding)
+    if (this.binding === undefined) return this.#host.onChannelClosed(this)
+    if (!this.#publishing.owesMessages) this.binding.upstream.endBinding(this.binding)
   }
 
   get isSafe(): boolean {
@@ -177,7 +172,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   takeMessage(bytes: Uint8Array): void {
-    const error = this.#publishing.take(bytes, this.#binding?.upstream)
+    const error = this.#publishing.take(bytes, this.binding?.upstream)
     if (error !== undefined) this.#refuse(error)
   }
 
@@ -186,7 +181,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   onAllConfirmed(): void {
-    if (this.#isLeaving && this.#binding !== undefined) this.#binding.upstream.endBinding(this.#binding)
+    if (this.#isLeaving && this.binding !== undefined) this.binding.upstream.endBinding(this.binding)
     if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
     this.#hold = undefined
     this.#host.resumeReading()
@@ -194,7 +189,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
   get canSurvive(): boolean {
-    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) return false
+    if (this.binding !== undefined && this.binding.contentLeft !== 0) return false
     const { isTracked } = this.#publishing
     if (this.#state !== 'open') return this.#state === 'closing' && isTracked
     if (this.#isLeaving && !isTracked) return false
@@ -205,7 +200,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
   onUpstreamGone(): void {
-    this.#binding = undefined
+    this.#placement.binding = undefined
     this.#requests.onMoved()
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
     this.#pending.forget()
@@ -225,13 +220,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Whether the broker may still have to deal with a request of this kind on `upstream`. */
   isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
-    return this.#binding?.upstream === upstream && this.#pending.includes(methodId)
+    return this.binding?.upstream === upstream && this.#pending.includes(methodId)
   }
 
   onBrokerClose(): void {
     this.#host.assembler.discard(this)
     this.#requests.onEnded()
-    const isAnswerDue = this.#binding?.end !== undefined
+    const isAnswerDue = this.binding?.end !== undefined
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
     const hasGone = this.#isLeaving || this.#hold === 'promises'
     if (hasGone && this.#publishing.owesMessages) this.#publishing.rescue()
@@ -241,7 +236,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
     this.#host.resumeReading()
     if (isAnswerDue) return
-    this.#binding = undefined
+    this.#placement.binding = undefined
     if (this.#isLeaving) this.#host.onChannelClosed(this)
   }
 
@@ -260,7 +255,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   /** The broker has answered; returns whether the client waits for a Close-Ok. */
   #onEnded(): boolean {
     const isAskedFor = this.#state === 'closing' || this.#state === 'crossing'
-    this.#binding = undefined
+    this.#placement.binding = undefined
     if (this.#hold === 'move' && !this.#isLeaving) {
       this.#hold = undefined
       this.#requests.onMoved()
@@ -309,18 +304,18 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #forward(frame: Frame, verdict: Verdict): boolean {
-    const isMethod = frame.type === FRAME_METHOD
-    if (this.#binding !== undefined && !this.#publishing.isKeeping) {
+    const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
+    const { binding } = this
+    if (binding !== undefined && !this.#publishing.isKeeping) {
       // Most of what comes: the content of a message whose method is on its way, the method of one that is like those before, and acks.
-      if (!isMethod) return this.#pass(frame, verdict, this.#binding)
-      if (this.#role === 'publisher' && frame.methodId === id.BASIC_PUBLISH && !this.#needsCare(frame))
-        return this.#publish(frame, verdict, this.#binding)
-      if (frame.methodId === id.BASIC_ACK) {
+      if (methodId === 0) return this.#pass(frame, verdict, binding)
+      if (methodId === id.BASIC_PUBLISH && this.#isLikeBefore(frame, binding))
+        return this.#publish(frame, verdict, binding)
+      if (methodId === id.BASIC_ACK) {
         this.#pending.acknowledged()
-        return this.#pass(frame, verdict, this.#binding)
+        return this.#pass(frame, verdict, binding)
       }
     }
-    const methodId = isMethod ? frame.methodId : 0
     if (methodId === id.CHANNEL_CLOSE) {
       const isTaken = this.#closeEarly(verdict)
       if (isTaken !== undefined) return isTaken
@@ -331,22 +326,26 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
-    const told = methodId === 0 ? undefined : roleToldBy(frame)
-    const role = this.#role ?? told
+    const role = this.#placement.role ?? (methodId === 0 ? undefined : roleToldBy(frame))
     const judgement = this.#judge(frame, methodId, role)
     if (judgement === 'wait') return this.#putOff(verdict)
     if (judgement !== undefined) {
       this.#refuse(judgement)
       return true
     }
-    const binding = this.#binding!
-    this.#role = role
-    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
+    return this.#send(frame, verdict, methodId, role)
+  }
+
+  /** A frame against which nothing stands goes to the broker. */
+  #send(frame: Frame, verdict: Verdict, methodId: number, role: ChannelRole | undefined): true {
+    const binding = this.binding!
+    this.#placement.role = role
     if (methodId === 0) return this.#pass(frame, verdict, binding)
+    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, binding)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     // An exclusive queue is the client's, not the channel's.
-    else if (told !== undefined && methodId !== id.QUEUE_DECLARE) this.#isStateless = false
+    else if (roleToldBy(frame) !== undefined && methodId !== id.QUEUE_DECLARE) this.#isStateless = false
     if (this.#requests.send(frame, binding)) this.#pass(frame, verdict, binding)
     this.#verdict = NO_VERDICT
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
@@ -363,22 +362,25 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       const judgement = this.#requests.judge(frame)
       if (judgement !== undefined) return judgement
     }
-    if (!this.#isWellPlaced(role)) return 'wait'
-    const binding = this.#binding!
+    const detour = this.#placement.reach(frame, methodId, role, this.#isStateless)
+    if (detour !== undefined) {
+      if (detour !== 'room') this.#hold = detour
+      return 'wait'
+    }
+    const { upstream } = this.binding!
     if (methodId === id.BASIC_PUBLISH) {
-      const mustWait = this.#host.mustHoldPublish(binding.upstream) || this.#publishing.mustWaitForRoom()
+      const mustWait = this.#host.mustHoldPublish(upstream) || this.#publishing.mustWaitForRoom()
       return mustWait ? 'wait' : undefined
     }
-    if (methodId === id.TX_SELECT && this.#shedsConfirms(binding)) return 'wait'
-    if (!ChannelQueues.concerns(methodId)) return undefined
-    return this.#mustFollowQueue(frame, binding) ? 'wait' : this.#requests.judgeQueue(frame, binding.upstream)
+    return ChannelQueues.concerns(methodId) ? this.#requests.judgeQueue(frame, upstream) : undefined
   }
 
-  /** Whether a publish is more than one like those before it. */
-  #needsCare(frame: Frame): boolean {
+  /** Whether a publish is one like those before it, and goes where they went. */
+  #isLikeBefore(frame: Frame, { upstream }: ChannelBinding): boolean {
+    if (this.#placement.role !== 'publisher' || mayBeRisky(frame)) return false
     // Who isn't tracked after the first message never is.
-    const mustWait = this.#publishing.isTracked && this.#publishing.mustWaitForRoom()
-    return mustWait || mayBeRisky(frame) || this.#host.mustHoldPublish(this.#binding!.upstream)
+    if (this.#publishing.isTracked && this.#publishing.mustWaitForRoom()) return false
+    return !this.#host.mustHoldPublish(upstream)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
@@ -408,9 +410,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
    * an upstream connection like any other, else as {@link onFrame}.
    */
   #forwardLater(frame: Frame, verdict: Verdict, methodId: number): boolean | undefined {
-    if (this.#binding !== undefined) {
+    if (this.binding !== undefined) {
       // A session that has asked for something first must not overtake what those before it have published.
-      const isFirst = methodId === id.BASIC_PUBLISH && this.#role === undefined
+      const isFirst = methodId === id.BASIC_PUBLISH && this.#placement.role === undefined
       return isFirst && this.#host.backlog.state === 'draining' ? this.#waitForBroker(verdict) : undefined
     }
     const postponement = this.#publishing.postpone(frame, methodId, this.#isStateless)
@@ -429,7 +431,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
         return true
     }
     this.#verdict = NO_VERDICT
-    this.#role = 'publisher'
+    this.#placement.role = 'publisher'
     if (postponement === 'answered') return true
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else this.#host.assembler.last(frame, this)
@@ -458,20 +460,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return this.#putOff(verdict)
   }
 
-  /** Whether the channel is bound where its role belongs; if not, that is on its way. */
-  #isWellPlaced(role: ChannelRole | undefined): boolean {
-    if (this.#binding === undefined) {
-      this.#binding = this.#host.bind(this, role, this.#target)
-      if (this.#binding === undefined) return false
-      if (this.#publishing.onBound(this.#binding)) this.#pending.sent(id.TX_SELECT)
-      return true
-    }
-    if (role === this.#role || role === undefined || this.#host.settle(this.#binding.upstream, role))
-      return true
-    this.#startMoving(this.#binding, undefined)
-    return false
-  }
-
   /**
    * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
    * publishes can be handed on without it, and counts as a publisher's. Not behind anything that the broker hasn't dealt with: answers keep the
@@ -479,7 +467,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
    */
   get #mayKeepPrefetch(): boolean {
     if (!this.#isStateless || !this.#pending.isEmpty) return false
-    return this.#binding === undefined || this.#binding.contentLeft === 0
+    return this.binding === undefined || this.binding.contentLeft === 0
   }
 
   #keepPrefetch(frame: Frame): true {
@@ -489,50 +477,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     return true
   }
 
-  /**
-   * Whether a method that names a queue has to wait for the channel to move. A queue that the client owns on another upstream connection can be
-   * reached only there; and a further one is made where the others are, or there would be no place for a channel that means both.
-   */
-  #mustFollowQueue(frame: Frame, binding: ChannelBinding): boolean {
-    const { canMove } = this.#publishing
-    if (!this.#isStateless || canMove === false) return false
-    const { upstream } = binding
-    const target =
-      this.#host.claimedElsewhere(ChannelQueues.namedIn(frame), upstream) ??
-      (declaresExclusiveQueue(frame) ? this.#host.claimsElsewhere(upstream) : undefined)
-    if (target === undefined) return false
-    if (canMove === 'wait') this.#waitForConfirms()
-    else this.#startMoving(binding, target)
-    return true
-  }
-
-  /**
-   * Whether a transaction has to wait: it can't begin on an upstream channel that Warren has put in confirm mode by itself, but on another, once
-   * all is confirmed.
-   */
-  #shedsConfirms(binding: ChannelBinding): boolean {
-    if (!this.#isStateless || !this.#publishing.isTrackedUnasked) return false
-    if (this.#publishing.canMove === 'wait') this.#waitForConfirms()
-    else {
-      this.#startMoving(binding, undefined)
-      this.#publishing.stopTracking()
-    }
-    return true
-  }
-
-  #waitForConfirms(): void {
-    this.#hold = 'confirms'
-    this.#host.assembler.endOfChunk()
-  }
-
-  /** The channel belongs elsewhere: once the broker has processed what was sent so far, it gets another upstream channel. */
-  #startMoving(binding: ChannelBinding, target: UpstreamConnection | undefined): void {
-    this.#hold = 'move'
-    this.#target = target
-    this.#host.assembler.endOfChunk()
-    binding.upstream.endBinding(binding)
-  }
-
   /** The client closes the channel. Returns undefined when the broker is to do so, else as {@link onFrame}. */
   #closeEarly(verdict: Verdict): boolean | undefined {
     if (this.#publishing.owesMessages) {
@@ -540,19 +484,19 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
       return this.#putOff(verdict)
     }
     if (this.#publishing.hasKept && this.#host.backlog.isCommitting) return this.#waitForDisk(verdict)
-    return this.#binding === undefined || this.isSafe ? this.#closeSafely() : undefined
+    return this.binding === undefined || this.isSafe ? this.#closeSafely() : undefined
   }
 
   /** The broker need not close what it never saw, or what can be handed on once it has processed what was sent. */
   #closeSafely(): boolean {
     this.#verdict = NO_VERDICT
-    if (this.#binding === undefined) {
+    if (this.binding === undefined) {
       this.#host.output.send(channelCloseOkFrame(this.clientChannel))
       this.#host.onChannelClosed(this)
     } else {
       this.#state = 'closing'
       this.#host.assembler.endOfChunk()
-      this.#binding.upstream.endBinding(this.#binding)
+      this.binding.upstream.endBinding(this.binding)
     }
     return true
   }
@@ -583,11 +527,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
     this.#verdict = NO_VERDICT
-    if (this.#binding !== undefined && this.#binding.contentLeft !== 0) {
+    if (this.binding !== undefined && this.binding.contentLeft !== 0) {
       // A Close may not stand between a delivery's method, header and body.
       this.#hold = 'content'
       this.#heldRefusal = error
-      this.#binding.wantsContentEnd = true
+      this.binding.wantsContentEnd = true
       return
     }
     // What came before in this chunk goes first: after Close it would be an error for the whole connection.

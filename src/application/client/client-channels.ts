@@ -10,7 +10,7 @@ import type { GuardLimits } from '../../domain/channel/channel-guard.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
 import { PublishAssembler } from '../../domain/publish/publish-assembler.js'
 import { ChannelQueues, type ChannelQueuesHost } from './channel-queues.js'
-import type { ChannelBinding } from '../upstream/channel-binding.js'
+import type { BindingOwner, ChannelBinding } from '../upstream/channel-binding.js'
 import { ClientChannel } from './client-channel.js'
 import type { ClientChannelHost } from './client-channel-host.js'
 import type { Agreement } from './client-handshake.js'
@@ -197,7 +197,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   }
 
   bind(
-    channel: ClientChannel,
+    channel: BindingOwner,
     role: ChannelRole | undefined,
     upstream: UpstreamConnection | undefined,
   ): ChannelBinding | undefined {
