@@ -13,6 +13,7 @@ import {
   streamRejection,
 } from '../../domain/queue/queue-kinds.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
+import { ForeignBinding } from './foreign-binding.js'
 
 /** A request whose answer changes what is known, or wasn't asked for by the client. */
 interface Pending {
@@ -31,6 +32,8 @@ export interface ChannelQueuesHost {
   readonly virtualHost: string
   /** A request that had to wait can be judged again; not from inside the call. */
   resumeReading(): void
+  /** What the broker says to a request on a connection of its own, see {@link UpstreamPool.tryAlone}. */
+  tryAlone(request: Uint8Array): Promise<AmqpError | undefined>
 }
 
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -56,6 +59,8 @@ export class ChannelQueues {
   /** Another client's queue: the broker is being asked whether it's still there, or has just said so. */
   #verifying: string | undefined
   #verified: string | undefined
+  /** The request, about such a queue, that the broker is asked about, or was when it was judged last. */
+  #foreign: ForeignBinding | undefined
   /** The queue whose kind the broker is being asked for. */
   #asking: string | undefined
   /** Queues from which the channel has consumed. */
@@ -79,11 +84,6 @@ export class ChannelQueues {
     return methodId >>> 16 === 50 || methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET
   }
 
-  /** Whether a method that {@link concerns} queues means the current one, by an empty name. */
-  static meansCurrent(frame: Frame): boolean {
-    return frame.bytes[frame.payloadStart + NAME_AT] === 0
-  }
-
   /** The queue that a method which {@link concerns} queues names; RabbitMQ drops line ends from such names. */
   static namedIn({ bytes, payloadStart }: Frame): string {
     const nameAt = payloadStart + NAME_AT
@@ -98,6 +98,8 @@ export class ChannelQueues {
   judge(frame: Frame): AmqpError | 'wait' | undefined {
     const { methodId } = frame
     const { claims } = this.#queues
+    const foreign = this.#foreign
+    this.#foreign = undefined
     const isDeclare = methodId === id.QUEUE_DECLARE
     const isConsume = methodId === id.BASIC_CONSUME
     const demand = demandOf(frame, this.#hasGlobalPrefetch)
@@ -114,7 +116,7 @@ export class ChannelQueues {
       case 'locked':
         // The broker refuses the name before it looks for the queue.
         if (isDeclare && queue.startsWith(RESERVED) && !isPassive(frame)) return undefined
-        return this.#judgeLocked(queue, methodId)
+        return this.#judgeLocked(frame, queue, foreign)
     }
     if (demand !== undefined && claims.ownerOf(queue) === undefined) {
       const judgement = this.#judgeDemand(demand, queue, methodId)
@@ -124,6 +126,11 @@ export class ChannelQueues {
     else if (isDeclare) this.#onDeclare(frame, queue)
     else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
     return undefined
+  }
+
+  /** What the broker is to be sent on `channel` instead of the request that has just been judged; undefined if that may go as it is. */
+  insteadOf(channel: number): Uint8Array | undefined {
+    return this.#foreign?.insteadOf(channel)
   }
 
   /** Judges Basic.Nack, Reject and Recover: RabbitMQ closes the connection over one for a delivery from a stream. */
@@ -195,10 +202,15 @@ export class ChannelQueues {
   }
 
   /** A claim that stands in somebody's way is verified: the broker doesn't tell when a queue is auto-deleted or expires. */
-  #judgeLocked(queue: string, methodId: number): AmqpError | 'wait' {
+  #judgeLocked(
+    frame: Frame,
+    queue: string,
+    foreign: ForeignBinding | undefined,
+  ): AmqpError | 'wait' | undefined {
     if (this.#verified === queue) {
-      this.#verified = undefined
-      return this.#locked(queue, methodId)
+      const judgement = this.#judgeForeign(frame, queue, foreign)
+      if (judgement !== 'wait') this.#verified = undefined
+      return judgement
     }
     if (this.#verifying === queue) return 'wait'
     this.#verifying = queue
@@ -208,6 +220,18 @@ export class ChannelQueues {
       this.#host.resumeReading()
     })
     return 'wait'
+  }
+
+  /** Another client's queue is there, so it's locked; but RabbitMQ judges the other end of a binding first. */
+  #judgeForeign(
+    frame: Frame,
+    queue: string,
+    foreign: ForeignBinding | undefined,
+  ): AmqpError | 'wait' | undefined {
+    const locked = this.#locked(queue, frame.methodId)
+    if (!ForeignBinding.is(frame.methodId)) return locked
+    this.#foreign = foreign ?? new ForeignBinding(frame, queue, this.#host, locked)
+    return this.#foreign.judgement
   }
 
   #onDeclare(frame: Frame, queue: string): void {

@@ -69,8 +69,8 @@ export class ChannelRequests {
   }
 
   /**
-   * A request goes to the broker, behind what the broker has to know before. Returns whether it's to go as it is: otherwise it has gone, with
-   * the name of its queue, as the broker wouldn't know which the client means.
+   * A request goes to the broker, behind what the broker has to know before. Returns whether it's to go as it is: otherwise another has gone in its place, with
+   * the name of its queue, say, as the broker wouldn't know which the client means.
    */
   send(frame: Frame, binding: ChannelBinding): boolean {
     const { methodId } = frame
@@ -78,12 +78,12 @@ export class ChannelRequests {
     if (methodId === id.BASIC_QOS) this.#prefetch.pass(frame)
     this.pending.sent(methodId, methodId === id.CONFIRM_SELECT && isSilentSelect(frame))
     const { upstream, upstreamChannel } = binding
-    const spelledOut = ChannelQueues.concerns(methodId)
-      ? this.#movedQueue.spellOut(frame, upstreamChannel)
-      : undefined
-    if (spelledOut === undefined) return true
+    if (!ChannelQueues.concerns(methodId)) return true
+    const other =
+      this.#queues?.insteadOf(upstreamChannel) ?? this.#movedQueue.spellOut(frame, upstreamChannel)
+    if (other === undefined) return true
     this.#host.assembler.endOfChunk()
-    upstream.send(spelledOut)
+    upstream.send(other)
     return false
   }
 

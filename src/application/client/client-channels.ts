@@ -247,6 +247,10 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     return this.#agreement.pool.judgeRisk(kind, request, onDecided)
   }
 
+  tryAlone(request: Uint8Array): Promise<AmqpError | undefined> {
+    return this.#agreement.pool.tryAlone(request)
+  }
+
   get backlog(): PublishBacklog {
     return this.#agreement.pool.backlog
   }

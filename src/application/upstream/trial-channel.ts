@@ -1,6 +1,6 @@
-/** One request on an upstream connection of its own, to see whether the broker closes the connection over it. */
+/** One request on an upstream connection of its own, to see whether the broker closes the connection or the channel over it. */
 import * as id from '../../domain/amqp/method-ids.js'
-import { readLong } from '../../domain/amqp/frame.js'
+import { type Frame, readLong } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED } from '../../domain/amqp/reply-codes.js'
@@ -8,6 +8,7 @@ import { onChannel } from '../common-frames.js'
 import { InternalChannel } from './internal-channel.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
 import { UpstreamUnreachable } from './upstream-errors.js'
+import { readClose } from './upstream-handshake.js'
 
 const METHOD_AT = 7
 const CONNECTION_CLASS = 10
@@ -16,7 +17,7 @@ const QUEUE_NAME_AT = 13
 
 /**
  * Sends `request`, a method frame, over `upstream`, which nobody else uses, and closes it. Resolves with the error by which the broker
- * closed the connection, or undefined if it lives on. Rejects with UpstreamUnreachable when that can't be said.
+ * closed the connection or the channel, or undefined if both live on. Rejects with UpstreamUnreachable when that can't be said.
  */
 export async function tryAlone(
   upstream: UpstreamConnection,
@@ -38,7 +39,7 @@ export async function tryAlone(
   }
 }
 
-/** Whatever the broker says about the channel, the connection has lived through it. */
+/** Hears which of the two the broker closes first, if any. */
 class TrialChannel extends InternalChannel implements UpstreamObserver {
   readonly #resolve: (error: AmqpError | undefined) => void
   readonly #reject: (error: Error) => void
@@ -49,8 +50,8 @@ class TrialChannel extends InternalChannel implements UpstreamObserver {
     this.#reject = reject
   }
 
-  override onBrokerClose(): void {
-    this.#resolve(undefined)
+  override onBrokerClose(close?: Frame): void {
+    if (close !== undefined) this.#resolve({ ...readClose(close), scope: 'channel' })
   }
 
   override onCloseOk(): boolean {

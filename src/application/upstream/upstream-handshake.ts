@@ -127,7 +127,7 @@ export class UpstreamHandshake {
   }
 }
 
-/** The broker's Connection.Close as an error, code and text unchanged. */
+/** The broker's Connection.Close, or its Channel.Close, which looks the same, as an error of the connection, code and text unchanged. */
 export function readClose(frame: Frame): AmqpError {
   const close = readArguments(method.ConnectionClose, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
   return connectionError(close.replyCode, close.replyText, (close.classId << 16) | close.methodId)

@@ -274,7 +274,11 @@ export class UpstreamPool implements UpstreamObserver {
     request: Uint8Array,
     onDecided: (failure?: TrialFailure) => void,
   ): AmqpError | 'wait' | undefined {
-    return this.#parts.trials.judge(kind, () => this.tryAlone(request), onDecided)
+    const attempt = async (): Promise<AmqpError | undefined> => {
+      const error = await this.tryAlone(request)
+      return error?.scope === 'connection' ? error : undefined
+    }
+    return this.#parts.trials.judge(kind, attempt, onDecided)
   }
 
   /** As {@link tryAlone}, with the credentials of the pool. Rejects also when there can be no further connection. */

@@ -146,14 +146,6 @@ export class QueueRequest<N extends QueueMethod> extends OnQueue {
     super(spot, queue)
   }
 
-  protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {
-    const { exchange } = this.args as { exchange?: string }
-    // Left out: RabbitMQ judges the exchange first, Warren whose the queue is.
-    if (exchange !== undefined && !ledger.exchanges.has(exchange))
-      if (ledger.isLocked(this.client, this.meantIn(ledger, state))) return false
-    return super.isLegal(ledger, state)
-  }
-
   protected override wouldFail(ledger: Readonly<Ledger>, state: ChannelState): boolean {
     const { exchange } = this.args as { exchange?: string }
     if (exchange !== undefined && !ledger.exchanges.has(exchange)) return true

@@ -11,11 +11,9 @@ type Declaration = Partial<Args<'queue.declare'>>
 const LOCKED =
   "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration."
 
-/** Every request that names a queue. */
+/** Every request that names a queue, but for those about bindings. */
 const REQUESTS: [name: MethodName, frame: (queue: string) => Buffer][] = [
   ['queue.declare', (queue) => method(1, 'queue.declare', { queue })],
-  ['queue.bind', (queue) => method(1, 'queue.bind', { queue, exchange: 'amq.topic' })],
-  ['queue.unbind', (queue) => method(1, 'queue.unbind', { queue, exchange: 'amq.topic' })],
   ['queue.purge', (queue) => method(1, 'queue.purge', { queue })],
   ['queue.delete', (queue) => method(1, 'queue.delete', { queue })],
   ['basic.get', (queue) => method(1, 'basic.get', { queue })],
@@ -25,6 +23,7 @@ const REQUESTS: [name: MethodName, frame: (queue: string) => Buffer][] = [
 const declare = (queue: string, declaration: Declaration = { exclusive: true }): Buffer =>
   method(1, 'queue.declare', { queue, ...declaration })
 const bind = (queue: string): Buffer => method(1, 'queue.bind', { queue, exchange: 'amq.topic' })
+const remove = (queue: string): Buffer => method(1, 'queue.delete', { queue })
 
 describe('Exclusive queues', () => {
   let world: World
@@ -196,7 +195,7 @@ describe('Exclusive queues', () => {
     it('are asked about anew each time that somebody wants them', async () => {
       await own()
       for (let count = 1; count <= 3; count++) {
-        await send(neighbour, bind('q'))
+        await send(neighbour, remove('q'))
         expect(probes()).to.have.length(count)
         await answerProbe(true)
         expect(refusals(neighbour)).to.have.length(count)
@@ -212,7 +211,7 @@ describe('Exclusive queues', () => {
       expect(asked(2)).to.deep.equal(['queue.declare', 'queue.bind'])
       await declareOk(2, 'q')
       expect(neighbour.names(1).at(-1)).to.equal('queue.declare-ok')
-      await send(owner, bind('q'))
+      await send(owner, remove('q'))
       await answerProbe(true)
       expect(refusals(owner)).to.deep.equal([{ code: 405, text: LOCKED }])
       await send(neighbour, bind('q'))
@@ -238,7 +237,7 @@ describe('Exclusive queues', () => {
 
     it('are the client’s again when it has declared them again, even if the broker was just asked about the former', async () => {
       await own()
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       const [{ channel }] = probes()
       // The answer about the former comes last: it was given on another channel.
       await own()
@@ -253,14 +252,14 @@ describe('Exclusive queues', () => {
       await own()
       await send(owner, declare('q', { passive: true }))
       await declareOk(1, 'q')
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
     })
 
     it('that are gone are not deleted when the client goes', async () => {
       await own()
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(false)
       owner.peer.reset()
       await settle()
@@ -270,8 +269,8 @@ describe('Exclusive queues', () => {
     it('may be asked about by several at once', async () => {
       await own()
       const third = await world.connectWithChannels(1)
-      await send(neighbour, bind('q'))
-      await send(third, bind('q'))
+      await send(neighbour, remove('q'))
+      await send(third, remove('q'))
       expect(probes()).to.have.length(2)
       const [first, second] = probes()
       await declareOk(second.channel, 'q')
@@ -282,7 +281,7 @@ describe('Exclusive queues', () => {
 
     it('cannot be named by way of line ends, which RabbitMQ drops', async () => {
       await own()
-      await send(neighbour, bind('\r\nq\n'))
+      await send(neighbour, remove('\r\nq\n'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
     })
@@ -290,7 +289,7 @@ describe('Exclusive queues', () => {
     it('are claimed under the name that the broker gives them, when the client’s has line ends', async () => {
       await send(owner, declare('q\r\n'))
       await declareOk(1, 'q')
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
     })
@@ -301,7 +300,7 @@ describe('Exclusive queues', () => {
       await answerProbe(false)
       await declareOk(2, 'q')
       await own()
-      await send(neighbour, bind(''))
+      await send(neighbour, remove(''))
       expect(asked(2)).to.deep.equal(['queue.declare'])
       await answerProbe(true)
       expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
@@ -311,7 +310,7 @@ describe('Exclusive queues', () => {
       await send(owner, declare(''))
       await declareOk(1, 'amq.gen-1')
       await send(owner, bind(''))
-      await send(neighbour, bind('amq.gen-1'))
+      await send(neighbour, remove('amq.gen-1'))
       await answerProbe(true)
       expect(asked(1)).to.deep.equal(['queue.declare', 'queue.bind'])
       expect(refusals(neighbour)[0].code).to.equal(405)
@@ -321,7 +320,7 @@ describe('Exclusive queues', () => {
       world = await World.start({ broker: ({ tune }) => (tune.channelMax = 2) })
       await connectBoth()
       await own()
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       expect(probes()).to.deep.equal([])
       expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
     })
@@ -335,10 +334,113 @@ describe('Exclusive queues', () => {
     })
   })
 
+  describe('of a client, bound or unbound by others', () => {
+    let shared: BrokerConnection
+
+    beforeEach(async () => {
+      world.broker.holdsCloseOk = true
+      shared = world.upstream
+      await own()
+    })
+
+    const request = (name: 'queue.bind' | 'queue.unbind', queue = 'q', routingKey = 'k'): Buffer =>
+      method(1, name, { queue, exchange: 'e', routingKey })
+
+    /** The connection on which the broker is asked. */
+    const stranger = (): BrokerConnection => {
+      expect(world.upstream, 'a connection of its own').to.not.equal(shared)
+      return world.upstream
+    }
+
+    /** The neighbour has asked, and the broker has said that the queue is there. */
+    const ask = async (...frames: Buffer[]): Promise<void> => {
+      await send(neighbour, ...frames)
+      await answerProbe(true)
+    }
+
+    for (const name of ['queue.bind', 'queue.unbind'] as const) {
+      it(`are the broker’s to judge, which hears of ${name} as from a connection that isn’t their owner’s`, async () => {
+        await ask(request(name), declare('behind', {}))
+        expect(stranger().names(1)[1]).to.equal(name)
+        expect(stranger().received(1)[1].args).to.deep.include({ queue: 'q', exchange: 'e', routingKey: 'k' })
+        expect([refusals(neighbour), asked(2, shared)]).to.deep.equal([[], []])
+        const refusal = { code: 404, text: "NOT_FOUND - no exchange 'e' in vhost '/'" }
+        stranger().closeChannel(1, refusal, name)
+        await settle()
+        expect(refusals(neighbour)).to.deep.equal([refusal])
+        expect(stranger().isOpen, 'needed no longer').to.equal(false)
+        expect(asked(2, shared)).to.deep.equal(['channel.close'])
+      })
+
+      it(`are locked for ${name} when the broker cannot be asked`, async () => {
+        world.brokerDown()
+        await ask(request(name))
+        expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+      })
+    }
+
+    it('are named when the broker is asked, also where the request means the current queue', async () => {
+      await send(neighbour, declare('q', {}))
+      await answerProbe(false)
+      await declareOk(2, 'q')
+      await own()
+      await ask(request('queue.bind', '', ''))
+      expect(stranger().received(1)[1].args).to.deep.include({ queue: 'q', routingKey: 'q' })
+    })
+
+    it('stay bound as their owner has bound them since the broker said that there was nothing to unbind', async () => {
+      await ask(request('queue.unbind'), declare('behind', {}))
+      stranger().answerCloses()
+      await settle()
+      const [unbind, behind] = shared.received(2).slice(-2)
+      expect([unbind.name, behind.name]).to.deep.equal(['queue.unbind', 'queue.declare'])
+      const { queue, exchange, routingKey, arguments: args } = unbind.args as Args<'queue.unbind'>
+      expect([queue, exchange, routingKey]).to.deep.equal(['q', 'e', 'k'])
+      expect(args, 'no binding has these').to.deep.equal({ 'x-warren-nowhere': '' })
+    })
+
+    it('may be bound after all if they are somebody else’s by now', async () => {
+      await ask(request('queue.bind'), request('queue.bind', 'other'))
+      stranger().answerCloses()
+      await settle()
+      expect(asked(2, shared)).to.deep.equal(['queue.bind', 'queue.bind'])
+      expect(shared.received(2).map(({ args }) => (args as Args<'queue.bind'>).arguments)[2]).to.deep.equal(
+        {},
+      )
+    })
+
+    it('are asked about anew for each request', async () => {
+      for (let count = 1; count <= 2; count++) {
+        const before = world.broker.connections.length
+        await send(neighbour, request('queue.bind'))
+        const { channel } = probes(shared).at(-1)!
+        shared.method(channel, 'queue.declare-ok', { queue: 'q' })
+        await settle()
+        expect(world.broker.connections).to.have.length(before + 1)
+        stranger().closeChannel(1, { code: 405, text: LOCKED }, 'queue.bind')
+        await settle()
+        expect(refusals(neighbour)).to.have.length(count)
+        shared.answerCloses()
+        await neighbour.openChannels(1)
+      }
+    })
+
+    it('leave nothing behind with a neighbour who dies while the broker is asked', async () => {
+      await ask(request('queue.bind'))
+      neighbour.peer.reset()
+      await settle()
+      stranger().answerCloses()
+      shared.answerCloses()
+      await settle()
+      expect(stranger().isOpen).to.equal(false)
+      expect(shared.openChannels).to.deep.equal([1])
+    })
+  })
+
   describe('that the broker has not answered yet', () => {
     it('make a neighbour wait who names them; the broker’s yes means 405, after the question', async () => {
       await send(owner, declare('q'))
-      await send(neighbour, bind('q'), method(1, 'basic.get', { queue: 'other' }))
+      await send(neighbour, remove('q'), method(1, 'basic.get', { queue: 'other' }))
       expect(asked(2)).to.deep.equal([])
       expect(neighbour.peer.isPaused).to.equal(true)
       expect(probes()).to.deep.equal([])
@@ -371,12 +473,12 @@ describe('Exclusive queues', () => {
 
     it('are decided only by the last of several answers', async () => {
       await send(owner, declare('q'), declare('q'))
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await declareOk(1, 'q')
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
       await neighbour.openChannels(1)
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await declareOk(1, 'q')
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(2)
@@ -393,7 +495,7 @@ describe('Exclusive queues', () => {
 
     it('leave nothing behind with a neighbour who dies while it waits', async () => {
       await send(owner, declare('q'))
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       neighbour.peer.reset()
       await settle()
       await declareOk(1, 'q')
@@ -404,7 +506,7 @@ describe('Exclusive queues', () => {
 
     it('leave nothing behind with a neighbour who dies while the broker is asked', async () => {
       await own()
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       neighbour.peer.reset()
       await settle()
       await answerProbe(true)
@@ -426,7 +528,7 @@ describe('Exclusive queues', () => {
       expect([request.queue, request.exclusive, request.nowait]).to.deep.equal(['q', true, false])
       await declareOk(1, 'q')
       expect(owner.names(1)).to.have.length(before)
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(true)
       expect(refusals(neighbour)[0].code).to.equal(405)
     })
@@ -436,7 +538,7 @@ describe('Exclusive queues', () => {
       await send(owner, declare('', { exclusive: true, nowait: true }))
       await declareOk(1, 'amq.gen-1')
       expect(owner.names(1)).to.have.length(before)
-      await send(neighbour, bind('amq.gen-1'))
+      await send(neighbour, remove('amq.gen-1'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
     })
@@ -520,7 +622,7 @@ describe('Exclusive queues', () => {
       await send(owner, method(1, 'queue.delete', { queue: 'q', ifUnused: true }))
       world.upstream.closeChannel(1, { code: 406, text: 'PRECONDITION_FAILED - in use' }, 'queue.delete')
       await settle()
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(true)
       expect(refusals(neighbour)).to.have.length(1)
     })
@@ -673,7 +775,7 @@ describe('Exclusive queues', () => {
       await owner.openChannels(1)
       await send(owner, bind('q'), bind('other'))
       expect(asked(1)).to.deep.equal(['queue.bind', 'queue.bind'])
-      await send(neighbour, bind('q'))
+      await send(neighbour, remove('q'))
       await answerProbe(true)
       expect(refusals(neighbour)[0].code).to.equal(405)
     })
