@@ -248,8 +248,7 @@ export class ChannelQueues {
     // The answer tells whether a claim holds, and the name that the broker chose.
     bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
-      this.#unnamed++
-      this.#declares.push({ isHidden, onAnswer: (answer) => this.#onNamed(answer, isExclusive) })
+      this.#onUnnamed(isHidden, isExclusive)
     } else if (isExclusive) {
       const declaration = new Uint8Array(bytes.subarray(start, end))
       this.#queues.claims.announce(this.#host.client, queue)
@@ -264,6 +263,18 @@ export class ChannelQueues {
     } else {
       this.#declares.push({ isHidden })
     }
+  }
+
+  #onUnnamed(isHidden: boolean, isExclusive: boolean): void {
+    const { claims } = this.#queues
+    const { client } = this.#host
+    this.#unnamed++
+    if (isExclusive) claims.announceUnnamed(client)
+    this.#declares.push({
+      isHidden,
+      onAnswer: (answer) => this.#onNamed(answer, isExclusive),
+      ...(isExclusive && { onSettled: () => claims.settleUnnamed(client) }),
+    })
   }
 
   #onNamed(answer: Frame, isExclusive: boolean): void {

@@ -21,6 +21,8 @@ export class ExclusiveQueues<Owner> {
   readonly #claims = new Map<string, Claim & { readonly owner: Owner }>()
   /** Declarations that the broker hasn't answered: who sent them, and how many. Nobody else's can be under way for the same queue. */
   readonly #announced = new Map<string, { readonly owner: Owner; count: number }>()
+  /** The same for queues that the broker is to name: who sent them, and how many. */
+  readonly #announcedUnnamed = new Map<Owner, number>()
   /** The queues that each owner has claimed. */
   readonly #queues = new Map<Owner, Set<string>>()
 
@@ -31,7 +33,7 @@ export class ExclusiveQueues<Owner> {
 
   /** Whether any of the queues is `owner`'s, or may be soon. */
   hasClaims(owner: Owner): boolean {
-    if (this.#queues.has(owner)) return true
+    if (this.#queues.has(owner) || this.#announcedUnnamed.has(owner)) return true
     for (const announced of this.#announced.values()) if (announced.owner === owner) return true
     return false
   }
@@ -54,6 +56,18 @@ export class ExclusiveQueues<Owner> {
   settle(queue: string): void {
     const announced = this.#announced.get(queue)
     if (announced !== undefined && --announced.count === 0) this.#announced.delete(queue)
+  }
+
+  /** As {@link announce}, for a queue that the broker is to name, and that nobody else can mean before. Has to be followed by {@link settleUnnamed}. */
+  announceUnnamed(owner: Owner): void {
+    this.#announcedUnnamed.set(owner, (this.#announcedUnnamed.get(owner) ?? 0) + 1)
+  }
+
+  /** See {@link settle}. */
+  settleUnnamed(owner: Owner): void {
+    const left = (this.#announcedUnnamed.get(owner) ?? 0) - 1
+    if (left > 0) this.#announcedUnnamed.set(owner, left)
+    else this.#announcedUnnamed.delete(owner)
   }
 
   /** The broker has made the queue for `owner`, perhaps again. Ignored when it's claimed by another. */

@@ -956,6 +956,24 @@ describe('Exclusive queues', () => {
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
     })
 
+    it('have one made beside them also when the broker has not named them yet', async () => {
+      const other = await world.connectWithChannels(2)
+      await send(other, publishFrames(1, { body: 'x' }))
+      await send(other, declare(''), method(2, 'queue.declare', { exclusive: true }))
+      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
+      expect(publishers.names(3)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
+    it('but not when the broker has refused to make those', async () => {
+      const other = await world.connectWithChannels(2)
+      await send(other, publishFrames(1, { body: 'x' }), declare(''))
+      publishers.closeChannel(2, { code: 406, text: 'PRECONDITION_FAILED - no' }, 'queue.declare')
+      await settle()
+      await send(other, method(2, 'queue.declare', { exclusive: true }))
+      expect(publishers.openChannels).to.deep.equal([1])
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
     it('of another client have nothing to do with where one makes its own', async () => {
       const other = await world.connectWithChannels(1)
       await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))

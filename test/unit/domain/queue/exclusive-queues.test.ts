@@ -65,6 +65,16 @@ describe('ExclusiveQueues', () => {
     expect(queues.hasClaims('a')).to.equal(false)
   })
 
+  it('knows who may soon have queues that the broker is to name, and leaves others alone until then', () => {
+    queues.announceUnnamed('a')
+    queues.announceUnnamed('a')
+    expect([queues.hasClaims('a'), queues.hasClaims('b'), queues.isEmpty]).to.deep.equal([true, false, true])
+    queues.settleUnnamed('a')
+    expect(queues.hasClaims('a'), 'another declaration is under way').to.equal(true)
+    queues.settleUnnamed('a')
+    expect(queues.hasClaims('a')).to.equal(false)
+  })
+
   it("forgets an owner's queue, and nobody else's", () => {
     queues.claim('a', claim('q'))
     queues.forget('b', 'q')
