@@ -68,6 +68,8 @@ export class FileJournal implements Journal {
   #unwritten: number[] = []
   /** What was appended since the last commit, where that means something. */
   #uncommitted: number[] = []
+  /** Segments that are known to be deleted. */
+  readonly #missing = new WeakSet<Segment>()
   /** A sync of what isn't committed has failed. */
   #syncError: Error | undefined
   #isMoving = false
@@ -94,7 +96,11 @@ export class FileJournal implements Journal {
       throw error
     }
     this.#dropIdle()
-    this.#timers = [clock.every(RENEWAL_MS, () => this.#renewLock())]
+    this.#timers = [
+      clock.every(RENEWAL_MS, () => {
+        if (this.#renewLock()) this.#lookAfterSegments()
+      }),
+    ]
     if (typeof options.sync === 'object')
       this.#timers.push(clock.every(options.sync.everyMs, () => this.#syncQuietly()))
   }
@@ -198,15 +204,41 @@ export class FileJournal implements Journal {
     }
   }
 
-  #renewLock(): void {
+  /** False once the directory is another's. */
+  #renewLock(): boolean {
     try {
-      if (this.#lock.renew()) return
+      if (this.#lock.renew()) return true
       this.#logger.error('another process has taken the journal over: no further messages are kept', {
         directory: this.#directory,
       })
       this.#timers.forEach((timer) => timer.cancel())
+      return false
     } catch (error) {
       this.#logger.warn("the journal's lock can't be renewed", { error: (error as Error).message })
+      return true
+    }
+  }
+
+  /** Somebody may have tidied up: what lay in a deleted segment is in memory alone, and what is written to it would be, too. */
+  #lookAfterSegments(): void {
+    for (const segment of this.#segments.all) {
+      const { path, live } = segment
+      if (live.size === 0 || this.#missing.has(segment)) continue
+      try {
+        const isThere = segment === this.#segments.newest ? this.#writer?.hasName() : undefined
+        if (isThere ?? this.#fs.existsSync(path)) continue
+      } catch (error) {
+        this.#logger.warn("the journal's segments can't be looked after", { error: (error as Error).message })
+        return
+      }
+      this.#missing.add(segment)
+      this.#logger.error(
+        'somebody has deleted a segment of the journal; its messages are kept in memory alone',
+        {
+          file: path,
+          messages: live.size,
+        },
+      )
     }
   }
 

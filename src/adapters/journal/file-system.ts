@@ -6,6 +6,8 @@ import { JournalError, JournalFull } from '../../application/ports/journal.js'
 export type FileSystem = Pick<
   typeof fs,
   | 'closeSync'
+  | 'existsSync'
+  | 'fstatSync'
   | 'fsyncSync'
   | 'ftruncateSync'
   | 'linkSync'

@@ -75,6 +75,8 @@ export class SegmentWriter {
     if (this.#syncError !== undefined) throw this.#syncError
     if (this.#isSynced) return
     try {
+      // Bytes of a file without a name are synced, too, and gone with the process.
+      if (!this.hasName()) throw new Error('somebody has deleted the file')
       this.#fs.fsyncSync(this.#descriptor)
     } catch (error) {
       this.#isSound = false
@@ -82,6 +84,13 @@ export class SegmentWriter {
       throw error
     }
     this.#isSynced = true
+  }
+
+  /** Whether the file is still to be found in a directory; once it isn't, go on with another. */
+  hasName(): boolean {
+    const hasName = this.#fs.fstatSync(this.#descriptor).nlink > 0
+    if (!hasName) this.#isSound = false
+    return hasName
   }
 
   close(): void {

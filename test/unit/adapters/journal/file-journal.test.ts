@@ -304,6 +304,53 @@ describe('FileJournal', () => {
     })
   })
 
+  describe('files that somebody deletes', () => {
+    const removeSegments = (): void => {
+      for (const name of readdirSync(directory)) if (name.endsWith('.segment')) rmSync(join(directory, name))
+    }
+
+    it('make what was written to them since refused, and the next message goes to another', () => {
+      const journal = open({ sync: 'always' })
+      keep(journal, 'one')
+      removeSegments()
+      append(journal, 'two')
+      expect(() => journal.commit()).to.throw(JournalError, 'somebody has deleted the file')
+      keep(journal, 'three')
+      crash(journal)
+      expect(kept(open())).to.deep.equal(['three'])
+    })
+
+    for (const sync of ['always', 'never'] as const)
+      it(`are told of, once, also where nothing is written (sync ${sync})`, () => {
+        const journal = open({ sync })
+        keep(journal, 'one')
+        keep(journal, 'two')
+        clock.advance(60_000)
+        expect(logger.messages('error')).to.deep.equal([])
+        removeSegments()
+        clock.advance(60_000)
+        expect(logger.messages('error')).to.deep.equal([
+          'somebody has deleted a segment of the journal; its messages are kept in memory alone',
+        ])
+        keep(journal, 'three')
+        crash(journal)
+        expect(kept(open())).to.deep.equal(['three'])
+      })
+
+    it('are told of when they are those of an earlier run', () => {
+      const earlier = open()
+      keep(earlier, 'one')
+      crash(earlier)
+      const journal = open()
+      removeSegments()
+      clock.advance(10_000)
+      expect(logger.messages('error')).to.have.length(1)
+      keep(journal, 'two')
+      clock.advance(60_000)
+      expect(logger.messages('error')).to.have.length(1)
+    })
+  })
+
   describe('syncing', () => {
     it('is done before commit returns, when it is always', () => {
       const journal = open({ sync: 'always' })
