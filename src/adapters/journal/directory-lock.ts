@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { JournalError } from '../../application/ports/journal.js'
-import { type FileSystem, codeOf } from './file-system.js'
+import { type FileSystem, codeOf, isNoRoom } from './file-system.js'
 
 /** Who holds the lock, as its file says. */
 interface Holder {
@@ -67,12 +67,17 @@ export class DirectoryLock {
     const token = randomUUID()
     const own = join(directory, `${NAME}.${token}`)
     const text = JSON.stringify({ ...self(fs), token })
-    fs.writeFileSync(own, text, { flag: 'wx', mode: 0o600 })
+    const moveStale = (aside: string): boolean =>
+      moveStaleAside(fs, path, aside, directory, wallTime(), staleBeat)
     try {
+      writeOwn(fs, own, text, moveStale)
       // A link appears with its contents, and only where there's none yet.
-      while (!link(fs, own, path)) removeStale(fs, path, `${own}.stale`, directory, wallTime(), staleBeat)
+      while (!link(fs, own, path)) {
+        const aside = `${own}.stale`
+        if (moveStale(aside)) fs.unlinkSync(aside)
+      }
     } finally {
-      fs.unlinkSync(own)
+      remove(fs, own)
     }
     const lock = new DirectoryLock(fs, path, text, wallTime)
     lock.renew()
@@ -117,17 +122,34 @@ function link(fs: FileSystem, from: string, to: string): boolean {
   }
 }
 
-/** Removes the lock when its holder is gone, else throws. */
-function removeStale(
+/** On a full disk the room of a lock that is stale is enough for another one. */
+function writeOwn(fs: FileSystem, own: string, text: string, moveStale: (aside: string) => boolean): void {
+  try {
+    fs.writeFileSync(own, text, { flag: 'wx', mode: 0o600 })
+  } catch (error) {
+    remove(fs, own)
+    if (!isNoRoom(error) || !moveStale(own)) throw error
+    const descriptor = fs.openSync(own, 'r+')
+    try {
+      fs.writeSync(descriptor, text, 0)
+      fs.ftruncateSync(descriptor, Buffer.byteLength(text))
+    } finally {
+      fs.closeSync(descriptor)
+    }
+  }
+}
+
+/** Moves the lock away when its holder is gone, and throws when it isn't. False when there's no lock any more. */
+function moveStaleAside(
   fs: FileSystem,
   path: string,
   aside: string,
   directory: string,
   now: number,
   staleBeat: string | undefined,
-): void {
+): boolean {
   const text = read(fs, path)
-  if (text === undefined) return
+  if (text === undefined) return false
   const holder = parse(text)
   const state = stateOf(fs, holder)
   if (state === 'alive') throw inUse(directory, path, holder, undefined)
@@ -141,14 +163,22 @@ function removeStale(
   try {
     fs.renameSync(path, aside)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return
+    if (codeOf(error) === 'ENOENT') return false
     throw error
   }
   // Another process may have taken over between the look and the renaming: then it was its lock that was moved.
-  const isSame = read(fs, aside) === text
-  if (!isSame) link(fs, aside, path)
+  if (read(fs, aside) === text) return true
+  link(fs, aside, path)
   fs.unlinkSync(aside)
-  if (!isSame) throw inUse(directory, path, undefined, undefined)
+  throw inUse(directory, path, undefined, undefined)
+}
+
+function remove(fs: FileSystem, path: string): void {
+  try {
+    fs.unlinkSync(path)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
 }
 
 function inUse(

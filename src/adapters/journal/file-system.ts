@@ -32,11 +32,16 @@ export function codeOf(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code
 }
 
+/** Whether the disk is full, or the user's share of it. */
+export function isNoRoom(error: unknown): boolean {
+  return NO_ROOM.has(codeOf(error) ?? '')
+}
+
 /** What the port promises, for whatever the file system has thrown. */
 export function journalError(what: string, error: unknown): JournalError {
   if (error instanceof JournalError) return error
   const message = `${what}: ${(error as Error).message}`
-  return NO_ROOM.has(codeOf(error) ?? '') ? new JournalFull(message) : new JournalError(message)
+  return isNoRoom(error) ? new JournalFull(message) : new JournalError(message)
 }
 
 /** Makes sure that the names in `directory` outlive a power failure, as fsync on a file doesn't. */

@@ -79,6 +79,37 @@ describe('DirectoryLock', () => {
     expect(held().started).not.to.equal(`${bootId()}/1`)
   })
 
+  describe('on a full disk', () => {
+    const full: FileSystem = {
+      ...fs,
+      writeFileSync: (at) => {
+        fs.writeFileSync(at as string, '')
+        throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
+      },
+    }
+
+    it('is taken over from a process that is gone, in the room of its lock', () => {
+      leave({ ...like({ started: earlier() }), more: 'than there is to write'.repeat(10) })
+      take(full).release()
+      expect(names()).to.deep.equal([])
+      leave(like({ started: earlier() }))
+      take(full)
+      expect(() => take()).to.throw(JournalError, `in use by process ${process.pid} on ${hostname()}`)
+      expect(names()).to.deep.equal(['lock'])
+    })
+
+    it('is not taken over from one that lives', () => {
+      take()
+      expect(() => take(full)).to.throw(DirectoryInUse)
+      expect(names()).to.deep.equal(['lock'])
+    })
+
+    it('cannot be had without one, and leaves nothing behind', () => {
+      expect(() => take(full)).to.throw('ENOSPC')
+      expect(names()).to.deep.equal([])
+    })
+  })
+
   it('stands while its holder lives, however long it has not been renewed', function () {
     if (bootId() === '') this.skip()
     take()
