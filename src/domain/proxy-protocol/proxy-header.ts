@@ -94,15 +94,15 @@ function readV1(line: Uint8Array): ProxyHeader {
   const [, protocol, ...rest] = text.split(' ')
   if (protocol === 'UNKNOWN') return { kind: 'local' }
   const [source, destination, sourcePort, destinationPort] = rest
-  const isAddress = protocol === 'TCP4' ? isIPv4 : protocol === 'TCP6' ? isIPv6 : () => false
-  const isWellFormed =
-    rest.length === 4 &&
-    isAddress(source) &&
-    isAddress(destination) &&
-    isPort(sourcePort) &&
-    isPort(destinationPort)
-  if (!isWellFormed) return { kind: 'malformed', reason: 'its PROXY header makes no sense' }
-  const host = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)$/i.exec(source)?.[1] ?? `[${source.toLowerCase()}]`
+  const hostOf = protocol === 'TCP4' ? hostOfIPv4 : protocol === 'TCP6' ? hostOfIPv6 : () => undefined
+  const host = rest.length === 4 ? hostOf(source) : undefined
+  if (
+    host === undefined ||
+    hostOf(destination) === undefined ||
+    !isPort(sourcePort) ||
+    !isPort(destinationPort)
+  )
+    return { kind: 'malformed', reason: 'its PROXY header makes no sense' }
   return proxied(host, Number(sourcePort))
 }
 
@@ -118,9 +118,7 @@ function readV2(bytes: Uint8Array): ProxyHeader {
   if (length < (isInet ? INET_BYTES : INET6_BYTES))
     return { kind: 'malformed', reason: 'its PROXY header is too short for its addresses' }
   if (isInet) return proxied(textOfIPv4(bytes.subarray(16, 20)), at16(bytes, 24))
-  const address = bytes.subarray(16, 32)
-  const host = isMapped(address) ? textOfIPv4(address.subarray(12)) : `[${textOfIPv6(address)}]`
-  return proxied(host, at16(bytes, 48))
+  return proxied(hostIn(bytes.subarray(16, 32)), at16(bytes, 48))
 }
 
 function proxied(host: string, port: number): ProxyHeader {
@@ -135,22 +133,52 @@ function isPort(text: string): boolean {
   return /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535
 }
 
-function isIPv4(text: string): boolean {
-  return /^(\d{1,3}\.){3}\d{1,3}$/.test(text) && text.split('.').every((part) => Number(part) <= 255)
+/** One address is one text, however the proxy has spelled it; undefined if it's none. */
+function hostOfIPv4(text: string): string | undefined {
+  const octets = octetsOfIPv4(text)
+  return octets && textOfIPv4(octets)
+}
+
+function hostOfIPv6(text: string): string | undefined {
+  const octets = octetsOfIPv6(text)
+  return octets && hostIn(octets)
+}
+
+/** Of the octets of IPv6. */
+function hostIn(octets: Uint8Array): string {
+  return isMapped(octets) ? textOfIPv4(octets.subarray(12)) : `[${textOfIPv6(octets)}]`
+}
+
+function octetsOfIPv4(text: string): Uint8Array | undefined {
+  if (!/^(\d{1,3}\.){3}\d{1,3}$/.test(text)) return undefined
+  const octets = text.split('.').map(Number)
+  return octets.every((octet) => octet <= 255) ? Uint8Array.from(octets) : undefined
 }
 
 /** Of eight groups of hexadecimal digits one run may be left out; the last two may be an IPv4 address. */
-function isIPv6(text: string): boolean {
-  const parts = text.split('::')
-  if (parts.length > 2) return false
-  const groups = parts.flatMap((part) => (part === '' ? [] : part.split(':')))
-  const last = groups.at(-1)
-  const endsInIPv4 = last !== undefined && last.includes('.') && !text.endsWith('::')
-  if (endsInIPv4 && !isIPv4(groups.pop()!)) return false
-  const count = groups.length + (endsInIPv4 ? 2 : 0)
-  return (
-    groups.every((group) => /^[\da-f]{1,4}$/i.test(group)) && (parts.length === 2 ? count < 8 : count === 8)
-  )
+function octetsOfIPv6(text: string): Uint8Array | undefined {
+  const [head, tail, ...more] = text.split('::')
+  const front = octetsOfGroups(head, tail === undefined)
+  const back = octetsOfGroups(tail ?? '', true)
+  if (front === undefined || back === undefined || more.length > 0) return undefined
+  const missing = 16 - front.length - back.length
+  if (tail === undefined ? missing !== 0 : missing < 2) return undefined
+  const octets = new Uint8Array(16)
+  octets.set(front)
+  octets.set(back, 16 - back.length)
+  return octets
+}
+
+/** `isEnd`: an IPv4 address may stand at its end. */
+function octetsOfGroups(text: string, isEnd: boolean): number[] | undefined {
+  if (text === '') return []
+  const groups = text.split(':')
+  const octets = groups.flatMap((group, at): number[] => {
+    const isLast = isEnd && at === groups.length - 1
+    if (/^[\da-f]{1,4}$/i.test(group)) return [parseInt(group, 16) >> 8, parseInt(group, 16) & 0xff]
+    return [...((isLast && octetsOfIPv4(group)) || [NaN])]
+  })
+  return octets.includes(NaN) ? undefined : octets
 }
 
 function textOfIPv4(bytes: Uint8Array): string {

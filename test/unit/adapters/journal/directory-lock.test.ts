@@ -83,7 +83,7 @@ describe('DirectoryLock', () => {
     const full: FileSystem = {
       ...fs,
       writeFileSync: (at) => {
-        fs.writeFileSync(at as string, '')
+        fs.writeFileSync(at, '')
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })
       },
     }

@@ -59,12 +59,12 @@ describe('ProxyHeaderReader', () => {
     [
       'version 1, all but one group',
       line('PROXY TCP6 1:2:3::5:6:7:8 ::1 1 2'),
-      proxied('[1:2:3::5:6:7:8]:1'),
+      proxied('[1:2:3:0:5:6:7:8]:1'),
     ],
     [
       'version 1, IPv4 behind six groups',
       line('PROXY TCP6 1:2:3:4:5:6:192.0.2.1 ::1 1 2'),
-      proxied('[1:2:3:4:5:6:192.0.2.1]:1'),
+      proxied('[1:2:3:4:5:6:c000:201]:1'),
     ],
     ['version 1, no address at all', line('PROXY TCP6 :: :: 0 0'), proxied('[::]:0')],
     ['version 1, unknown', line('PROXY UNKNOWN'), { kind: 'local' }],
@@ -216,6 +216,25 @@ describe('ProxyHeaderReader', () => {
         },
       ),
       { numRuns: 2000 },
+    )
+  })
+
+  it('knows an address by one name, however version 1 spells it', () => {
+    const hostOf = (protocol: string, source: string): string | undefined => {
+      const { result } = read(line(`PROXY ${protocol} ${source} ${source} 1 2`))
+      return result?.kind === 'proxied' ? result.address : undefined
+    }
+    for (const spelling of ['2001:db8::1', '2001:DB8:0::1', '2001:db8:0:0:0:0:0:1', '2001:0db8::0.0.0.1'])
+      expect(hostOf('TCP6', spelling), spelling).to.equal('[2001:db8::1]:1')
+    for (const spelling of ['::ffff:192.0.2.1', '::FFFF:c000:201', '0:0:0:0:0:ffff:192.0.2.001'])
+      expect(hostOf('TCP6', spelling), spelling).to.equal('192.0.2.1:1')
+    expect(hostOf('TCP4', '192.000.2.01')).to.equal('192.0.2.1:1')
+    fc.assert(
+      fc.property(fc.ipV6(), (text) => {
+        // WHATWG's parser doesn't know IPv4 in IPv6 from any other address, and writes it in hexadecimal.
+        const { hostname } = new URL(`amqp://[${text}]`)
+        if (!hostname.startsWith('[::ffff:')) expect(hostOf('TCP6', text)).to.equal(`${hostname}:1`)
+      }),
     )
   })
 
