@@ -14,6 +14,7 @@ import type { Certificates } from './application/operations/certificates.js'
 import { identifiers } from './application/identifiers.js'
 import type { Limits } from './application/operations/limits.js'
 import type { Proxy } from './application/proxy.js'
+import type { Metrics } from './application/ports/metrics.js'
 import type { MinuteSummary } from './application/operations/minute-summary.js'
 import type { Reload } from './application/operations/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
@@ -60,17 +61,18 @@ async function run(loaded: LoadedSettings): Promise<void> {
   const certificates = loadCertificates(settings)
   const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
-  logBugs(logger)
+  const bugs = logBugs(logger)
   const source = new RereadableSettings(loaded, () => {
     const next = load()
     for (const warning of next.warnings) logger.warn(warning)
     return next
   })
   if (loaded.workers > 1)
-    return supervise({ loaded, logger, certificates, source, files: () => files.snapshot })
+    return supervise({ loaded, logger, certificates, source, bugs, files: () => files.snapshot })
   await bringHomeStrays(settings, 1, logger)
   const journal = await openJournal(settings, logger)
   const container = createContainer({ settings, logger, product, journal, certificates, source })
+  bugs.countIn(container.get<Metrics>(identifiers.Metrics))
   container.get<Certificates>(identifiers.Certificates).announce()
   const limits = container.get<Limits>(identifiers.Limits)
   const proxy = container.get<Proxy>(identifiers.Proxy)

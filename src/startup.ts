@@ -8,6 +8,7 @@ import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { CertificateError } from './application/ports/certificate-store.js'
 import { type Journal, JournalError } from './application/ports/journal.js'
 import type { Logger } from './application/ports/logger.js'
+import type { Metrics } from './application/ports/metrics.js'
 import type { Product } from './application/product.js'
 import type { Settings } from './application/settings.js'
 import { version } from './version.js'
@@ -99,9 +100,27 @@ export async function bringHomeStrays({ pool }: Settings, workers: number, logge
 }
 
 /** Bugs are told to the log, and end nothing but what they happened in. */
-export function logBugs(logger: Logger): void {
-  process.on('uncaughtException', (error) => logger.error('unexpected error', { error }))
-  process.on('unhandledRejection', (error) => logger.error('unexpected rejection', { error }))
+export function logBugs(logger: Logger): BugCount {
+  let early = 0
+  let metrics: Pick<Metrics, 'unexpectedError'> = { unexpectedError: () => early++ }
+  const tell = (message: string) => (error: unknown) => {
+    logger.error(message, { error })
+    metrics.unexpectedError()
+  }
+  process.on('uncaughtException', tell('unexpected error'))
+  process.on('unhandledRejection', tell('unexpected rejection'))
+  return {
+    countIn(counter) {
+      for (; early > 0; early--) counter.unexpectedError()
+      metrics = counter
+    },
+  }
+}
+
+/** Bugs that no session or connection has caught. */
+export interface BugCount {
+  /** Counts there, those included that there were before. To be called once there is something to count in. */
+  countIn(metrics: Pick<Metrics, 'unexpectedError'>): void
 }
 
 /** For an address that can't be had: says so, and ends the program. */

@@ -15,6 +15,7 @@ import type { SettingsSource } from './application/ports/settings-source.js'
 import { WorkerNotStarted } from './application/workers/supervisor.js'
 import { createSupervision } from './composition/supervision.js'
 import {
+  type BugCount,
   EXIT_CONFIGURATION,
   EXIT_FAILURE,
   EXIT_OK,
@@ -35,12 +36,20 @@ export interface Supervised {
   readonly logger: WinstonLogger
   readonly certificates: FileCertificateStore
   readonly source: SettingsSource
+  readonly bugs: BugCount
   /** What the configuration's files held when they were read last. */
   readonly files: () => FileSnapshot
 }
 
 /** Runs Warren as a supervisor and its workers. */
-export async function supervise({ loaded, logger, certificates, source, files }: Supervised): Promise<void> {
+export async function supervise({
+  loaded,
+  logger,
+  certificates,
+  source,
+  bugs,
+  files,
+}: Supervised): Promise<void> {
   const { settings, workers: count } = loaded
   await bringHomeStrays(settings, count, logger)
   const processes = new ChildWorkers(WORKER, {
@@ -63,6 +72,7 @@ export async function supervise({ loaded, logger, certificates, source, files }:
     filesForWorkers: () => (processes.reloaded = files()),
   })
   const { supervisor, limits, reload } = supervision
+  bugs.countIn(supervision.metrics)
   supervision.certificates.announce()
   const gates = { plain: new SocketGate(), tls: new SocketGate() }
   const exit = (code: number): never => {

@@ -54,7 +54,7 @@ async function run(start: StartMessage): Promise<void> {
   const source = new WorkerSettings(start)
   const settings = source.initial
   const logger = WinstonLogger.create(settings.log).child({ worker: start.number })
-  logBugs(logger)
+  const bugs = logBugs(logger)
   const certificates = certificatesFor(settings, start)
   const journal = await openJournal(settings, logger)
   const listener = (options: object): HandedListener => new HandedListener(options)
@@ -65,6 +65,7 @@ async function run(start: StartMessage): Promise<void> {
     container.get<ProcessFigures>(identifiers.ProcessFigures),
   )
   const metrics = container.get<PrometheusMetrics>(identifiers.Metrics)
+  bugs.countIn(metrics)
   metrics.observe(container.get<Overview>(identifiers.Overview))
   const answers = {
     ...answersOf(container, source, logger),

@@ -8,6 +8,7 @@ import { Limits } from '../application/operations/limits.js'
 import type { Clock } from '../application/ports/clock.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
+import type { Metrics } from '../application/ports/metrics.js'
 import type { Reloading } from '../application/ports/management.js'
 import type { SettingsSource } from '../application/ports/settings-source.js'
 import type { WorkerProcesses } from '../application/ports/worker-processes.js'
@@ -33,6 +34,7 @@ export interface SupervisionGiven {
 }
 
 export interface Supervision {
+  readonly metrics: Pick<Metrics, 'unexpectedError'>
   readonly supervisor: Supervisor
   readonly limits: Limits
   readonly certificates: Certificates
@@ -90,6 +92,7 @@ export function createSupervision(given: SupervisionGiven): Supervision {
   supervisor.onReady = (number) => void supervisor.ask(number, 'level', logger.level).catch(() => undefined)
   metrics.observe(supervisor, () => limits.clients.limit)
   return {
+    metrics,
     supervisor,
     limits,
     certificates,

@@ -20,6 +20,7 @@ const SERIES: Readonly<Record<string, string>> = {
   handshakeDone: 'warren_handshake_duration_seconds_count',
   'dialled:connected': 'warren_upstream_dial_duration_seconds_count{outcome="connected"}',
   'dialled:failed': 'warren_upstream_dial_duration_seconds_count{outcome="failed"}',
+  unexpectedError: 'warren_unexpected_errors_total',
   upstreamLost: 'warren_upstreams_lost_total',
   'reconnectTried:connected': 'warren_pool_reconnects_total{outcome="connected"}',
   'keptMessages:replayed': 'warren_kept_messages_total{event="replayed"}',
@@ -89,6 +90,13 @@ for (const [name, create] of Object.entries({
       subject.metrics.keptMessages('set_aside', 1)
       expect(await subject.count('keptMessages:replayed')).to.equal(5)
       expect(await subject.count('keptMessages:set_aside')).to.equal(1)
+    })
+
+    it('counts bugs', async () => {
+      expect(await subject.count('unexpectedError')).to.equal(0)
+      subject.metrics.unexpectedError()
+      subject.metrics.unexpectedError()
+      expect(await subject.count('unexpectedError')).to.equal(2)
     })
 
     it('counts losses, and attempts to reconnect by outcome', async () => {

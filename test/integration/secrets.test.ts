@@ -273,6 +273,10 @@ describe('secrets', function () {
         expect(warren.lines('unexpected error')).to.have.length(1)
         expect(warren.lines('unexpected rejection')).to.have.length(1)
       })
+      const scraped = await fetch(`http://127.0.0.1:${warren.managementPort}/metrics`, {
+        headers: { authorization: `Bearer ${secrets.of('management token')}` },
+      })
+      expect(await scraped.text()).to.contain('warren_unexpected_errors_total 2\n')
       note('diagnostic report', readFileSync(env.WARREN_TEST_REPORT, 'utf8'))
       note('process titles', readFileSync(`/proc/${warren.pid}/cmdline`, 'latin1'))
 

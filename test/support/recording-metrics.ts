@@ -40,6 +40,10 @@ export class RecordingMetrics implements Metrics {
     this.add(`keptMessages:${event}`, count)
   }
 
+  unexpectedError(): void {
+    this.add('unexpectedError')
+  }
+
   private add(name: string, count = 1): void {
     this.counts.set(name, this.count(name) + count)
   }

@@ -65,6 +65,10 @@ const KEPT_MESSAGE_EVENTS: readonly KeptMessageEvent[] = [
   'dropped',
 ]
 
+/** Supervisors have the same, of their own. */
+export const UNEXPECTED_ERRORS =
+  'Bugs that have shown: the log has them, as errors that begin with "unexpected".'
+
 /** Gauges of prom-client that are named like counters; the same numbers are there by type, under names without `_total`. */
 export const MISNAMED = [
   'nodejs_active_handles_total',
@@ -111,6 +115,7 @@ export class PrometheusMetrics implements Metrics {
     'Messages that Warren has kept for the broker: replayed after an outage, repeated (the broker may have them twice), expired, set_aside (refused by the broker), dropped (refused, and no room to set them aside).',
     'event',
   )
+  readonly #unexpected = this.#counter('unexpected_errors_total', UNEXPECTED_ERRORS)
   readonly #refusals = { ...NO_REFUSALS }
 
   constructor() {
@@ -155,6 +160,10 @@ export class PrometheusMetrics implements Metrics {
 
   keptMessages(event: KeptMessageEvent, count: number): void {
     this.#kept.inc({ event }, count)
+  }
+
+  unexpectedError(): void {
+    this.#unexpected.inc()
   }
 
   /** Adds what there is to see in `overview`, and the figures of the process. To be called once. */

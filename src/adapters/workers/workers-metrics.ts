@@ -2,7 +2,13 @@
 import { AggregatorRegistry, Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Refusals } from '../../application/ports/metrics.js'
 import type { Supervisor, SupervisorMetrics } from '../../application/workers/supervisor.js'
-import { MISNAMED, type MetricData, dataOf, textOf } from '../metrics/prometheus-metrics.js'
+import {
+  MISNAMED,
+  type MetricData,
+  UNEXPECTED_ERRORS,
+  dataOf,
+  textOf,
+} from '../metrics/prometheus-metrics.js'
 
 const STATES = ['starting', 'ready', 'retiring', 'down'] as const
 /** What only grows; it doesn't shrink because a worker is gone. */
@@ -20,6 +26,11 @@ export class WorkersMetrics implements SupervisorMetrics {
   readonly #crashed = new Counter({
     name: 'warren_worker_crashes_total',
     help: 'Workers that have ended without being asked to.',
+    registers: [this.#registry],
+  })
+  readonly #unexpected = new Counter({
+    name: 'warren_unexpected_errors_total',
+    help: UNEXPECTED_ERRORS,
     registers: [this.#registry],
   })
   readonly #refusals = { client_limit: 0 }
@@ -66,6 +77,11 @@ export class WorkersMetrics implements SupervisorMetrics {
 
   workerCrashed(): void {
     this.#crashed.inc()
+  }
+
+  /** Of the supervisor itself. */
+  unexpectedError(): void {
+    this.#unexpected.inc()
   }
 
   /** A worker's last words before it ended. */

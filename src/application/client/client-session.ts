@@ -556,6 +556,7 @@ export class ClientSession
   onUnexpectedError(error: unknown): void {
     if (this.#phase === 'ended') return
     this.#parts.logger.error('unexpected error in a client session', { ...this.#fields, error })
+    this.#parts.metrics.unexpectedError()
     try {
       if (this.#phase === 'refused') this.#giveUp('unexpected error in the proxy')
       else this.refuse(amqpError(INTERNAL_ERROR, 'unexpected error in the proxy'))

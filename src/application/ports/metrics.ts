@@ -37,4 +37,6 @@ export interface Metrics {
   reconnectTried(isConnected: boolean): void
   /** So many messages that Warren keeps have come so far. */
   keptMessages(event: KeptMessageEvent, count: number): void
+  /** A bug has shown, wherever; the log says what it is. */
+  unexpectedError(): void
 }

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../ports/clock.js'
 import type { CredentialSource } from '../ports/credential-source.js'
 import type { JournalPool } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
+import type { Metrics } from '../ports/metrics.js'
 import type { Random } from '../ports/random.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
 import { UpstreamRefused, isPassing, reasonOf, upstreamFailure } from '../upstream/upstream-errors.js'
@@ -48,6 +49,7 @@ export class Replay {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #random: Random
+  readonly #metrics: Metrics
   /** By the name of the owner. */
   readonly #troubles = new Map<string, Trouble>()
   /** Owners whose login is being tried, and those whose turn is to come. */
@@ -66,6 +68,7 @@ export class Replay {
     @inject(identifiers.Clock) clock: Clock,
     @inject(identifiers.Logger) logger: Logger,
     @inject(identifiers.Random) random: Random,
+    @inject(identifiers.Metrics) metrics: Metrics,
   ) {
     this.#leftovers = leftovers
     this.#directory = directory
@@ -73,6 +76,7 @@ export class Replay {
     this.#clock = clock
     this.#logger = logger
     this.#random = random
+    this.#metrics = metrics
   }
 
   /** Reads what an earlier run has left, and publishes it; resolves when that's done as far as it can be done now. */
@@ -138,7 +142,10 @@ export class Replay {
     for (const owner of owners) this.#underWay.add(nameOf(owner))
     const lane = async (): Promise<void> => {
       for (let owner = owners.shift(); owner !== undefined; owner = owners.shift()) {
-        await this.#try(owner).catch((error: unknown) => this.#logger.error('unexpected error', { error }))
+        await this.#try(owner).catch((error: unknown) => {
+          this.#logger.error('unexpected error', { error })
+          this.#metrics.unexpectedError()
+        })
         this.#underWay.delete(nameOf(owner))
       }
     }

@@ -17,6 +17,7 @@ import type { UpstreamPlace } from '../operations/limits.js'
 import type { ByteStream, ByteStreamHandler } from '../ports/byte-stream.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
+import type { Metrics } from '../ports/metrics.js'
 import type { Traffic } from '../traffic.js'
 import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels.js'
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
@@ -53,6 +54,7 @@ export interface UpstreamParts {
   readonly heartbeats: Heartbeats
   readonly profile: BrokerProfile
   readonly traffic: Traffic
+  readonly metrics: Metrics
   /** Limit for the second half of the handshake, from Tune-Ok to Open-Ok. */
   readonly handshakeTimeoutMs: number
   /** Heartbeat to ask for in seconds; 0 takes what the broker offers. */
@@ -423,6 +425,7 @@ export class UpstreamConnection
       this.#channels?.endOfChunk()
     } catch (error) {
       this.#parts.logger.error('unexpected error on an upstream connection', { upstream: this.name, error })
+      this.#parts.metrics.unexpectedError()
       this.#lose(`internal error: ${reasonOf(error)}`)
       this.#stream.destroy()
     }

@@ -177,6 +177,7 @@ export class UpstreamConnector {
       heartbeats: this.#heartbeats,
       profile: this.#profile,
       traffic: this.#traffic,
+      metrics: this.#metrics,
       handshakeTimeoutMs: this.#settings.upstream.connectTimeout * 1000,
       heartbeat: this.#settings.upstream.heartbeat,
     })

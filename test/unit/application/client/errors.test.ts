@@ -49,6 +49,7 @@ describe('A bug in one session', () => {
     expect(bugs).to.have.length(1)
     expect(bugs[0].fields.error).to.be.instanceOf(TypeError)
     expect(bugs[0].fields).to.include({ remote: victim.peer.stream.remoteAddress })
+    expect(world.metrics.count('unexpectedError')).to.equal(1)
   }
 
   it('while it reads what its client sent ends that session, with 541, and no other', async () => {
@@ -168,5 +169,32 @@ describe('A bug in one session', () => {
     await settle()
     expect(neighbour.names(0).at(-1)).to.equal('connection.blocked')
     expect(neighbour.ended).to.equal('open')
+  })
+})
+
+describe('A bug on an upstream connection', () => {
+  it('ends that connection, tells its clients, is logged and counted, and the next client gets another', async () => {
+    const world = await World.start()
+    const client = await world.connectWithChannels(1)
+    client.publish(1, 'one')
+    await settle()
+    const { upstream } = world
+    // The answer to Connection.Close meets the bug.
+    const { stream } = upstream.peer
+    stream.write = (): never => {
+      throw new TypeError('a bug in write')
+    }
+    upstream.close({ code: 320, text: 'CONNECTION_FORCED' })
+    await settle()
+    const bugs = world.lines('unexpected error on an upstream connection')
+    expect(bugs.map(({ fields }) => (fields.error as Error).message)).to.deep.equal(['a bug in write'])
+    expect(world.metrics.count('unexpectedError')).to.equal(1)
+    await world.advance(6000)
+    expect(client.ended).not.to.equal('open')
+    expect(upstream.peer.isGone).to.equal(true)
+    const next = await world.connectWithChannels(1)
+    next.publish(1, 'two')
+    await settle()
+    expect(world.upstream.published()).to.deep.equal(['two'])
   })
 })
