@@ -22,7 +22,7 @@ import {
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
 import { Credentials, type Mechanism } from '../../domain/credentials.js'
-import type { ExternalIdentity } from '../../domain/external-identity.js'
+import type { ClientIdentity } from './client-identity.js'
 import type { BrokerProfile, Tuning } from '../upstream/broker-profile.js'
 import { CONNECTION_OPEN_OK_FRAME } from '../common-frames.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
@@ -62,17 +62,10 @@ export interface ClientCapabilities {
 export interface ClientHandshakeHost extends PoolClient {
   /** Where the client connects from, without the port. */
   readonly address: string
-  /** Whether the client may log in by its certificate, if it has one that stands for somebody. */
-  readonly offersExternal: boolean
-  /** Whom the client's certificate stands for; undefined where it stands for nobody, or there's none. */
-  readonly externalIdentity: ExternalIdentity | undefined
-  /** The names in it that could; undefined without a certificate. */
-  readonly externalNames: readonly string[] | undefined
+  readonly identity: ClientIdentity
   send(bytes: Uint8Array): void
   /** Goes on reading after a step that had to wait for the broker. */
   resumeReading(): void
-  /** The client knows who it is; for logs. */
-  onIdentified(user: string, isExternal: boolean): void
   /** Tune-Ok has come: frames may be as large as agreed, and heartbeats begin. */
   onTuned(tuning: Tuning): void
   /** The client wants to open a virtual host: why it may not, if Warren's own limits say so. */
@@ -128,7 +121,9 @@ export class ClientHandshake {
 
   /** Sends Connection.Start. */
   start(profile: BrokerProfile): void {
-    this.#host.send(profile.startFrame(this.#host.offersExternal ? [...MECHANISMS, EXTERNAL] : MECHANISMS))
+    this.#host.send(
+      profile.startFrame(this.#host.identity.offersExternal ? [...MECHANISMS, EXTERNAL] : MECHANISMS),
+    )
   }
 
   /** The session is over: answers that are still to come are of no interest. */
@@ -193,14 +188,14 @@ export class ClientHandshake {
 
   /** The certificate has said who the client is; what the client says doesn't count. The broker hears the login that it stands for. */
   #onExternal(): void {
-    const identity = this.#host.externalIdentity
-    if (identity === undefined) return this.#refuseExternal(whyNotExternal(this.#host.externalNames))
+    const identity = this.#host.identity.external
+    if (identity === undefined) return this.#refuseExternal(whyNotExternal(this.#host.identity.externalNames))
     this.#isExternal = true
     this.#login(identity.credentials, 'PLAIN')
   }
 
   #refuseExternal(reason: string): void {
-    if (!this.#host.offersExternal || !this.#capabilities.authenticationFailureClose)
+    if (!this.#host.identity.offersExternal || !this.#capabilities.authenticationFailureClose)
       return this.#host.refuseSilently(reason)
     this.#host.refuse(EXTERNAL_REFUSED, reason)
   }
@@ -208,7 +203,7 @@ export class ClientHandshake {
   #login(credentials: Credentials, mechanism: Mechanism): void {
     this.#mechanism = mechanism
     this.#credentials = credentials
-    this.#host.onIdentified(credentials.user, this.#isExternal)
+    this.#host.identity.onLogin(credentials.user, this.#isExternal)
     this.#ask(this.#directory.authenticate(credentials, mechanism), (offer) => this.#tune(offer))
   }
 

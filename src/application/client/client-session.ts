@@ -2,7 +2,7 @@
 import { fitShortString } from '../../domain/amqp/byte-writer.js'
 import { brokenFrame } from '../../domain/amqp/frame-errors.js'
 import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../../domain/amqp/frame.js'
-import { type FrameFault, type FrameHandler, FrameReader } from '../../domain/amqp/frame-reader.js'
+import type { FrameFault } from '../../domain/amqp/frame-reader.js'
 import { Greeting } from '../../domain/amqp/greeting.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
@@ -20,17 +20,13 @@ import {
 } from '../../domain/amqp/reply-codes.js'
 import { judgeConnectionFrame, unexpectedConnectionMethod } from '../../domain/channel/connection-guard.js'
 import { WholeMessage } from '../../domain/amqp/whole-message.js'
-import { type ExternalIdentity, NO_CERTIFICATE, identify } from '../../domain/external-identity.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../../domain/policy/heartbeat.js'
 import type { AdmissionPass } from './admission.js'
 import type { BrokerProfile, Tuning } from '../upstream/broker-profile.js'
 import { ClientChannels, type ClientChannelsHost } from './client-channels.js'
-import {
-  type Agreement,
-  ClientHandshake,
-  type ClientHandshakeHost,
-  HANDSHAKE_FRAME_MAX,
-} from './client-handshake.js'
+import { type Agreement, ClientHandshake, type ClientHandshakeHost } from './client-handshake.js'
+import { ClientIdentity } from './client-identity.js'
+import { ClientInput, type ClientInputHost } from './client-input.js'
 import { NewSecret } from './new-secret.js'
 import { ClientOutput } from './client-output.js'
 import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME } from '../common-frames.js'
@@ -87,16 +83,16 @@ const SILENT_CLOSE_DELAY_MS = 3000
 const ANSWER_BEFORE_LIMIT_MS = 1000
 /** How long the goodbye of a client waits for the end of its exclusive queues. */
 const QUEUES_GONE_LIMIT_MS = 1000
-const MOST_NAMES_SHOWN = 3
 
 /** Owns one client: its stream, its handshake, its channels, its place in a pool. */
 export class ClientSession
-  implements ByteStreamHandler, FrameHandler, ClientHandshakeHost, ClientChannelsHost, Beating
+  implements ByteStreamHandler, ClientInputHost, ClientHandshakeHost, ClientChannelsHost, Beating
 {
   readonly id: string
   readonly #parts: SessionParts
   readonly #stream: ByteStream
-  readonly #reader: FrameReader
+  readonly identity: ClientIdentity
+  readonly #input: ClientInput
   readonly #output: ClientOutput
   readonly #handshake: ClientHandshake
   readonly #acceptedAt: number
@@ -107,11 +103,6 @@ export class ClientSession
   #isTuned = false
   /** The client's Connection.Close has crossed with ours. */
   #hasCrossed = false
-  #wasRead = false
-  #isPaused = false
-  #user: string | undefined
-  /** The name in its certificate that has told who the client is. */
-  #certificate: string | undefined
   #agreement: Agreement | undefined
   /** The broker blocks publishing, as far as the client knows. */
   #isBlocked = false
@@ -120,42 +111,20 @@ export class ClientSession
   #channels: ClientChannels | undefined
   #endReason: string | undefined
   #wasCutOff = false
-  /** What was counted last. */
-  #unfinishedBytes = 0
-  #bytesIn = 0
-  #framesIn = 0
-  /** What of them is in the traffic of all. */
-  #framesCounted = 0
 
   constructor(parts: SessionParts) {
     this.id = parts.id
     this.#parts = parts
     this.#stream = parts.stream
     this.#acceptedAt = parts.acceptedAt
-    this.#reader = new FrameReader(this, HANDSHAKE_FRAME_MAX, id.BASIC_PUBLISH)
+    this.identity = new ClientIdentity(parts.stream, parts.settings.tls)
+    this.#input = new ClientInput(parts.stream, this, parts.traffic, parts.unfinished)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
     this.#handshake = new ClientHandshake(this, parts.directory, parts.settings.client)
   }
 
   get traffic(): Traffic {
     return this.#parts.traffic
-  }
-
-  get offersExternal(): boolean {
-    return this.#stream.certificateNames !== undefined && this.#parts.settings.tls.externalLogins.size > 0
-  }
-
-  get externalIdentity(): ExternalIdentity | undefined {
-    const { certificateNames } = this.#stream
-    if (certificateNames === undefined) return undefined
-    const { externalName, externalLogins } = this.#parts.settings.tls
-    return identify(certificateNames, externalName, externalLogins)
-  }
-
-  get externalNames(): readonly string[] | undefined {
-    const { certificateNames } = this.#stream
-    if (certificateNames === NO_CERTIFICATE) return undefined
-    return certificateNames?.[this.#parts.settings.tls.externalName]
   }
 
   get address(): string {
@@ -195,12 +164,10 @@ export class ClientSession
   // ---- bytes from the client -------------------------------------------------------------------------------------
 
   onData(chunk: Uint8Array): void {
-    this.#wasRead = true
-    this.#bytesIn += chunk.length
-    this.#parts.traffic.bytesIn += chunk.length
+    this.#input.count(chunk)
     try {
       if (this.#phase === 'header') this.#onGreeting(chunk)
-      else this.#read(chunk)
+      else this.#input.read(chunk)
     } catch (error) {
       this.onUnexpectedError(error)
     }
@@ -217,13 +184,13 @@ export class ClientSession
   onFrame(frame: Frame): boolean {
     const isForChannel = frame.channel !== 0 && this.#phase === 'open' && frame.type !== FRAME_HEARTBEAT
     const isTaken = isForChannel ? this.#channels!.onFrame(frame) : this.#onRareFrame(frame)
-    if (isTaken) this.#framesIn++
+    if (isTaken) this.#input.frames++
     return isTaken
   }
 
   onMessage(message: WholeMessage): boolean {
     if (this.#phase !== 'open' || !this.#channels!.onMessage(message)) return false
-    this.#framesIn += WholeMessage.FRAMES
+    this.#input.frames += WholeMessage.FRAMES
     return true
   }
 
@@ -232,53 +199,20 @@ export class ClientSession
     else this.refuse(brokenFrame(fault))
   }
 
-  #read(chunk: Uint8Array): void {
-    this.#reader.push(chunk)
-    this.#afterReading()
+  get heldBytes(): number {
+    return this.#channels?.assembler.heldBytes ?? 0
   }
 
-  /** What is whole leaves; a client who can't be served for now isn't read from. */
-  #afterReading(): void {
-    this.#parts.traffic.framesIn += this.#framesIn - this.#framesCounted
-    this.#framesCounted = this.#framesIn
-    if (this.#phase === 'ended') return
-    const congested = this.#channels?.endOfChunk() === true
-    this.#countUnfinished()
-    if (!congested && !this.#reader.stopped) return
-    this.#isPaused = true
-    this.#stream.pause()
-  }
-
-  /** Messages and frames that haven't wholly arrived cost memory. */
-  #countUnfinished(): void {
-    const now = this.#reader.heldBytes + (this.#channels?.assembler.heldBytes ?? 0)
-    if (now === this.#unfinishedBytes) return
-    const error = this.#parts.unfinished.change(this.#unfinishedBytes, now)
-    this.#unfinishedBytes = now
-    if (error !== undefined) this.refuse(error)
+  endOfChunk(): boolean {
+    return this.#channels?.endOfChunk() === true
   }
 
   onUpstreamDrained(): void {
-    if (this.#reader.stopped) this.resumeReading()
-    else this.#safely(() => this.#resumeStream())
+    this.#safely(() => this.#input.resume())
   }
 
   resumeReading(): void {
-    // Not from inside the call: what the broker has just sent has to reach the client before the answer to what waited.
-    queueMicrotask(() => {
-      if (this.#phase === 'ended' || !this.#reader.stopped) return
-      this.#safely(() => {
-        this.#reader.resume()
-        if (!this.#reader.stopped) this.#resumeStream()
-        this.#afterReading()
-      })
-    })
-  }
-
-  #resumeStream(): void {
-    if (!this.#isPaused || this.#phase === 'ended') return
-    this.#isPaused = false
-    this.#stream.resume()
+    this.#input.resumeReading()
   }
 
   #onGreeting(chunk: Uint8Array): void {
@@ -288,7 +222,7 @@ export class ClientSession
     const { rest } = this.#greeting
     this.#phase = 'handshake'
     this.#handshake.start(this.#parts.profile)
-    if (rest.length > 0) this.#read(rest)
+    if (rest.length > 0) this.#input.read(rest)
   }
 
   /** The answer to any other protocol is the version that is spoken here (AMQP 0-9-1, 2.2.4). */
@@ -302,7 +236,7 @@ export class ClientSession
     this.#parts.metrics.clientRefused('other_protocol')
     this.#phase = 'refused'
     this.#parts.pass.finishHandshake()
-    this.#reader.end()
+    this.#input.end()
     // Whoever doesn't close its side too is cut off at the handshake limit.
     this.#stream.end()
   }
@@ -406,18 +340,13 @@ export class ClientSession
 
   // ---- handshake -------------------------------------------------------------------------------------------------
 
-  onIdentified(user: string, isExternal: boolean): void {
-    this.#user = user
-    if (isExternal) this.#certificate = this.externalIdentity?.name
-  }
-
   onOpening(virtualHost: string): AmqpError | undefined {
-    return this.#parts.pass.enter(this.#user!, virtualHost)
+    return this.#parts.pass.enter(this.identity.user!, virtualHost)
   }
 
   onTuned(tuning: Tuning): void {
     this.#isTuned = true
-    this.#reader.frameMax = tuning.frameMax
+    this.#input.frameMax = tuning.frameMax
     this.#output.frameMax = tuning.frameMax === 0 ? Infinity : tuning.frameMax
     if (tuning.heartbeat === 0) return
     this.#heartbeat = new Heartbeat(tuning.heartbeat, this.#parts.clock.now())
@@ -513,8 +442,7 @@ export class ClientSession
   }
 
   onHeartbeatTick(now: number): void {
-    const due = this.#heartbeat?.tick(now, this.#wasRead || this.#isPaused, this.#output.takeWasWritten())
-    this.#wasRead = false
+    const due = this.#heartbeat?.tick(now, this.#input.takeWasRead(), this.#output.takeWasWritten())
     if (due === HEARTBEAT_SEND) this.#safely(() => this.#stream.write(HEARTBEAT_FRAME))
     else if (due === HEARTBEAT_DEAD) this.#giveUp('no heartbeat for two intervals')
   }
@@ -538,8 +466,7 @@ export class ClientSession
       }),
     )
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.cutOff())
-    if (this.#reader.stopped) this.resumeReading()
-    this.#resumeStream()
+    this.#input.resume()
   }
 
   refuseSilently(reason: string): void {
@@ -548,7 +475,7 @@ export class ClientSession
     this.#endReason = reason
     this.#phase = 'refused'
     this.#release()
-    this.#reader.end()
+    this.#input.end()
     this.#timer = this.#parts.clock.after(SILENT_CLOSE_DELAY_MS, () => this.#stream.destroy())
   }
 
@@ -599,14 +526,14 @@ export class ClientSession
     return {
       id: this.id,
       remoteAddress: this.#stream.remoteAddress,
-      user: this.#user ?? null,
+      user: this.identity.user ?? null,
       vhost: agreement?.virtualHost ?? null,
       pool: agreement?.pool.id ?? null,
       state: this.state,
       channels: this.channels,
-      bytesIn: this.#bytesIn,
+      bytesIn: this.#input.bytes,
       bytesOut: this.#output.bytes,
-      framesIn: this.#framesIn,
+      framesIn: this.#input.frames,
       framesOut: this.#output.frames,
       bufferedBytes: this.#stream.bufferedBytes,
       ageSeconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
@@ -620,7 +547,8 @@ export class ClientSession
 
   get state(): ClientState {
     if (this.#phase === 'header' || this.#phase === 'handshake') return 'handshake'
-    if (this.#phase === 'open' || this.#phase === 'verifying') return this.#isPaused ? 'waiting' : 'open'
+    if (this.#phase === 'open' || this.#phase === 'verifying')
+      return this.#input.isPaused ? 'waiting' : 'open'
     return 'closing'
   }
 
@@ -659,26 +587,18 @@ export class ClientSession
     if (this.#phase === 'ended') return
     this.#release()
     this.#phase = 'ended'
-    this.#reader.end()
-    this.#countUnfinished()
+    this.#input.end()
     this.#parts.pass.leave()
     this.#parts.heartbeats.remove(this)
     this.#parts.logger.info('client disconnected', {
       ...this.#fields,
       reason: this.#endReason,
       seconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
-      bytesIn: this.#bytesIn,
+      bytesIn: this.#input.bytes,
       bytesOut: this.#output.bytes,
-      framesIn: this.#framesIn,
+      framesIn: this.#input.frames,
     })
     this.#parts.onEnd(this)
-  }
-
-  /** Of a client that has a certificate and no login, and hasn't logged in otherwise. */
-  get #strangersNames(): readonly string[] | undefined {
-    const isKnown =
-      this.#certificate !== undefined || this.#user !== undefined || this.externalIdentity !== undefined
-    return isKnown ? undefined : this.externalNames?.slice(0, MOST_NAMES_SHOWN)
   }
 
   get #fields(): LogFields {
@@ -686,9 +606,9 @@ export class ClientSession
     return {
       client: this.id,
       remote: this.#stream.remoteAddress,
-      user: this.#user,
-      certificate: this.#certificate,
-      certificateWithoutLogin: this.#strangersNames,
+      user: this.identity.user,
+      certificate: this.identity.certificate,
+      certificateWithoutLogin: this.identity.strangersNames,
       vhost: agreement?.virtualHost,
       pool: agreement?.pool.id,
     }
