@@ -43,7 +43,7 @@ export async function startInDocker(): Promise<Broker> {
   watch.once('exit', () => (isRunning = false))
   return {
     url,
-    origin: `${await productAt(url)}, a private one in Docker (${IMAGE})`,
+    origin: `${await productAt(url)} on ${url.host}, a private one in Docker (${IMAGE})`,
     own: {
       counts: async () =>
         readCounts(await docker('exec', container, 'rabbitmqctl', '--quiet', 'eval', COUNTS)),

@@ -22,7 +22,7 @@ export async function startPrivately(origin: string): Promise<Broker> {
   const url = new URL(node.url)
   return {
     url,
-    origin: `${await productAt(url)}, ${origin}`,
+    origin: `${await productAt(url)} on ${url.host}, ${origin}`,
     own: {
       counts: async () => readCounts(await node.eval(COUNTS)),
       isRunning: () => node.pid !== undefined,

@@ -149,6 +149,8 @@ Others on the machine can see command lines: give secrets by environment or file
 
 /** Commander's sentence without what it repeats of the command line, where a password may stand. */
 function refusal(error: CommanderError, command: Command): string {
+  if (error.code === 'commander.excessArguments')
+    return 'command line: too many arguments: the nodes of a cluster are one, amqp://a,b; see --help'
   const unknown = unknownOption(error)
   if (unknown === undefined) return `command line: ${error.message.replace(/^error: |\.$/g, '')}; see --help`
   const name = /^--[\w.-]*|^-./.exec(unknown)?.[0] ?? '-'

@@ -24,7 +24,8 @@ export interface NamedFile {
 
 /**
  * Reads the named file, otherwise the first default that exists, otherwise none. A name that ends in .json means JSON, any
- * other TOML. A file that can't be read or parsed has no values, and one problem.
+ * other TOML. A file that can't be read or parsed has no values, and one problem. YAML is told apart by its name: what a
+ * reader of TOML says of it helps nobody.
  */
 export function readConfigurationFile(
   named: NamedFile | undefined,
@@ -47,6 +48,7 @@ export function readConfigurationFile(
 }
 
 function parseText(text: string, path: string): ConfigurationFile {
+  if (/\.ya?ml$/i.test(path)) return failed(`configuration file ${path}: must be TOML or JSON, not YAML`)
   try {
     return keysIn(path.endsWith('.json') ? parseJson(text) : parse(text), path)
   } catch (error) {

@@ -240,7 +240,7 @@ export const schema = {
   },
   upstream: {
     url: {
-      doc: 'The broker. Clients bring credentials of their own; what stands here serves as pool.replay_logins does, and for nothing else. The nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
+      doc: 'The broker. Clients bring credentials of their own; those that stand here only count as one of pool.replay_logins. The nodes of a cluster are separated by commas, or stand in a list in the file. Can be given as the one argument instead.',
       format: 'upstream_url',
       default: 'amqp://127.0.0.1:5672',
       allowed: 'amqp://host:port or amqps://host:port, or several',

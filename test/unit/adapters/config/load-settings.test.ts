@@ -271,7 +271,9 @@ describe('loadSettings', () => {
     })
 
     it('refuses a second argument', () => {
-      expect(refusal({ argv: ['amqp://a', 'amqp://b'] })).to.contain('too many arguments')
+      expect(refusal({ argv: ['amqp://a', 'amqp://b'] })).to.equal(
+        'command line: too many arguments: the nodes of a cluster are one, amqp://a,b; see --help',
+      )
     })
   })
 
@@ -318,6 +320,13 @@ describe('loadSettings', () => {
       expect(() => loadSettings({ argv: [], env: {}, cwd: '/work', readFile })).to.throw(
         ConfigurationError,
         "can't read configuration file /work/config.toml: permission denied",
+      )
+    })
+
+    it('is refused as YAML where its name says that it is', () => {
+      const files = { '/work/warren.yaml': 'listen:\n  port: 5673\n' }
+      expect(refusal({ argv: ['--config', 'warren.yaml'], files })).to.equal(
+        'configuration file /work/warren.yaml: must be TOML or JSON, not YAML',
       )
     })
 
