@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { expect } from 'chai'
+import { stub } from 'sinon'
 import { parse as parseYaml } from 'yaml'
+import { ManagementClient, Unreachable } from '../../../src/adapters/cli/management-client.js'
 import { run as runTool } from '../../../src/adapters/cli/run.js'
 import { readCommandLine } from '../../../src/adapters/config/command-line.js'
 import { loadSettings } from '../../../src/adapters/config/load-settings.js'
@@ -34,17 +36,21 @@ const usages: Readonly<Record<string, readonly string[]>> = {
   test: ['scripts/test.mjs'],
 }
 
-/** Without a server to talk to: what it thinks of its command line it says before. */
+/**
+ * Without a server to talk to: what it thinks of its command line it says before. A Warren may be running on this machine, and the
+ * documents have commands that end it: each of them must end here.
+ */
 const checkTool: Check = async (words) => {
-  const { fetch } = globalThis
-  globalThis.fetch = () => Promise.reject(new Error('no network in unit tests'))
+  const nobody = 'nobody is asked in unit tests'
+  const asking = stub(ManagementClient.prototype, 'ask').rejects(new Unreachable(nobody))
   let complaint = ''
   try {
     const terminal = { argv: words, env: {}, version: '0', write: () => true, isTerminal: false }
     const code = await runTool({ ...terminal, complain: (text: string) => (complaint += text) })
     expect(code, complaint).not.to.equal(EXIT_USAGE)
+    expect(complaint).to.contain(nobody)
   } finally {
-    globalThis.fetch = fetch
+    asking.restore()
   }
 }
 
