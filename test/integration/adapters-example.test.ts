@@ -8,9 +8,11 @@ import { PassThrough } from 'node:stream'
 import amqplib from 'amqplib'
 import { expect } from 'chai'
 import { type Embedded, startEmbedded } from '../../examples/adapters/embedded.js'
+import { startWarren } from '../../examples/adapters/smallest.js'
 import { SyslogLogger } from '../../examples/adapters/syslog-logger.js'
 import { SystemClock } from '../../src/adapters/clock/system-clock.js'
 import { FileJournal } from '../../src/adapters/journal/file-journal.js'
+import { eventually } from '../support/eventually.js'
 import { takeAll } from '../support/queue-contents.js'
 import { RecordingLogger } from '../support/recording-logger.js'
 import { sharedBroker } from '../support/shared-broker.js'
@@ -126,6 +128,23 @@ describe('Warren with adapters of another program', function () {
     expect(await embedded.warren.shutDown()).to.include({ cutOff: 0, buffered: 1 })
     expect(lines).to.match(/^<30>1 \S+Z \S+ warren \d+ - - listening .*port=\d+/m)
     expect(lines).not.to.contain(TOKEN)
+  })
+
+  it('needs no more than options to be there, and to go', async () => {
+    const broker = await sharedBroker()
+    const options = ['--listen-address', '127.0.0.1', '--listen-port', '0', '--log-level', 'error']
+    const { warren, addresses } = await startWarren([...options, `amqp://127.0.0.1:${broker.port}`])
+    const connection = await amqplib.connect(`amqp://guest:guest@127.0.0.1:${addresses.plain?.port}`)
+    const channel = await connection.createChannel()
+    const { queue } = await channel.assertQueue('', { exclusive: true })
+    channel.sendToQueue(queue, Buffer.from('through the smallest'))
+    const message = await eventually(async () => {
+      const got = await channel.get(queue, { noAck: true })
+      return got === false ? expect.fail('nothing yet') : got
+    })
+    expect(String(message.content)).to.equal('through the smallest')
+    await connection.close()
+    expect(await warren.shutDown()).to.include({ cutOff: 0, buffered: 0 })
   })
 
   it('keeps their log from stopping anything', () => {

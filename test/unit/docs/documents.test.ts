@@ -119,6 +119,16 @@ describe('docs/operations.md', () => {
   })
 })
 
+describe('docs/operations.md, Alerts', () => {
+  it('says of every alert what it means, and of none that there is not', () => {
+    const rules = [...textOf('deploy/prometheus/alerts.yml').matchAll(/- alert: (\w+)/g)]
+    const [, section] = textOf('docs/operations.md').split('\n## Alerts\n')
+    const rows = [...section.split('\n## ')[0].matchAll(/^\| `(\w+)`/gm)]
+    expect(rules).to.have.length.above(10)
+    expect(rows.map(([, name]) => name)).to.have.members(rules.map(([, name]) => name))
+  })
+})
+
 describe('documents', () => {
   it('are there', () => {
     expect(documents).to.include.members([
@@ -131,6 +141,7 @@ describe('documents', () => {
       'docs/compatibility.md',
       'docs/configuration.md',
       'docs/deployment.md',
+      'docs/moving.md',
       'docs/operations.md',
       'docs/reliability.md',
     ])
