@@ -20,7 +20,6 @@ import type { Settings } from './settings.js'
 import type { Traffic } from './traffic.js'
 import type { UnfinishedBytes } from './client/unfinished-bytes.js'
 import type { UpstreamConnector } from './upstream/upstream-connector.js'
-import { reasonOf } from './upstream/upstream-errors.js'
 
 /** How long the start waits to hear from the broker what it is; clients are accepted without that too. */
 const INTRODUCTION_WAIT_MS = 2000
@@ -291,12 +290,8 @@ export class Proxy {
 
   /** Libraries look at the broker's properties in Connection.Start, which comes before any login: so the broker is asked beforehand. */
   async #meetBroker(): Promise<void> {
-    const introduction = this.#connector.introduce().catch((error: unknown) => {
-      this.#logger.warn('broker not reached at start; clients are told so until it is', {
-        upstream: this.#upstreamName,
-        reason: reasonOf(error),
-      })
-    })
+    // A broker that can't be reached has its line in the log from the connector, as later on.
+    const introduction = this.#connector.introduce().catch(() => undefined)
     await this.#atMost(INTRODUCTION_WAIT_MS, introduction)
   }
 

@@ -152,7 +152,7 @@ describe('refusals', function () {
 
     it('503 with the reason at once when nothing listens', async () => {
       const lonely = await WarrenProcess.start(1)
-      expect(lonely.lines('broker not reached at start; clients are told so until it is')).to.have.length(1)
+      expect(lonely.lines('broker unreachable: clients are told so until it answers')).to.have.length(1)
       const [said] = await conversation(lonely.port, {})
       expect(said).to.match(/connection.close .*503.*upstream unreachable: connect ECONNREFUSED 127.0.0.1:1/)
       await lonely.stop()

@@ -245,9 +245,7 @@ describe('TLS in operation', function () {
         await start([...args, ...direct], host === 'localhost' ? url : at())
         await eventually(() =>
           expect(
-            String(
-              warren!.lines('broker not reached at start; clients are told so until it is')[0]['reason'],
-            ),
+            String(warren!.lines('broker unreachable: clients are told so until it answers')[0]['reason']),
           ).to.contain(reason),
         )
         const answer = await fetch(`http://127.0.0.1:${warren!.managementPort}/readyz`)
