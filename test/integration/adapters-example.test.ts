@@ -23,7 +23,7 @@ const TOKEN = 'from-the-vault'
 const KEPT = 'kept-by-the-example'
 
 describe('Warren with adapters of another program', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   const tunnels: string[] = []
   const sockets = new Set<Socket>()
   const log = new PassThrough()

@@ -66,7 +66,7 @@ class Node {
 }
 
 describe('several addresses of the broker', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
   const nodes: Node[] = []
@@ -163,7 +163,7 @@ describe('several addresses of the broker', function () {
     client.sendProtocolHeader()
     await client.receiveStart()
     client.startOk()
-    const close = await client.expectMethod('connection.close', 10_000)
+    const close = await client.expectMethod('connection.close')
     client.reset()
     expect(close.code).to.equal(503)
     return close.text
@@ -176,7 +176,7 @@ describe('several addresses of the broker', function () {
     for (const port of ports) expect(text).to.contain(`connect ECONNREFUSED 127.0.0.1:${port}`)
     expect(text).to.match(/^upstream unreachable: .*; (next try in [\d.]+ s|trying again now)$/)
     await node(Node.relay(broker.port, ports[1]))
-    const [client] = await eventually(() => work(1), 20_000)
+    const [client] = await eventually(() => work(1), 90_000)
     expect(await nodesInUse(1)).to.deep.equal([`127.0.0.1:${ports[1]}`])
     expect(warren.lines('broker answers again')).to.have.length(1)
     await client.close()

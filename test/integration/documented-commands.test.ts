@@ -20,7 +20,7 @@ interface Result {
 }
 
 describe('documented commands', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess | undefined
   let folder: string

@@ -26,7 +26,7 @@ interface Answer {
 }
 
 describe("EXTERNAL, compared with RabbitMQ's own plugin,", function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

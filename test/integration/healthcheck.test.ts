@@ -16,7 +16,7 @@ async function check(env: NodeJS.ProcessEnv): Promise<number | null> {
 }
 
 describe('the health check of the container', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let warren: WarrenProcess
 
   before(async () => {

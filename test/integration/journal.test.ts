@@ -13,7 +13,7 @@ const QUEUE = 'kept'
 const MESSAGES = 200
 
 describe('a journal', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let directory: string
   let warren: WarrenProcess
@@ -122,7 +122,7 @@ describe('a journal', function () {
       messages: MESSAGES,
     })
     await broker.startApp()
-    await eventually(() => expect(warren.lines('publish buffer drained')).to.have.length(1), 40_000)
+    await eventually(() => expect(warren.lines('publish buffer drained')).to.have.length(1), 90_000)
     expect(await contents()).to.deep.equal(sent)
     await warren.stop()
     warren = await WarrenProcess.start(broker.port, options())
@@ -193,7 +193,7 @@ describe('a journal', function () {
     await eventually(async () => {
       arrived = [...arrived, ...(await contents())]
       expect(arrived).to.have.length(20)
-    }, 40_000)
+    }, 90_000)
     expectAll(arrived)
     expect(warren.lines('worker crashed: it is started again')).to.have.length(1)
 

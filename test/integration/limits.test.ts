@@ -7,7 +7,7 @@ import { WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
 
 describe('limits', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

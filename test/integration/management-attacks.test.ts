@@ -16,7 +16,7 @@ interface Answer {
 }
 
 describe('the management server under attack', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let warren: WarrenProcess
   const sockets: Socket[] = []
 

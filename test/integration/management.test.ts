@@ -19,7 +19,7 @@ interface Result {
 }
 
 describe('management', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

@@ -18,7 +18,7 @@ const DASHBOARD = deployed('grafana/warren.json')
 const OF_WORKERS = ['warren_worker_crashes_total']
 
 describe('metrics', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
   let scraped: string

@@ -26,7 +26,7 @@ interface Result {
 }
 
 describe("operators' scripts", function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
   let clients: WireClient[]

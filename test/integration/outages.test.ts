@@ -5,7 +5,7 @@ import { WarrenProcess } from '../support/warren-process.js'
 import { WireClient } from '../support/wire-client.js'
 
 describe('a broker that goes and comes back', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 
@@ -27,7 +27,7 @@ describe('a broker that goes and comes back', function () {
 
   it('tells its clients with its own words when it is stopped, and serves new ones once it is back', async () => {
     const clients = [await connected(), await connected(), await WireClient.connect(warren.port)]
-    const told = clients.map((client) => client.expectMethod('connection.close', 5000))
+    const told = clients.map((client) => client.expectMethod('connection.close'))
     const stopping = broker.stopApp()
     for (const close of await Promise.all(told)) {
       expect(close.code).to.equal(320)
@@ -45,7 +45,7 @@ describe('a broker that goes and comes back', function () {
     expect(late).to.be.instanceOf(Error)
 
     await broker.startApp()
-    await eventually(async () => (await connected()).close(), 35_000)
+    await eventually(async () => (await connected()).close(), 90_000)
   })
 
   it('closes the sockets of clients that do not answer', async () => {
@@ -71,13 +71,13 @@ describe('a broker that goes and comes back', function () {
     refused.sendProtocolHeader()
     await refused.receiveStart()
     refused.startOk()
-    const refusal = await refused.expectMethod('connection.close', 10_000)
+    const refusal = await refused.expectMethod('connection.close')
     expect(refusal.code).to.equal(503)
     expect(refusal.text).to.match(/^upstream unreachable: .*ECONNREFUSED/)
     refused.reset()
 
     await broker.restart()
-    await eventually(async () => (await connected()).close(), 35_000)
+    await eventually(async () => (await connected()).close(), 90_000)
     expect(warren.lines('pool reconnected')).to.have.length.at.least(1)
   })
 })

@@ -34,7 +34,7 @@ function run(command: string, args: readonly string[], cwd: string): Promise<End
 }
 
 describe('the npm package', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   let folder: string
   let packed: string[]
   let warren: ChildProcess | undefined

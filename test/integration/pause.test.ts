@@ -13,7 +13,7 @@ import { WireClient } from '../support/wire-client.js'
 const QUEUE = 'paused'
 
 describe('pausing a pool', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let proxy: FaultProxy
   let warren: WarrenProcess
@@ -59,7 +59,7 @@ describe('pausing a pool', function () {
     await consumer.consume(1, QUEUE)
     const consuming = (async () => {
       for (;;) {
-        const { args, body } = await consumer.expectContent('basic.deliver', 60_000)
+        const { args, body } = await consumer.expectContent('basic.deliver', 180_000)
         received.push(body.toString())
         consumer.ack(1, Number(args.deliveryTag))
       }
@@ -72,14 +72,14 @@ describe('pausing a pool', function () {
       await pool('resume')
       await delay(Math.random() * 60)
     }
-    for (const publisher of publishers) await publisher.stop(20_000)
+    for (const publisher of publishers) await publisher.stop(90_000)
     for (const { name, error, wrongs, open, sent } of publishers) {
       expect({ name, error, wrongs }).to.deep.equal({ name, error: undefined, wrongs: [] })
       if (name === 'a' || name === 'c') expect(open).to.deep.equal([])
       expect(sent).to.be.above(CYCLES)
     }
     const total = publishers.reduce((sum, { sent }) => sum + sent, 0)
-    await eventually(() => expect(received).to.have.length.at.least(total), 20_000)
+    await eventually(() => expect(received).to.have.length.at.least(total), 90_000)
     for (const { name, sent } of publishers)
       expect(received.filter((body) => body.startsWith(name))).to.deep.equal(
         Array.from({ length: sent }, (_, n) => `${name}:${n}`),
@@ -110,12 +110,12 @@ describe('pausing a pool', function () {
     await buffer(bodies.length, (n) => bodies[n])
     await pool('pause')
     proxy.door = 'open'
-    await eventually(() => expect(warren.lines('publish buffer draining')).to.have.length.at.least(1), 20_000)
+    await eventually(() => expect(warren.lines('publish buffer draining')).to.have.length.at.least(1), 90_000)
     await delay(300)
     expect(await buffered()).to.equal(bodies.length)
     expect(await takeAll(broker.port, QUEUE)).to.deep.equal([])
     await pool('resume')
-    await eventually(async () => expect(await buffered()).to.equal(0), 20_000)
+    await eventually(async () => expect(await buffered()).to.equal(0), 90_000)
     expect(await takeAll(broker.port, QUEUE)).to.deep.equal(bodies)
   })
 
@@ -125,7 +125,7 @@ describe('pausing a pool', function () {
     await buffer(bodies.length, (n) => bodies[n])
     proxy.door = 'open'
     proxy.faults = { bytesPerSecond: 400_000 }
-    await eventually(async () => expect(await buffered()).to.be.below(bodies.length), 20_000)
+    await eventually(async () => expect(await buffered()).to.be.below(bodies.length), 90_000)
     await pool('pause')
     // What is on its way settles; then nothing moves.
     const settled = await eventually(async () => {
@@ -133,11 +133,11 @@ describe('pausing a pool', function () {
       await delay(1000)
       expect(await buffered()).to.equal(before)
       return before
-    }, 20_000)
+    }, 90_000)
     expect(settled).to.be.within(1, bodies.length - 1)
     proxy.faults = {}
     await pool('resume')
-    await eventually(async () => expect(await buffered()).to.equal(0), 20_000)
+    await eventually(async () => expect(await buffered()).to.equal(0), 90_000)
     expect(await takeAll(broker.port, QUEUE)).to.deep.equal(bodies)
   })
 })

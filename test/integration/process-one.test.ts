@@ -11,7 +11,7 @@ import { pathOf } from '../support/project-files.js'
 const FIRST = ['--pid', '--fork', '--kill-child']
 
 describe('Warren as process 1', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let folder: string
   let child: ChildProcess | undefined
 

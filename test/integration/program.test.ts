@@ -13,7 +13,7 @@ const EXIT_CONFIGURATION = 78
 const EXIT_UNAVAILABLE = 69
 
 describe('the program', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
 
   before(async () => {

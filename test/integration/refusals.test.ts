@@ -16,7 +16,7 @@ async function conversation(port: number, options: WireOptions): Promise<string[
   client.startOk(options)
   try {
     for (;;) {
-      const method = await client.nextMethod(10_000)
+      const method = await client.nextMethod()
       said.push(`${method.name} ${JSON.stringify(method.args)}`)
       if (method.name === 'connection.tune') {
         client.offered = method.args as typeof client.offered
@@ -37,7 +37,7 @@ async function conversation(port: number, options: WireOptions): Promise<string[
 }
 
 describe('refusals', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

@@ -33,7 +33,7 @@ const USER = 'marked'
 const EXIT_CONFIGURATION = 78
 
 describe('secrets', function () {
-  this.timeout(120_000)
+  this.timeout(180_000)
   const secrets = new MarkedSecrets()
   const password = secrets.of('password')
   let broker: RabbitMqBroker

@@ -12,7 +12,7 @@ const CLIENTS = 60
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
 
 describe('the status page', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let browser: Browser
   let warren: WarrenProcess
@@ -246,7 +246,7 @@ describe('the status page', function () {
     await eventually(async () => {
       const starts = await workers.locator('td:nth-child(5)').allTextContents()
       expect(starts).to.deep.equal(['2', '2'])
-    }, 30_000)
+    }, 90_000)
   })
 
   it('can be used with the keyboard alone', async () => {

@@ -29,7 +29,7 @@ const show = ({ cert, key }: KeyPairFiles): ConnectionOptions => ({
 const trust: ConnectionOptions = { ca: readFileSync(authority.cert) }
 
 describe('TLS in operation', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   /** Takes only TLS clients with a certificate on its TLS port. */
   let broker: RabbitMqBroker
   let warren: WarrenProcess | undefined
@@ -376,7 +376,7 @@ describe('TLS in operation', function () {
     // Another protocol: Warren answers with its own header, and ends the connection.
     const output = execFileSync('openssl', [...args, ...strict], {
       input: 'HELO 1.0\r\n',
-      timeout: 10_000,
+      timeout: 60_000,
     }).toString('latin1')
     expect(output).to.contain('Verify return code: 0 (ok)').and.to.contain('AMQP\0\0\x09\x01')
   })
@@ -411,7 +411,7 @@ describe('TLS in operation', function () {
         warren!.signal('SIGHUP')
         await eventually(async () => expect(await shown()).to.equal(`warren ${round}`))
       }
-      for (const publisher of publishers) await publisher.stop(10_000)
+      for (const publisher of publishers) await publisher.stop(90_000)
       for (const publisher of publishers) {
         expect(publisher.error).to.equal(undefined)
         expect(publisher.sent).to.be.above(0)

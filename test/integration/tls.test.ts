@@ -45,7 +45,7 @@ const combinations: [Side, Side][] = [
 ]
 
 describe('TLS on both sides', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let vhosts = 0
 
@@ -231,7 +231,7 @@ describe('TLS on both sides', function () {
         })
         for (const body of sent) publisher.sendToQueue('q', body)
         await publisher.waitForConfirms()
-        await eventually(() => expect(received).to.have.length(sent.length), 10_000)
+        await eventually(() => expect(received).to.have.length(sent.length))
         expect(received.every((body, at) => body.equals(sent[at]))).to.equal(true)
       })
 

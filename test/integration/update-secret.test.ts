@@ -30,7 +30,7 @@ update_state(User, Secret) ->
 `
 
 describe('Connection.Update-Secret', function () {
-  this.timeout(30_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

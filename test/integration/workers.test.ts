@@ -21,7 +21,7 @@ const authority = new TestAuthority()
 const server = authority.server()
 
 describe('workers', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
   const clients: WireClient[] = []
@@ -176,7 +176,7 @@ describe('workers', function () {
     const failure = Promise.all(crowd).then(() => new Promise<never>(() => undefined))
     await Promise.race([
       failure,
-      eventually(() => expect(warren.lines('workers restarted')).to.have.length(1), 30_000),
+      eventually(() => expect(warren.lines('workers restarted')).to.have.length(1), 90_000),
     ])
     const total = served
     await eventually(() => expect(served).to.be.above(total + 50))

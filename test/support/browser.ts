@@ -5,8 +5,8 @@ import { type Browser, type BrowserContextOptions, type Page, chromium } from 'p
 import { systemCommand } from '../../scripts/client-packages.mjs'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-/** What an element that isn't there yet may take. */
-const PATIENCE_MS = 10_000
+/** What an element that isn't there yet may take, on a busy machine too. */
+const PATIENCE_MS = 30_000
 
 /** A page that a test looks at. */
 export interface Visit {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { systemCommand } from '../../scripts/client-packages.mjs'
 
 const PROGRAMS = new URL('../integration/clients/programs/', import.meta.url)
-const LIMIT_MS = 30_000
+const LIMIT_MS = 150_000
 
 const running = new Set<ChildProcess>()
 process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')))

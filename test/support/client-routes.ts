@@ -142,7 +142,7 @@ export class Route {
 /** Defines the scenarios of a client once for each route; all are skipped where the client isn't installed. */
 export function describeClient(client: ClientName, define: (route: Route) => void): void {
   describe(client, function () {
-    this.timeout(40_000)
+    this.timeout(180_000)
     before(function () {
       const missing = missingClient(client)
       if (missing === undefined) return

@@ -45,7 +45,7 @@ async function listen(client: WireClient, { reach, lingers = false }: Script): P
   // RabbitMQ owes no answer to what Connection.Close follows at once.
   if (reach === 'nobody') client.method(1, 'channel.flow', { active: true })
   for (;;) {
-    const next = client.nextBusyFrame(10_000, `the end for the ${reach}`)
+    const next = client.nextBusyFrame(undefined, `the end for the ${reach}`)
     const frame = await next.catch((error: Error) => {
       throw new Error(`${error.message} Before: ${said.map(([, text]) => text).join('; ')}`)
     })

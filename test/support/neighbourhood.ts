@@ -10,7 +10,7 @@ import { WireClient, type WireOptions } from './wire-client.js'
 /** Channels that Warren may keep open for the next client; a sweep closes those that nobody needs. */
 const FEW_SPARES = 16
 /** Two sweeps, and the broker's time for thousands of channels. */
-const CLEANING_UP_MS = 15_000
+const CLEANING_UP_MS = 60_000
 
 /** The rude client's side: connections that are torn down when its behaviour is over. */
 export class Visit {
@@ -188,7 +188,7 @@ export function besideNeighbours(
   args: readonly string[] = [],
 ): void {
   describe(title, function () {
-    this.timeout(60_000)
+    this.timeout(180_000)
     let neighbourhood: Neighbourhood | undefined
 
     before(async () => {

@@ -151,7 +151,7 @@ export class Neighbours {
   }
 
   /** Resolves when all that was published until now, and a little more, was confirmed and received once and in order. */
-  async settle(limitMs = 10_000): Promise<void> {
+  async settle(limitMs = 60_000): Promise<void> {
     clearInterval(this.#timer)
     for (const pair of this.#pairs) pair.publish(FAREWELL)
     const end = Date.now() + limitMs

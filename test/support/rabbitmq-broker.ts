@@ -18,6 +18,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { findRabbitMq } from '../../scripts/rabbitmq-server.mjs'
+import { eventually } from './eventually.js'
 
 export interface BrokerOptions {
   /** Lines of rabbitmq.conf, added to those of the fixture; where both set a key, these count. */
@@ -88,8 +89,8 @@ interface PendingReply {
   readonly reject: (error: Error) => void
 }
 
-const START_TIMEOUT = 60_000
-const STOP_TIMEOUT = 10_000
+const START_TIMEOUT = 120_000
+const STOP_TIMEOUT = 30_000
 /** One scheduler pair that never spins: an idle broker must not take CPU from what the tests measure. */
 const VM_FLAGS = '+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none'
 
@@ -257,6 +258,28 @@ export class RabbitMqBroker {
       frameMax: Number(frame_max) || 0,
       channelMax: Number(channel_max) || 0,
     }))
+  }
+
+  /** The connections on which Warrens carry clients: not those on which they only ask who the broker is, or try a login. */
+  async upstreams(): Promise<BrokerConnection[]> {
+    const all = await this.connections()
+    return all.filter(
+      ({ clientProperties, vhost, state }) =>
+        clientProperties['product'] === 'Warren' && vhost !== '' && !state.startsWith('clos'),
+    )
+  }
+
+  /** The pids of those that carry a channel. One that carries none is closed sooner or later. */
+  async carriers(): Promise<string[]> {
+    return (await this.upstreams()).filter(({ channels }) => channels > 0).map(({ pid }) => pid)
+  }
+
+  /** Resolves when nobody is connected any more: those whose process was killed are noticed a moment later. */
+  quiet(): Promise<void> {
+    return eventually(async () => {
+      const left = await this.connections()
+      if (left.length > 0) throw new Error(`Still connected: ${left.map(({ name }) => name).join(', ')}.`)
+    })
   }
 
   /** How many connections it has opened since it started, those that are gone included. */
@@ -599,7 +622,7 @@ async function freePort(): Promise<number> {
 }
 
 async function accepting(port: number): Promise<void> {
-  const end = Date.now() + STOP_TIMEOUT
+  const end = Date.now() + START_TIMEOUT
   for (;;) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => {

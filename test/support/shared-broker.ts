@@ -16,7 +16,7 @@ export function sharedBroker(): Promise<RabbitMqBroker> {
 /** Mocha root hooks, for `--require test/support/shared-broker.ts`. */
 export const mochaHooks = {
   async afterAll(this: Mocha.Context): Promise<void> {
-    this.timeout(30_000)
+    this.timeout(120_000)
     const broker = holder[KEY]
     holder[KEY] = undefined
     await broker?.then(

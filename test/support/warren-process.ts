@@ -5,7 +5,8 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
-const START_TIMEOUT_MS = 15_000
+/** Several workers take long on a busy machine. */
+const START_TIMEOUT_MS = 60_000
 
 /** One line of Warren's log. */
 export type LogLine = Readonly<Record<string, unknown>> & { readonly message: string; readonly level: string }

@@ -58,7 +58,8 @@ export interface Delivery<N extends MethodName> {
   readonly body: Buffer
 }
 
-const TIMEOUT = 5_000
+/** A busy machine takes seconds over what takes milliseconds otherwise. */
+const TIMEOUT = 30_000
 const CAPABILITIES: Table = { authentication_failure_close: true, consumer_cancel_notify: true }
 
 /**

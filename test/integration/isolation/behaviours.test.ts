@@ -353,7 +353,7 @@ const FLOODS: Behaviour[] = [
       const message = publishFrames(1, { routingKey: 'rude-missing' })
       client.send(Buffer.concat(times(100_000, () => message)))
       client.method(1, 'exchange.declare', AMQP_DIRECT)
-      await client.expectMethod('exchange.declare-ok', 30_000)
+      await client.expectMethod('exchange.declare-ok')
     },
   ],
   [
@@ -366,7 +366,7 @@ const FLOODS: Behaviour[] = [
         Buffer.concat(times(20_000, () => method(1, 'exchange.declare', AMQP_DIRECT))),
       )
       client.socket.resume()
-      for (let n = 0; n < 20_000; n++) await client.expectMethod('exchange.declare-ok', 30_000)
+      for (let n = 0; n < 20_000; n++) await client.expectMethod('exchange.declare-ok')
     },
   ],
   [
@@ -383,7 +383,7 @@ const FLOODS: Behaviour[] = [
       const message = publishFrames(1, { exchange: 'rude-fanout', body: Buffer.alloc(100) })
       await written(client.socket, Buffer.concat(times(5000, () => message)))
       client.method(1, 'exchange.declare', AMQP_DIRECT)
-      await client.expectMethod('exchange.declare-ok', 30_000)
+      await client.expectMethod('exchange.declare-ok')
     },
   ],
   [
@@ -393,7 +393,7 @@ const FLOODS: Behaviour[] = [
       for (let n = 0; n < 50; n++)
         client.publish(1, { routingKey: 'rude-missing', body: Buffer.alloc(MAX_MESSAGE / 2) })
       client.method(1, 'exchange.declare', AMQP_DIRECT)
-      await client.expectMethod('exchange.declare-ok', 30_000)
+      await client.expectMethod('exchange.declare-ok')
     },
   ],
   [
@@ -531,7 +531,7 @@ const READERS: Behaviour[] = [
       const client = await visit.open()
       await client.consume(1, 'rude-q', { noAck: true })
       client.socket.pause()
-      await eventually(async () => expect(await visit.broker.consumers()).to.have.length(2), 15_000)
+      await eventually(async () => expect(await visit.broker.consumers()).to.have.length(2))
     },
   ],
   [
@@ -545,7 +545,7 @@ const READERS: Behaviour[] = [
         expect(await visit.broker.consumers()).to.have.length(2)
         const { ready } = (await visit.broker.queues()).find(({ name }) => name === 'rude-q')!
         expect(ready).to.equal(100)
-      }, 15_000)
+      })
     },
   ],
   [
@@ -593,7 +593,7 @@ const READERS: Behaviour[] = [
       await eventually(async () => {
         const { ready, unacked } = (await visit.broker.queues()).find(({ name }) => name === 'rude-q')!
         expect([ready, unacked]).to.deep.equal([100, 0])
-      }, 15_000)
+      })
     },
   ],
 ]

@@ -16,7 +16,7 @@ const FLOODS: [what: string, frames: Buffer][] = [
 const VISITS = 20
 
 describe('a client that floods without an end', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
   let broker: RabbitMqBroker
   let warren: WarrenProcess
 

@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { RabbitMqBroker } from '../../support/rabbitmq-broker.js'
 
 describe('RabbitMqBroker', function () {
-  this.timeout(60_000)
+  this.timeout(180_000)
 
   let broker: RabbitMqBroker
 
