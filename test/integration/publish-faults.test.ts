@@ -291,7 +291,7 @@ describe('publishers whose broker is cut off', function () {
     )
     heal()
     expect(await toldOfAll(client, 2)).to.deep.equal([2])
-    expect(String(lines(SET_ASIDE)[0]['reason'])).to.contain('ACCESS_REFUSED')
+    await eventually(() => expect(String(lines(SET_ASIDE)[0]['reason'])).to.contain('ACCESS_REFUSED'))
     expect(await takeAll(broker.port, QUEUE)).to.deep.equal(['before'])
   })
 

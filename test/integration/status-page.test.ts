@@ -93,11 +93,17 @@ describe('the status page', function () {
     const page = await open()
     await says(page, 'No clients are connected.')
     await page.getByRole('button', { name: 'Live' }).click()
-    await connect(1)
     const { requests } = visits[0]
-    const before = requests.length
-    // Longer than the page would wait in its hurry.
-    await new Promise((resolve) => setTimeout(resolve, 1200))
+    // Longer than the page would wait in its hurry. A look that was under way when it was stopped comes to its end before.
+    const pass = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 800))
+    const before = await eventually(async () => {
+      const count = requests.length
+      await pass()
+      expect(requests).to.have.length(count)
+      return count
+    })
+    await connect(1)
+    await pass()
     expect(requests).to.have.length(before)
     await page.getByRole('button', { name: 'Paused' }).click()
     await says(figure(page, 'Clients'), /^1$/)
@@ -266,7 +272,7 @@ describe('the status page', function () {
       throw new Error(`The tab key doesn't lead to ${name}.`)
     }
     await page.keyboard.press('Tab')
-    expect(await focus()).to.equal('Skip to the clients')
+    await eventually(async () => expect(await focus()).to.equal('Skip to the clients'))
     await tabTo('newLimit')
     await page.keyboard.type('7')
     await page.keyboard.press('Enter')

@@ -417,7 +417,7 @@ describe('TLS in operation', function () {
         expect(publisher.sent).to.be.above(0)
         expect(publisher.confirmed.size).to.equal(publisher.sent)
       }
-      expect(warren!.lines('configuration reloaded')).to.have.length(5)
+      await eventually(() => expect(warren!.lines('configuration reloaded')).to.have.length(5))
     })
 
     it('with a certificate that is of no use changes nothing, and says why', async () => {
@@ -443,8 +443,10 @@ describe('TLS in operation', function () {
         expect(error).to.match(reason)
         expect(await shown()).to.equal('warren')
       }
-      expect(warren!.lines('certificates not reloaded: those that were in use stay')).to.have.length(
-        wrongs.length,
+      await eventually(() =>
+        expect(warren!.lines('certificates not reloaded: those that were in use stay')).to.have.length(
+          wrongs.length,
+        ),
       )
       put(authority.server({ commonName: 'mended' }))
       expect((await reload()).status).to.equal(200)
@@ -576,7 +578,9 @@ describe('TLS in operation', function () {
       const client = await WireClient.dial(warren!.port)
       client.send(Buffer.from('PROXY TCP4 192.0.2.7 192.0.2.8 4711 5672\r\n'))
       await client.closed
-      expect(warren!.lines('not an AMQP 0-9-1 client')[0]).to.include({ looksLike: 'the PROXY protocol' })
+      await eventually(() =>
+        expect(warren!.lines('not an AMQP 0-9-1 client')[0]).to.include({ looksLike: 'the PROXY protocol' }),
+      )
       expect(String(warren!.lines('not an AMQP 0-9-1 client')[0]['remote'])).to.match(/^127\.0\.0\.1:/)
       const direct = await WireClient.connect(warren!.port)
       await direct.close()

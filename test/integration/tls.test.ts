@@ -104,7 +104,7 @@ describe('TLS on both sides', function () {
       }
 
       async function upstreams(): Promise<string[]> {
-        const all = await broker.connections()
+        const all = await broker.upstreams()
         return all.filter((connection) => connection.vhost === vhost).map(({ pid }) => pid)
       }
 

@@ -129,18 +129,20 @@ describe('workers', function () {
       const [, second] = await workersNow()
       expect(second).to.include({ state: 'ready', starts: 2, clients: 0 })
     })
-    expect(gone.size).to.equal(3)
+    await eventually(() => expect(gone.size).to.equal(3))
     expect(await activeNow()).to.equal(6)
     for (const client of clients) {
       if (gone.has(client)) continue
       await client.openChannel(1)
       await client.declareQueue(1)
     }
-    expect(warren.lines('worker crashed: it is started again')[0]).to.include({
-      worker: 2,
-      signal: 'SIGKILL',
-      clients: 3,
-    })
+    await eventually(() =>
+      expect(warren.lines('worker crashed: it is started again')[0]).to.include({
+        worker: 2,
+        signal: 'SIGKILL',
+        clients: 3,
+      }),
+    )
     // The new one has the fewest clients.
     await connect()
     expect((await workersNow())[1].clients).to.equal(1)
@@ -220,7 +222,7 @@ describe('workers', function () {
       await client.close()
     }
     expect((await warren.exited).code).to.equal(0)
-    for (const pid of pids) expect(() => process.kill(pid, 0)).to.throw('ESRCH')
+    for (const pid of pids) await eventually(() => expect(() => process.kill(pid, 0)).to.throw('ESRCH'))
   })
 
   it('read the PROXY header of those clients that a balancer sends, and end with 1 when one had to be cut off', async () => {

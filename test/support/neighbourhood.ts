@@ -115,13 +115,14 @@ export class Neighbourhood {
   async stop(): Promise<void> {
     await this.#neighbours?.stop()
     await this.#warren?.stop()
-    await eventually(async () => expect(await this.broker.connections()).to.have.length(0))
+    await this.broker.quiet()
     await this.tidy()
     await this.broker.deleteAllQueues()
   }
 
   async #begin(): Promise<void> {
     const sweeping = ['--pool-cleanup-interval', '1']
+    await this.broker.quiet()
     this.#warren = await WarrenProcess.start(this.broker.port, [...sweeping, ...this.#args])
     const warren = this.#warren
     this.#isAlive = true
@@ -159,7 +160,7 @@ export class Neighbourhood {
         `[<<"${NEIGHBOURS}-right">>]`,
       )
     }, CLEANING_UP_MS)
-    const upstreams = (await this.broker.connections()).map(({ pid }) => pid)
+    const upstreams = (await this.broker.upstreams()).map(({ pid }) => pid)
     expect(upstreams).to.include.members(this.upstreams)
   }
 

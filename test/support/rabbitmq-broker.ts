@@ -1,6 +1,6 @@
 /** A private RabbitMQ node for tests: started, inspected, disturbed and removed by the test run alone. */
 import { execFile, spawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { randomBytes, randomInt } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import {
   existsSync,
@@ -12,13 +12,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { findRabbitMq } from '../../scripts/rabbitmq-server.mjs'
 import { eventually } from './eventually.js'
+import { freePort } from './free-port.js'
 
 export interface BrokerOptions {
   /** Lines of rabbitmq.conf, added to those of the fixture; where both set a key, these count. */
@@ -603,22 +604,6 @@ function neededApplications(directory: string, plugins: readonly string[]): stri
   const packed = entries.some((name) => name.endsWith('.ez'))
   if (!packed) for (const name of ['rabbit', ...plugins]) add(name)
   return needed.size === 0 ? entries : [...needed]
-}
-
-/** A port that nobody listens on, below the range from which the system takes ports of outgoing connections. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_000)
-    const server = createServer()
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => resolve(false))
-      server.listen(port, '127.0.0.1', () => resolve(true))
-    })
-    if (free) {
-      await new Promise((resolve) => server.close(resolve))
-      return port
-    }
-  }
 }
 
 async function accepting(port: number): Promise<void> {

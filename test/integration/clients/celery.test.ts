@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { eventually } from '../../support/eventually.js'
 import { describeClient } from '../../support/client-routes.js'
 
 const TASKS = 50
@@ -22,6 +23,6 @@ describeClient('celery', (route) => {
       await worker.terminate()
     }
     await route.holds('celery', 0)
-    expect((await route.queue('celery'))!.consumers).to.equal(0)
+    await eventually(async () => expect((await route.queue('celery'))!.consumers).to.equal(0))
   })
 })

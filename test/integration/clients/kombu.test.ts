@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { eventually } from '../../support/eventually.js'
 import { describeClient } from '../../support/client-routes.js'
 import { expectSessions } from '../../support/sessions.js'
 
@@ -6,7 +7,7 @@ describeClient('kombu', (route) => {
   it('publishes to a topic exchange and consumes what was published', async () => {
     const received = await route.run('kombu/producer_consumer.py', 'orders', 100)
     expect(received).to.deep.equal([...Array(100).keys()])
-    expect(await route.queue('orders')).to.equal(undefined)
+    await eventually(async () => expect(await route.queue('orders')).to.equal(undefined))
   })
 
   it('keeps a list of jobs in a SimpleQueue, with a connection for each job that is put there', async () => {
