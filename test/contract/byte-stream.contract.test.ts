@@ -111,7 +111,7 @@ async function netSubject(connected: Promise<Pair>): Promise<Subject> {
       feelsPressure: () => other.writableLength > 0,
     },
     until: async (condition) => {
-      const end = performance.now() + 8000
+      const end = performance.now() + 30_000
       while (!condition()) {
         if (performance.now() > end) throw new Error(`waited in vain until ${condition.toString()}`)
         await new Promise((resolve) => setTimeout(resolve, 1))

@@ -127,7 +127,7 @@ function netSubject(
       }
     },
     until: async (condition) => {
-      const end = performance.now() + 8000
+      const end = performance.now() + 30_000
       while (!condition()) {
         if (performance.now() > end) throw new Error(`waited in vain until ${condition.toString()}`)
         await new Promise((resolve) => setTimeout(resolve, 1))

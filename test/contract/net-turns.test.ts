@@ -45,7 +45,7 @@ describe('NetByteStream among others', () => {
       onDrain: () => undefined,
       onClose: () => undefined,
     })
-    await eventually(() => expect(Buffer.concat(chunks).equals(sent)).to.equal(true), 20_000)
+    await eventually(() => expect(Buffer.concat(chunks).equals(sent)).to.equal(true))
     // The system hands over up to 32 chunks of 64 KiB before it looks at anybody else.
     expect(before).to.be.at.most(1)
     for (const { stream } of [busy, other]) stream.destroy()
