@@ -58,7 +58,7 @@ describe('the program', function () {
 
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     it(`lets its clients finish on ${signal}, then ends with 0`, async () => {
-      const warren = await WarrenProcess.start(broker.port, ['--shutdown-grace', '5'])
+      const warren = await WarrenProcess.start(broker.port, ['--shutdown-grace', '25'])
       const client = await WireClient.connect(warren.port)
       await client.openChannel(1)
       await client.declareQueue(1)

@@ -319,7 +319,7 @@ describe('the status page', function () {
   })
 
   it('says that the broker is away, that Warren drains, and that it is gone', async () => {
-    await start('--shutdown-grace', '20')
+    await start()
     const page = await open()
     await says(page, 'ready')
     await warren.stop()
@@ -331,7 +331,7 @@ describe('the status page', function () {
     await says(lonely, /^Broker unreachable: connect ECONNREFUSED 127\.0\.0\.1:1; next try in /)
     await warren.stop()
 
-    await start('--shutdown-grace', '20')
+    await start('--shutdown-grace', '28')
     await connect(1)
     const draining = await open()
     await says(draining, 'ready')

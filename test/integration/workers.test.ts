@@ -154,7 +154,7 @@ describe('workers', function () {
   })
 
   it('are replaced one by one while clients come and go, and nobody is refused or cut off', async () => {
-    await start(2, '--shutdown-grace', '5')
+    await start(2, '--shutdown-grace', '25')
     const before = await workersNow()
     const idle = await connect()
     let isOver = false
@@ -196,6 +196,8 @@ describe('workers', function () {
   it('let their clients finish on SIGTERM, with TLS and without, then end with 0', async () => {
     await start(
       2,
+      '--shutdown-grace',
+      '25',
       '--tls-enabled',
       'true',
       '--tls-port',
