@@ -11,12 +11,12 @@ count = int(sys.argv[2])
 results = [square.delay(n) for n in range(count)]
 failed = fail.delay()
 outcome = {
-    'squares': [result.get(timeout=20) for result in results],
-    'failed': repr(failed.get(timeout=20, propagate=False)),
-    'retried': third_time.delay().get(timeout=20),
-    'group': group(square.s(n) for n in range(5))().get(timeout=20),
-    'chain': chain(square.s(3), square.s())().get(timeout=20),
+    'squares': [result.get(timeout=60) for result in results],
+    'failed': repr(failed.get(timeout=60, propagate=False)),
+    'retried': third_time.delay().get(timeout=60),
+    'group': group(square.s(n) for n in range(5))().get(timeout=60),
+    'chain': chain(square.s(3), square.s())().get(timeout=60),
     # Broadcast to the mailbox of each worker, answered on a reply queue.
-    'workers': [list(answer.values()) for answer in app.control.ping(timeout=1)],
+    'workers': [list(answer.values()) for answer in app.control.ping(timeout=60, limit=1)],
 }
 print(json.dumps(outcome))

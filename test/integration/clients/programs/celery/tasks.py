@@ -3,7 +3,7 @@ import os
 from celery import Celery
 
 app = Celery('tasks', broker=os.environ['BROKER'], backend='rpc://')
-app.conf.update(broker_connection_retry=False, worker_send_task_events=True)
+app.conf.update(broker_connection_retry=False, broker_connection_timeout=60, worker_send_task_events=True)
 
 
 @app.task

@@ -6,7 +6,9 @@ from kombu import Connection, Queue
 from kombu.pools import producers
 
 port, name, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-connection = Connection(f'amqp://guest:guest@127.0.0.1:{port}//', transport_options={'confirm_publish': True})
+connection = Connection(
+    f'amqp://guest:guest@127.0.0.1:{port}//', connect_timeout=60, transport_options={'confirm_publish': True}
+)
 pool = producers[connection]
 
 

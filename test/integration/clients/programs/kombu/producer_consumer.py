@@ -14,15 +14,15 @@ def on_message(body, message):
     message.ack()
 
 
-with Connection(f'amqp://guest:guest@127.0.0.1:{port}//') as connection:
+with Connection(f'amqp://guest:guest@127.0.0.1:{port}//', connect_timeout=60) as connection:
     with connection.Producer(serializer='json') as producer:
         for n in range(count):
             producer.publish({'n': n}, exchange=exchange, routing_key=f'order.{n}', declare=[queue], retry=True)
 
-with Connection(f'amqp://guest:guest@127.0.0.1:{port}//', heartbeat=10) as connection:
+with Connection(f'amqp://guest:guest@127.0.0.1:{port}//', connect_timeout=60, heartbeat=10) as connection:
     with connection.Consumer(queue, callbacks=[on_message], prefetch_count=10):
         while len(received) < count:
-            connection.drain_events(timeout=10)
+            connection.drain_events(timeout=60)
     queue(connection.default_channel).delete()
     exchange(connection.default_channel).delete()
 print(json.dumps(received))

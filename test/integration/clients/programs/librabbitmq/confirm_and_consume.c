@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/time.h>
 
-static struct timeval patience = {10, 0};
+static struct timeval patience = {60, 0};
 
 static void check(int good, const char *what) {
   if (good) return;

@@ -21,6 +21,6 @@ $channel->setReturnCallback(function (int $code, string $text, string $exchange,
 $exchange = new AMQPExchange($channel);
 for ($n = 0; $n < $count; $n++) $exchange->publish("$n", $name, AMQP_NOPARAM, PERSISTENT);
 $exchange->publish('to nobody', 'nowhere', AMQP_MANDATORY, PERSISTENT);
-$channel->waitForConfirm(10);
+$channel->waitForConfirm(60);
 $connection->disconnect();
 echo json_encode(['unconfirmed' => count($unconfirmed), 'returned' => $returned]), "\n";

@@ -2,7 +2,7 @@
 function connect(int $port): AMQPConnection
 {
     $connection = new AMQPConnection(['host' => '127.0.0.1', 'port' => $port, 'login' => 'guest', 'password' => 'guest']);
-    $connection->setReadTimeout(10);
+    $connection->setReadTimeout(60);
     $connection->connect();
     return $connection;
 }

@@ -14,7 +14,7 @@ $channel->set_return_listener(function ($code, $text, $exchange, $key, $message)
 $channel->confirm_select();
 for ($n = 0; $n < $count; $n++) $channel->basic_publish(persistent("$n"), '', $queue);
 $channel->basic_publish(persistent('to nobody'), '', 'nowhere', true);
-$channel->wait_for_pending_acks_returns(10);
+$channel->wait_for_pending_acks_returns(60);
 $channel->close();
 $connection->close();
 echo json_encode(['confirmed' => count(array_unique($confirmed)), 'returned' => $returned]), "\n";

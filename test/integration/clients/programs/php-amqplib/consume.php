@@ -14,7 +14,7 @@ $channel->basic_consume($queue, '', false, false, false, false, function ($messa
     else $message->ack();
     if (count($seen) == $count) $message->getChannel()->basic_cancel($message->getConsumerTag());
 });
-while ($channel->is_consuming()) $channel->wait(null, false, 10);
+while ($channel->is_consuming()) $channel->wait(null, false, 60);
 $channel->close();
 $connection->close();
 echo json_encode($seen), "\n";

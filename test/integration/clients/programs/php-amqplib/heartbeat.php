@@ -1,4 +1,4 @@
-<?php // heartbeat.php PORT QUEUE SECONDS: waits idle with a heartbeat of a second, then receives what it publishes.
+<?php // heartbeat.php PORT QUEUE SECONDS: waits idle with a heartbeat of two seconds, then receives what it publishes.
 require 'session.php';
 
 use PhpAmqpLib\Connection\AMQPStreamConnection;
@@ -6,7 +6,7 @@ use PhpAmqpLib\Exception\AMQPTimeoutException;
 
 [, $port, $queue, $seconds] = $argv;
 $connection = new AMQPStreamConnection(
-    '127.0.0.1', $port, 'guest', 'guest', '/', connection_timeout: 3, read_write_timeout: 3, heartbeat: 1
+    '127.0.0.1', $port, 'guest', 'guest', '/', connection_timeout: 30, read_write_timeout: 30, heartbeat: 2
 );
 $channel = $connection->channel();
 $channel->queue_declare($queue, false, false, true);
@@ -23,6 +23,6 @@ for ($end = microtime(true) + $seconds; microtime(true) < $end;) {
     }
 }
 $channel->basic_publish(persistent('still here'), '', $queue);
-while ($received === null) $channel->wait(null, false, 3);
+while ($received === null) $channel->wait(null, false, 30);
 $connection->close();
 echo json_encode($received), "\n";

@@ -12,7 +12,7 @@ $next = 0;
 $channel->basic_consume($queue, '', false, true, false, false, function ($message) use (&$whole, &$next, $body) {
     if ($message->getBody() === $body($next++)) $whole++;
 });
-while ($next < $count) $channel->wait(null, false, 10);
+while ($next < $count) $channel->wait(null, false, 60);
 $channel->close();
 $connection->close();
 echo json_encode($whole), "\n";

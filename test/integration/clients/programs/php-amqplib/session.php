@@ -6,7 +6,9 @@ use PhpAmqpLib\Message\AMQPMessage;
 
 function connect(int $port): AMQPStreamConnection
 {
-    return new AMQPStreamConnection('127.0.0.1', $port, 'guest', 'guest');
+    return new AMQPStreamConnection(
+        '127.0.0.1', $port, 'guest', 'guest', connection_timeout: 60, read_write_timeout: 60
+    );
 }
 
 function persistent(string $body): AMQPMessage

@@ -7,7 +7,7 @@ connection = connect(port)
 channel = connection.channel()
 channel.basic_qos(prefetch_count=10)
 seen = []
-for method, properties, body in channel.consume(queue, inactivity_timeout=10):
+for method, properties, body in channel.consume(queue, inactivity_timeout=60):
     seen.append(body.decode())
     channel.basic_ack(method.delivery_tag)
     if len(seen) == count:

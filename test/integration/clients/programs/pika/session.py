@@ -5,7 +5,8 @@ import pika
 
 def parameters(port, **more):
     credentials = pika.PlainCredentials('guest', 'guest')
-    return pika.ConnectionParameters('127.0.0.1', int(port), '/', credentials, **more)
+    patience = {'socket_timeout': 60, 'stack_timeout': 60}
+    return pika.ConnectionParameters('127.0.0.1', int(port), '/', credentials, **patience, **more)
 
 
 def connect(port, **more):
