@@ -13,7 +13,7 @@ npm test -- --grep 'Channel.Close'    any option of mocha`
 
 const MINUTE = 60_000
 /** How long mocha may take to end after its last test. */
-const LINGER_MS = 15_000
+const LINGER_MS = 30_000
 const SUITES = ['unit', 'contract', 'integration']
 const PARTS = ['build', 'lint', ...SUITES]
 const SUITE_PATH = new RegExp(`^(?:\\./)?test/(${SUITES.join('|')})(?:/|$)`)
@@ -70,11 +70,11 @@ async function runParts({ parts, paths, forMocha }) {
   const hasBroker = !parts.has('integration') || (await prepareRabbitMq())
   if (parts.has('integration') && hasBroker) await prepareClients()
   const isBuilt = !parts.has('build') || (await check('build', 2 * MINUTE))
-  if (parts.has('lint')) await check('lint', 4 * MINUTE)
+  if (parts.has('lint')) await check('lint', 6 * MINUTE)
   for (const suite of SUITES.filter((name) => parts.has(name))) {
     const own = paths.filter((path) => SUITE_PATH.exec(path)[1] === suite).map(testsUnder)
     const files = own.length > 0 ? own : [testsUnder(`test/${suite}`)]
-    if (suite !== 'integration') await mocha(suite, [...files, ...forMocha], 3 * MINUTE)
+    if (suite !== 'integration') await mocha(suite, [...files, ...forMocha], 6 * MINUTE)
     else if (!hasBroker) console.log('\nintegration is left out, as there is no RabbitMQ')
     else if (!isBuilt) console.log('\nintegration is left out, as the build failed')
     else {
