@@ -26,7 +26,7 @@ function environment(): NodeJS.ProcessEnv {
 
 function run(command: string, args: readonly string[], cwd: string): Promise<Ended> {
   return new Promise((resolve) => {
-    execFile(command, args, { cwd, env: environment(), timeout: 90_000 }, (error, stdout, stderr) => {
+    execFile(command, args, { cwd, env: environment(), timeout: 300_000 }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1
       resolve({ code, stdout, stderr })
     })
@@ -34,7 +34,7 @@ function run(command: string, args: readonly string[], cwd: string): Promise<End
 }
 
 describe('the npm package', function () {
-  this.timeout(180_000)
+  this.timeout(400_000)
   let folder: string
   let packed: string[]
   let warren: ChildProcess | undefined
