@@ -89,11 +89,13 @@ describe('management', function () {
 
   it('lists and kills a client', async () => {
     await start()
-    const client = await WireClient.connect(warren.port)
+    const client = await WireClient.connect(warren.port, {
+      clientProperties: { connection_name: 'invoices' },
+    })
     await client.openChannel(1)
     await client.declareQueue(1)
     expect((await ctl('clients')).stdout).to.match(
-      /^ID +REMOTE +USER[^]*\nc1 +127\.0\.0\.1:\d+ +guest +\/ +p1 +open +1 /,
+      /^ID +REMOTE +NAME +USER[^]*\nc1 +127\.0\.0\.1:\d+ +invoices +guest +\/ +p1 +open +1 /,
     )
     expect((await ctl('upstreams')).stdout).to.match(/\nu\d+ +p1 +guest +\/ +open /)
     expect((await ctl('pools')).stdout).to.match(/\np1 +guest +\/ +open +1 +1 +1 +0\n/)

@@ -20,6 +20,8 @@ export interface FakeLogin {
   /** Replaces the response made of user and password. */
   response?: Buffer
   capabilities?: Table
+  /** Its `connection_name`. */
+  name?: string
   /** What Tune-Ok says; what is left out is as the server's Tune has it. */
   channelMax?: number
   frameMax?: number
@@ -118,7 +120,11 @@ export class FakeClient {
         ? Buffer.from(`\0${user}\0${password}`)
         : table({ LOGIN: user, PASSWORD: password }).subarray(4))
     this.method(0, 'connection.start-ok', {
-      clientProperties: { product: 'fake client', capabilities },
+      clientProperties: {
+        product: 'fake client',
+        capabilities,
+        ...(login.name !== undefined && { connection_name: login.name }),
+      },
       mechanism,
       response,
       locale: 'en_US',

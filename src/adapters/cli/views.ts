@@ -52,6 +52,7 @@ export function clientsView(answer: Json): string {
       [
         { title: 'ID', of: (row) => text(row, 'id') },
         { title: 'REMOTE', of: (row) => text(row, 'remote_address') },
+        { title: 'NAME', of: (row) => text(row, 'connection_name') },
         { title: 'USER', of: (row) => text(row, 'user') },
         { title: 'VHOST', of: (row) => text(row, 'vhost') },
         { title: 'POOL', of: (row) => text(row, 'pool') },

@@ -111,6 +111,7 @@ export const clients = page(
   object({
     id: text,
     remote_address: text,
+    connection_name: textOrNull,
     user: textOrNull,
     vhost: textOrNull,
     pool: textOrNull,

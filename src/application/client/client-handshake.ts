@@ -1,5 +1,5 @@
 /** Warren's side of the handshake with a client: it plays the broker, step by step and refusal by refusal. */
-import { type FieldTable, fieldOf } from '../../domain/amqp/field-table.js'
+import { type FieldTable, fieldOf, textOf } from '../../domain/amqp/field-table.js'
 import { undecodableMethod, unexpectedFrame } from '../../domain/amqp/frame-errors.js'
 import { FRAME_MAX_BEFORE_TUNING, FRAME_METHOD, FRAME_MIN_SIZE, type Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
@@ -175,6 +175,8 @@ export class ClientHandshake {
 
   #onStartOk(startOk: Arguments<typeof method.ConnectionStartOk.args>): void {
     this.#capabilities = readCapabilities(startOk.clientProperties)
+    const name = textOf(startOk.clientProperties, 'connection_name')
+    if (name !== undefined && name !== '') this.#host.identity.onNamed(name)
     if (startOk.mechanism === EXTERNAL) return this.#onExternal()
     const mechanism = MECHANISMS.find((known) => known === startOk.mechanism)
     const credentials = mechanism && Credentials.fromResponse(mechanism, startOk.response)

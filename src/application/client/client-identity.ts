@@ -4,12 +4,15 @@ import type { ByteStream } from '../ports/byte-stream.js'
 import type { Settings } from '../settings.js'
 
 const MOST_NAMES_SHOWN = 3
+/** Characters of a connection's name that are kept. */
+const LONGEST_NAME = 128
 
 export class ClientIdentity {
   readonly #stream: ByteStream
   readonly #tls: Settings['tls']
   #user: string | undefined
   #certificate: string | undefined
+  #connectionName: string | undefined
 
   constructor(stream: ByteStream, tls: Settings['tls']) {
     this.#stream = stream
@@ -24,6 +27,11 @@ export class ClientIdentity {
   /** The name in its certificate by which it has logged in. */
   get certificate(): string | undefined {
     return this.#certificate
+  }
+
+  /** What it calls its connection, for people: the `connection_name` of its properties, cut where it's long, without control characters. */
+  get connectionName(): string | undefined {
+    return this.#connectionName
   }
 
   /** Whether it may log in by its certificate, if it has one that stands for somebody. */
@@ -48,6 +56,11 @@ export class ClientIdentity {
   get strangersNames(): readonly string[] | undefined {
     const isKnown = this.#certificate !== undefined || this.#user !== undefined || this.external !== undefined
     return isKnown ? undefined : this.externalNames?.slice(0, MOST_NAMES_SHOWN)
+  }
+
+  /** The client has said what it calls its connection. */
+  onNamed(name: string): void {
+    this.#connectionName = name.slice(0, LONGEST_NAME).replace(/[\p{Cc}\u2028\u2029]/gu, '?')
   }
 
   /** The client logs in, by its certificate if `isExternal`. */

@@ -526,6 +526,7 @@ export class ClientSession
     return {
       id: this.id,
       remoteAddress: this.#stream.remoteAddress,
+      connectionName: this.identity.connectionName ?? null,
       user: this.identity.user ?? null,
       vhost: agreement?.virtualHost ?? null,
       pool: agreement?.pool.id ?? null,
@@ -606,6 +607,7 @@ export class ClientSession
     return {
       client: this.id,
       remote: this.#stream.remoteAddress,
+      connectionName: this.identity.connectionName,
       user: this.identity.user,
       certificate: this.identity.certificate,
       certificateWithoutLogin: this.identity.strangersNames,

@@ -6,6 +6,8 @@ export type ClientState = 'handshake' | 'open' | 'waiting' | 'closing'
 export interface ClientView {
   readonly id: string
   readonly remoteAddress: string
+  /** What the client calls its connection; null if it hasn't said. */
+  readonly connectionName: string | null
   /** Null until the client has said. */
   readonly user: string | null
   readonly vhost: string | null

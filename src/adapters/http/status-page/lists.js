@@ -154,6 +154,7 @@ export function makeLists({ load, change, isSure }) {
       columns: [
         ['id', 'Client'],
         ['remote_address', 'Address'],
+        ['connection_name', 'Name'],
         ['user', 'User'],
         ['vhost', 'Virtual host'],
         ['pool', 'Pool'],

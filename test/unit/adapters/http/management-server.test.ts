@@ -327,6 +327,18 @@ describe('ManagementServer', () => {
       expect(second).to.include({ id: 'c2', state: 'handshake', user: null })
     })
 
+    it('show what clients call their connections, in a form that steers no terminal and fills no page', async () => {
+      await start(NO_TOKENS)
+      for (const name of ['invoices', 'a\nb\u001b[31m\u009b', '', 'x'.repeat(5000)])
+        await world.connect({ name })
+      await world.connect()
+      const { body } = await ask('/clients')
+      expect(
+        (body.clients as { connection_name: unknown }[]).map((client) => client.connection_name),
+      ).to.deep.equal(['invoices', 'a?b?[31m?', null, 'x'.repeat(128), null])
+      expect((await ask('/clients?search=invoices')).body.total).to.equal(1)
+    })
+
     it('come page by page, searched and sorted', async () => {
       await start(NO_TOKENS)
       for (let n = 0; n < 250; n++) world.dial()
