@@ -19,6 +19,7 @@ import type { MinuteSummary } from './application/operations/minute-summary.js'
 import type { Reload } from './application/operations/reload.js'
 import { createContainer, createManagementServer } from './composition/container.js'
 import {
+  type BugCount,
   EXIT_CONFIGURATION,
   EXIT_FAILURE,
   EXIT_OK,
@@ -57,11 +58,21 @@ function loadOrExit(): LoadedSettings {
 }
 
 async function run(loaded: LoadedSettings): Promise<void> {
+  const logger = WinstonLogger.create(loaded.settings.log)
+  const bugs = logBugs(logger)
+  try {
+    await start(loaded, logger, bugs)
+  } catch (error) {
+    // Half a Warren is none, and one that has ended must not look as if it had done what it was for.
+    logger.error('unexpected error', { error })
+    process.exit(EXIT_FAILURE)
+  }
+}
+
+async function start(loaded: LoadedSettings, logger: WinstonLogger, bugs: BugCount): Promise<void> {
   const { settings, warnings } = loaded
   const certificates = loadCertificates(settings)
-  const logger = WinstonLogger.create(settings.log)
   for (const warning of warnings) logger.warn(warning)
-  const bugs = logBugs(logger)
   const source = new RereadableSettings(loaded, () => {
     const next = load()
     for (const warning of next.warnings) logger.warn(warning)

@@ -2,7 +2,12 @@
 import { hostname } from 'node:os'
 import { SystemClock } from './adapters/clock/system-clock.js'
 import { type Environment, secretVariables } from './adapters/config/environment.js'
-import { moveMessages, removeEmpty, strayJournals } from './adapters/journal/worker-journals.js'
+import {
+  type StrayJournal,
+  moveMessages,
+  removeEmpty,
+  strayJournals,
+} from './adapters/journal/worker-journals.js'
 import { FileJournal } from './adapters/journal/file-journal.js'
 import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
 import { CertificateError } from './application/ports/certificate-store.js'
@@ -59,10 +64,14 @@ export async function openJournal({ pool }: Settings, logger: Logger): Promise<J
   try {
     return await FileJournal.openWhenFree({ directory, sync: policy }, { clock: new SystemClock(), logger })
   } catch (error) {
-    if (!(error instanceof JournalError)) throw error
-    logger.error(error.message)
-    process.exit(EXIT_UNAVAILABLE)
+    endWithoutJournal(error, logger)
   }
+}
+
+function endWithoutJournal(error: unknown, logger: Logger): never {
+  if (!(error instanceof JournalError)) throw error
+  logger.error(error.message)
+  process.exit(EXIT_UNAVAILABLE)
 }
 
 /**
@@ -72,31 +81,33 @@ export async function openJournal({ pool }: Settings, logger: Logger): Promise<J
 export async function bringHomeStrays({ pool }: Settings, workers: number, logger: Logger): Promise<void> {
   const { publishBufferDir: directory, publishBufferSize } = pool
   if (directory === undefined || publishBufferSize === 0) return
+  try {
+    for (const stray of strayJournals(directory, workers)) await bringHome(stray, logger)
+  } catch (error) {
+    endWithoutJournal(error, logger)
+  }
+}
+
+async function bringHome(stray: StrayJournal, logger: Logger): Promise<void> {
   const open = (at: string): Promise<FileJournal> =>
     FileJournal.openWhenFree({ directory: at, sync: 'always' }, { clock: new SystemClock(), logger })
-  for (const stray of strayJournals(directory, workers)) {
-    const opened: Journal[] = []
-    try {
-      const from = await open(stray.directory)
-      opened.push(from)
-      const to = await open(stray.home)
-      opened.push(to)
-      const messages = moveMessages(from, to)
-      if (messages > 0)
-        logger.info('messages moved to the journal of a process that there is', {
-          from: stray.directory,
-          to: stray.home,
-          messages,
-        })
-    } catch (error) {
-      if (!(error instanceof JournalError)) throw error
-      logger.error(error.message)
-      process.exit(EXIT_UNAVAILABLE)
-    } finally {
-      for (const journal of opened) journal.close()
-    }
-    removeEmpty(stray)
+  const opened: Journal[] = []
+  try {
+    const from = await open(stray.directory)
+    opened.push(from)
+    const to = await open(stray.home)
+    opened.push(to)
+    const messages = moveMessages(from, to)
+    if (messages > 0)
+      logger.info('messages moved to the journal of a process that there is', {
+        from: stray.directory,
+        to: stray.home,
+        messages,
+      })
+  } finally {
+    for (const journal of opened) journal.close()
   }
+  removeEmpty(stray)
 }
 
 /** Bugs are told to the log, and end nothing but what they happened in. */

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { fileURLToPath } from 'node:url'
 import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
@@ -48,6 +49,16 @@ describe('the program', function () {
     other.close()
     expect(code).to.equal(EXIT_UNAVAILABLE)
     expect(stdout).to.contain(`cannot listen on 127.0.0.1:${port}`).and.to.contain('EADDRINUSE')
+  })
+
+  it('stops with EX_UNAVAILABLE and says why when its journal cannot be', async () => {
+    const file = fileURLToPath(import.meta.url)
+    const { code, stdout } = await runToExit([
+      ...['--listen-address', '127.0.0.1', '--listen-port', '0', '--pool-publish-buffer-size', '10'],
+      ...['--pool-publish-buffer-dir', file, `amqp://127.0.0.1:${broker.port}`],
+    ])
+    expect(code).to.equal(EXIT_UNAVAILABLE)
+    expect(stdout).to.contain(`the journal in ${file} can't be read`).and.to.contain('ENOTDIR')
   })
 
   it('answers --version, --help and --check without starting', async () => {

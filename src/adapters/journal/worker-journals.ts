@@ -2,7 +2,7 @@
 import { type Dirent, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Journal, JournalRecord } from '../../application/ports/journal.js'
-import { codeOf } from './file-system.js'
+import { codeOf, journalError } from './file-system.js'
 
 /** The directory of worker `number`. */
 export function workerJournal(directory: string, number: number): string {
@@ -16,7 +16,7 @@ export interface StrayJournal {
   readonly home: string
 }
 
-/** The journals in `directory` that nobody uses while there are `workers` processes. They may be empty. */
+/** The journals in `directory` that nobody uses while there are `workers` processes. They may be empty. Throws {@link JournalError} when it can't be looked into. */
 export function strayJournals(directory: string, workers: number): StrayJournal[] {
   const stray: StrayJournal[] = []
   const entries = entriesOf(directory)
@@ -84,6 +84,6 @@ function entriesOf(directory: string): Dirent[] {
     return readdirSync(directory, { withFileTypes: true })
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return []
-    throw error
+    throw journalError(`the journal in ${directory} can't be read`, error)
   }
 }

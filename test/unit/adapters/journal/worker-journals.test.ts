@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { JournalError } from '../../../../src/application/ports/journal.js'
 import { FakeJournal, FakeJournalDisk } from '../../../support/fake-journal.js'
 import {
   moveMessages,
@@ -37,6 +38,11 @@ describe('the journals of workers', () => {
     keep(directory, workerJournal(directory, 1))
     expect(stray(1)).to.deep.equal([workerJournal(directory, 1)])
     expect(stray(2)).to.deep.equal([directory])
+  })
+
+  it('cannot be told in a directory that cannot be read', () => {
+    writeFileSync(join(directory, 'file'), '')
+    expect(() => strayJournals(join(directory, 'file'), 1)).to.throw(JournalError, "can't be read: ENOTDIR")
   })
 
   it('need no directory', () => {
