@@ -1,4 +1,7 @@
 import { expect } from 'chai'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { eventually } from '../support/eventually.js'
 import { LimitChurn } from '../support/limit-churn.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
@@ -221,5 +224,20 @@ describe('limits', function () {
     const { code, stderr } = await warren.exited
     expect(code).to.equal(0)
     expect(stderr).to.equal('')
+  })
+
+  it('leave no inspector open that SIGUSR1 has opened before anything of Warren was loaded', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'warren-inspector-'))
+    const file = join(folder, 'url')
+    const before = `import { open, url } from 'node:inspector'; import { writeFileSync } from 'node:fs'; open(0, '127.0.0.1'); writeFileSync('${file}', url())`
+    warren = await WarrenProcess.start(broker.port, [], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(before)}`,
+    })
+    const { host } = new URL(readFileSync(file, 'utf8'))
+    rmSync(folder, { recursive: true })
+    await fetch(`http://${host}/json`).then(
+      () => expect.fail('the inspector answers'),
+      ({ cause }: { cause: NodeJS.ErrnoException }) => expect(cause.code).to.equal('ECONNREFUSED'),
+    )
   })
 })
