@@ -44,11 +44,6 @@ export class Segments {
     return this.#bytes - this.#liveBytes
   }
 
-  /** How many messages are needed. */
-  get liveCount(): number {
-    return this.#home.size
-  }
-
   add(number: number, path: string, size: number): Segment {
     const segment = { number, path, size, live: new Map<number, Place>() }
     this.#all.push(segment)

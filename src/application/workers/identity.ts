@@ -1,5 +1,6 @@
 /** The names of things in a worker, as they're known outside: `w2-c17` is `c17` of worker 2. */
 
+/** What `id` of worker `number` is called outside. */
 export function prefixed(number: number, id: string): string {
   return `w${number}-${id}`
 }

@@ -8,12 +8,12 @@ import type { Random } from '../ports/random.js'
 import type { FromWorker, HeldConnection, Question, WorkerProcesses } from '../ports/worker-processes.js'
 import type { Settings } from '../settings.js'
 import { reasonOf } from '../upstream/upstream-errors.js'
-import { Worker, type WorkerView } from './worker.js'
+import { WorkerChanges } from './worker-changes.js'
+import { RollingRestart } from './rolling-restart.js'
+import { LAST_WAIT_MS, Worker, type WorkerView } from './worker.js'
 
 /** A worker that was ready for so long has got over what had ended it before. */
 const RECOVERED_MS = 30_000
-/** Beyond its own limit for the shutdown a worker gets this long to be gone. */
-const LAST_WAIT_MS = 2000
 /** A worker that takes longer to start is stuck; meeting a broker that isn't there takes 2 s, a journal's lock 15, its messages 10. */
 const START_LIMIT_MS = 45_000
 
@@ -72,11 +72,10 @@ export class Supervisor {
   #isFull = false
   #lastGiven = 0
   #shutdown: Promise<{ isClean: boolean }> | undefined
-  #isRolling = false
   /** Whether all that ended in the shutdown said that nothing was cut off. */
   #areExitsClean = true
-  /** Wakes whoever waits for something to become true of the workers. */
-  readonly #watchers = new Set<() => void>()
+  readonly #changes: WorkerChanges
+  readonly #rollingRestart: RollingRestart
   #started: { resolve: () => void; reject: (error: Error) => void } | undefined
   /** Hears what a worker had counted when it ended in order. */
   onFarewell: (farewell: Farewell) => void = () => undefined
@@ -90,6 +89,15 @@ export class Supervisor {
   constructor(needs: SupervisorNeeds) {
     this.#needs = needs
     this.#workers = Array.from({ length: needs.count }, (_, at) => new Worker(at + 1, needs.clock))
+    this.#changes = new WorkerChanges(needs.clock)
+    this.#rollingRestart = new RollingRestart({
+      workers: this.#workers,
+      changes: this.#changes,
+      settings: needs.settings,
+      logger: needs.logger,
+      start: (worker) => this.#start(worker),
+      isEnding: () => this.#isEnding,
+    })
   }
 
   /** Starts all workers; resolves when they're ready. Rejects with {@link WorkerNotStarted} when one of them ends instead. */
@@ -152,28 +160,9 @@ export class Supervisor {
     void this.askAll(question, about)
   }
 
-  /** Replaces the workers one after the other. Those that aren't being replaced take the new clients meanwhile. */
-  async restartWorkers(): Promise<Outcome<{ workers: number }>> {
-    if (this.#isEnding) return conflict('Warren is shutting down')
-    if (this.#isRolling) return conflict('the workers are being restarted already')
-    const first = this.#workers.find(({ state }) => state !== 'ready')
-    if (first !== undefined) return conflict(`worker ${first.number} is ${first.state}`)
-    this.#isRolling = true
-    try {
-      for (const worker of this.#workers) {
-        const reason = await this.#whyKept(worker)
-        if (reason !== undefined) {
-          this.#isRolling = false
-          return conflict(reason)
-        }
-      }
-    } catch (error) {
-      this.#isRolling = false
-      return conflict(reasonOf(error))
-    }
-    this.#needs.logger.info('restarting workers one by one', { workers: this.#workers.length })
-    void this.#roll().finally(() => (this.#isRolling = false))
-    return { done: { workers: this.#workers.length } }
+  /** See {@link RollingRestart}. */
+  restartWorkers(): Promise<Outcome<{ workers: number }>> {
+    return this.#rollingRestart.begin()
   }
 
   /**
@@ -228,7 +217,7 @@ export class Supervisor {
       default:
         worker.onAnswer(message)
     }
-    this.#wake()
+    this.#changes.tell()
   }
 
   #onReady(worker: Worker): void {
@@ -272,7 +261,7 @@ export class Supervisor {
     }
     if (this.#isEnding) for (const { connection } of kept) this.#turnAway(connection)
     else for (const { connection, isTls } of kept) this.#give(connection, isTls)
-    this.#wake()
+    this.#changes.tell()
   }
 
   /** To the worker with the fewest clients; among equals to the one that has waited longest, so that short sessions are spread too. */
@@ -313,55 +302,6 @@ export class Supervisor {
     for (let n = 0; n < count; n++) this.#needs.limits.clients.leave()
   }
 
-  async #roll(): Promise<void> {
-    const { logger } = this.#needs
-    for (const worker of this.#workers) {
-      if (this.#isEnding) return
-      const reason = await this.#whyKept(worker).catch(reasonOf)
-      if (reason !== undefined)
-        return logger.warn('restarting workers stopped', { worker: worker.number, reason })
-      await this.#retire(worker)
-      if (this.#isEnding) return
-      this.#start(worker)
-      await this.#until(() => worker.state !== 'starting' || this.#isEnding)
-      if ((worker.state as string) !== 'ready')
-        return logger.warn('restarting workers stopped', {
-          worker: worker.number,
-          reason: 'the new worker did not start',
-        })
-    }
-    logger.info('workers restarted', { workers: this.#workers.length })
-  }
-
-  /** Messages that are in its memory alone would be lost. */
-  async #whyKept(worker: Worker): Promise<string | undefined> {
-    if (worker.state !== 'ready') return `worker ${worker.number} is ${worker.state}`
-    if (this.#needs.settings.pool.publishBufferDir !== undefined) return undefined
-    const { buffered } = (await worker.ask('summary')) as { buffered: { messages: number } }
-    return buffered.messages === 0
-      ? undefined
-      : `worker ${worker.number} has ${buffered.messages} messages in its publish buffer, and no pool.publish_buffer_dir to keep them in`
-  }
-
-  /** Resolves when the process is gone. Its clients may finish for `shutdown.grace` seconds, then they're sent Connection.Close. */
-  async #retire(worker: Worker): Promise<void> {
-    const { settings, logger } = this.#needs
-    const { grace, timeout } = settings.shutdown
-    worker.state = 'retiring'
-    logger.info('worker retiring', { worker: worker.number, pid: worker.pid, clients: worker.clients, grace })
-    const hasNobody = (): boolean => worker.clients === 0 || worker.state === 'down' || this.#isEnding
-    await this.#until(hasNobody, grace * 1000)
-    if (this.#isEnding || this.#isDown(worker)) return
-    worker.send({ kind: 'drain', grace: 0 })
-    await this.#until(() => worker.state === 'down', timeout * 1000 + LAST_WAIT_MS)
-    if (!this.#isDown(worker)) worker.kill()
-    await this.#until(() => worker.state === 'down')
-  }
-
-  #isDown(worker: Worker): boolean {
-    return worker.state === 'down'
-  }
-
   async #shutDown(): Promise<{ isClean: boolean }> {
     const { settings, logger, limits } = this.#needs
     const { grace, timeout } = settings.shutdown
@@ -380,44 +320,18 @@ export class Supervisor {
     })
     const running = this.#workers.filter(({ state }) => state !== 'down')
     for (const worker of running) worker.send({ kind: 'drain' })
-    this.#wake()
+    this.#changes.tell()
     const areGone = (): boolean => running.every(({ state }) => state === 'down')
-    await this.#until(areGone, timeout * 1000 + LAST_WAIT_MS)
+    await this.#changes.until(areGone, timeout * 1000 + LAST_WAIT_MS)
     for (const worker of running)
       if (worker.state !== 'down') {
         this.#areExitsClean = false
         logger.warn('worker not gone in time: it is ended', { worker: worker.number, pid: worker.pid })
         worker.kill()
       }
-    await this.#until(areGone)
+    await this.#changes.until(areGone)
     const isClean = this.#areExitsClean
     logger.info('shut down', { isClean })
     return { isClean }
   }
-
-  /** Resolves when `condition` holds, or after `milliseconds`. */
-  #until(condition: () => boolean, milliseconds?: number): Promise<void> {
-    return new Promise((resolve) => {
-      if (condition()) return resolve()
-      let timer: Timer | undefined = undefined
-      const end = (): void => {
-        timer?.cancel()
-        this.#watchers.delete(look)
-        resolve()
-      }
-      const look = (): void => {
-        if (condition()) end()
-      }
-      this.#watchers.add(look)
-      if (milliseconds !== undefined) timer = this.#needs.clock.after(milliseconds, end)
-    })
-  }
-
-  #wake(): void {
-    for (const look of [...this.#watchers]) look()
-  }
-}
-
-function conflict(reason: string): { refused: 'conflict'; reason: string } {
-  return { refused: 'conflict', reason }
 }

@@ -23,6 +23,8 @@ export interface WorkerView {
   readonly ageSeconds: number
 }
 
+/** Beyond its own limit for the shutdown a worker gets this long to be gone. */
+export const LAST_WAIT_MS = 2000
 /** How long an answer may take. */
 const ANSWER_MS = 2000
 
