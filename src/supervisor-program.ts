@@ -31,6 +31,7 @@ const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 /** What a worker ends with before it was ready, and the program with it. */
 const START_FAILURES: readonly (number | null)[] = [EXIT_CONFIGURATION, EXIT_UNAVAILABLE]
 
+/** What the program has made before it knew that there are to be workers. */
 export interface Supervised {
   readonly loaded: LoadedSettings
   readonly logger: WinstonLogger

@@ -1,5 +1,7 @@
 /** Frames that Warren sends so often that they're built once, or by hand. */
 import { FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD } from '../domain/amqp/frame.js'
+import { fitShortString } from '../domain/amqp/byte-writer.js'
+import { type AmqpError, REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
 import * as method from '../domain/amqp/methods.js'
 
@@ -51,6 +53,33 @@ export function txSelectFrame(channel: number): Uint8Array {
 /** Channel.Open for `channel`. */
 export function channelOpenFrame(channel: number): Uint8Array {
   return Uint8Array.of(FRAME_METHOD, channel >>> 8, channel & 0xff, 0, 0, 0, 5, 0, 20, 0, 10, 0, FRAME_END)
+}
+
+/** Channel.Close for `channel`, over `error` or in peace. */
+export function channelCloseFrame(channel: number, error?: AmqpError): Uint8Array {
+  return methodFrame(method.ChannelClose, channel, closeArguments(error))
+}
+
+/** Connection.Close, over `error` or in peace. */
+export function connectionCloseFrame(error?: AmqpError): Uint8Array {
+  return methodFrame(method.ConnectionClose, 0, closeArguments(error))
+}
+
+interface CloseArguments {
+  readonly replyCode: number
+  readonly replyText: string
+  readonly classId: number
+  readonly methodId: number
+}
+
+function closeArguments(error: AmqpError | undefined): CloseArguments {
+  if (error === undefined) return { replyCode: REPLY_SUCCESS, replyText: 'Goodbye', classId: 0, methodId: 0 }
+  return {
+    replyCode: error.code,
+    replyText: fitShortString(error.text),
+    classId: error.methodId >>> 16,
+    methodId: error.methodId & 0xffff,
+  }
 }
 
 /** A copy of a frame, for another channel. */

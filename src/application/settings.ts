@@ -123,11 +123,15 @@ export interface UpstreamTlsSettings {
   readonly skipVerify: boolean
 }
 
+/** Whether TLS clients are asked for a certificate, and whether they must have one. */
 export type ClientCertificates = 'none' | 'optional' | 'required'
+/** The oldest version of TLS that clients may speak. */
 export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 
 /** Before a message counts as kept, once a second, or when the system likes. */
 export type JournalSync = 'always' | 'interval' | 'never'
+/** Whether Warren answers for a message until it's with the broker, or until the broker has confirmed it. */
 export type PublishGuarantee = 'forwarded' | 'confirmed'
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
+/** `auto` is text on a terminal, JSON elsewhere. */
 export type LogFormat = 'json' | 'text' | 'auto'

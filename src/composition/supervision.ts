@@ -33,6 +33,7 @@ export interface SupervisionGiven {
   readonly filesForWorkers: () => unknown
 }
 
+/** What a process with workers consists of, beside them. */
 export interface Supervision {
   readonly metrics: Pick<Metrics, 'unexpectedError'>
   readonly supervisor: Supervisor
@@ -43,6 +44,7 @@ export interface Supervision {
   createManagementServer(): Promise<ManagementServer>
 }
 
+/** Puts the supervisor together with what it needs; nothing is started. */
 export function createSupervision(given: SupervisionGiven): Supervision {
   const { count, settings, logger, product, processes, clock, source, filesForWorkers } = given
   const limits = new Limits(settings, clock, logger)

@@ -13,6 +13,7 @@ import type { ConfigurationKey, ConfigurationValues, TextList } from './schema.j
 
 type Sources = Readonly<Record<ConfigurationKey, Source>>
 
+/** The `tls` section, for the side of the clients. */
 export function tlsSettings(values: ConfigurationValues): TlsSettings {
   const { tls } = values
   const keys = sourcesIn(tls.key)
@@ -31,6 +32,7 @@ export function tlsSettings(values: ConfigurationValues): TlsSettings {
   }
 }
 
+/** The `upstream_tls` section, for the side of the broker. */
 export function upstreamTlsSettings({ upstream_tls: upstream }: ConfigurationValues): UpstreamTlsSettings {
   const { ca, client_cert: cert, client_key: key, server_name: name } = upstream
   return {

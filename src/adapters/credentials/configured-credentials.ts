@@ -1,3 +1,4 @@
+/** Logins at the broker that stand in the configuration. */
 import type { CredentialSource } from '../../application/ports/credential-source.js'
 import type { Settings } from '../../application/settings.js'
 import type { Credentials } from '../../domain/credentials.js'

@@ -1,12 +1,9 @@
 /** One channel of a client, from Channel.Open to its close. */
-import { fitShortString } from '../../domain/amqp/byte-writer.js'
 import { FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
 import type { WholeMessage } from '../../domain/amqp/whole-message.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { consumerTagOf } from '../../domain/amqp/single-arguments.js'
-import { methodFrame } from '../../domain/amqp/method-layout.js'
-import * as method from '../../domain/amqp/methods.js'
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
 import {
   ChannelGuard,
@@ -28,7 +25,7 @@ import { ChannelQueues } from './channel-queues.js'
 import { ChannelRequests, type Judgement } from './channel-requests.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
 import type { ClientChannelHost } from './client-channel-host.js'
-import { basicQosOkFrame, channelCloseOkFrame } from '../common-frames.js'
+import { basicQosOkFrame, channelCloseFrame, channelCloseOkFrame } from '../common-frames.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
 /**
@@ -539,14 +536,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#host.assembler.endOfChunk()
     this.abandon()
     this.#state = 'refused'
-    this.#host.output.send(
-      methodFrame(method.ChannelClose, this.clientChannel, {
-        replyCode: error.code,
-        replyText: fitShortString(error.text),
-        classId: error.methodId >>> 16,
-        methodId: error.methodId & 0xffff,
-      }),
-    )
+    this.#host.output.send(channelCloseFrame(this.clientChannel, error))
   }
 }
 

@@ -1,5 +1,4 @@
 /** One client connection, from accept to the last byte. */
-import { fitShortString } from '../../domain/amqp/byte-writer.js'
 import { brokenFrame } from '../../domain/amqp/frame-errors.js'
 import { FRAME_HEARTBEAT, FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../../domain/amqp/frame.js'
 import type { FrameFault } from '../../domain/amqp/frame-reader.js'
@@ -29,7 +28,7 @@ import { ClientIdentity } from './client-identity.js'
 import { ClientInput, type ClientInputHost } from './client-input.js'
 import { NewSecret } from './new-secret.js'
 import { ClientOutput } from './client-output.js'
-import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME } from '../common-frames.js'
+import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME, connectionCloseFrame } from '../common-frames.js'
 import type { Beating, Heartbeats } from '../heartbeats.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
 import { type ByteStream, type ByteStreamHandler, hostOf } from '../ports/byte-stream.js'
@@ -457,14 +456,7 @@ export class ClientSession
     this.#endReason = reason
     this.#phase = 'refused'
     this.#release()
-    this.send(
-      methodFrame(method.ConnectionClose, 0, {
-        replyCode: error.code,
-        replyText: fitShortString(error.text),
-        classId: error.methodId >>> 16,
-        methodId: error.methodId & 0xffff,
-      }),
-    )
+    this.send(connectionCloseFrame(error))
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.cutOff())
     this.#input.resume()
   }

@@ -1,3 +1,4 @@
+/** Where logins come from for users who have left messages in the journal. */
 import type { Credentials } from '../../domain/credentials.js'
 
 /**

@@ -2,14 +2,16 @@
 import { FRAME_BODY, FRAME_METHOD, FRAME_OVERHEAD, type Frame, type Piece } from '../../domain/amqp/frame.js'
 import { contentBodySize } from '../../domain/amqp/content-header.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame } from '../../domain/amqp/method-layout.js'
-import * as method from '../../domain/amqp/methods.js'
-import { REPLY_SUCCESS } from '../../domain/amqp/reply-codes.js'
 import { consumerTagOf } from '../../domain/amqp/single-arguments.js'
 import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { ChannelTable } from '../../domain/channel/channel-table.js'
 import { AWAITS_HEADER, type BindingOwner, ChannelBinding, type ClientReceiver } from './channel-binding.js'
-import { channelCloseOkFrame, channelFlowFrame, channelOpenFrame } from '../common-frames.js'
+import {
+  channelCloseFrame,
+  channelCloseOkFrame,
+  channelFlowFrame,
+  channelOpenFrame,
+} from '../common-frames.js'
 import type { Traffic } from '../traffic.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import { type ChannelSource, UpstreamQueues } from './upstream-queues.js'
@@ -109,7 +111,7 @@ export class UpstreamChannels implements ChannelSource {
     if (binding.end !== undefined) return
     const { owner, upstreamChannel } = binding
     binding.end = owner.isSafe ? 'settling' : 'closing'
-    this.#host.send(owner.isSafe ? channelFlowFrame(upstreamChannel) : closeFrame(upstreamChannel))
+    this.#host.send(owner.isSafe ? channelFlowFrame(upstreamChannel) : channelCloseFrame(upstreamChannel))
   }
 
   /** Takes a channel back from an owner who is gone: as {@link end}, but nobody hears of it. */
@@ -127,7 +129,7 @@ export class UpstreamChannels implements ChannelSource {
   trim(): void {
     for (let n = this.#leastSpare; n > 0; n--) {
       const number = this.#table.retireSpare()
-      if (number !== 0) this.#host.send(closeFrame(number))
+      if (number !== 0) this.#host.send(channelCloseFrame(number))
     }
     this.#leastSpare = this.#table.spare
   }
@@ -344,13 +346,4 @@ export class UpstreamChannels implements ChannelSource {
     this.queues.deleteOwed()
     this.#host.onChannelsChanged(hadRoom)
   }
-}
-
-function closeFrame(channel: number): Uint8Array {
-  return methodFrame(method.ChannelClose, channel, {
-    replyCode: REPLY_SUCCESS,
-    replyText: 'Goodbye',
-    classId: 0,
-    methodId: 0,
-  })
 }

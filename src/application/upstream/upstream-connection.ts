@@ -4,14 +4,14 @@ import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { FrameReader, type FrameFault, type FrameHandler } from '../../domain/amqp/frame-reader.js'
 import type { FieldTable } from '../../domain/amqp/field-table.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import { type AmqpError, CONNECTION_FORCED, REPLY_SUCCESS, amqpError } from '../../domain/amqp/reply-codes.js'
+import { type AmqpError, CONNECTION_FORCED, amqpError } from '../../domain/amqp/reply-codes.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
 import { HEARTBEAT_DEAD, HEARTBEAT_SEND, Heartbeat } from '../../domain/policy/heartbeat.js'
 import type { BrokerProfile, Tuning } from './broker-profile.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
-import { HEARTBEAT_FRAME } from '../common-frames.js'
+import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME, connectionCloseFrame } from '../common-frames.js'
 import type { Beating, Heartbeats } from '../heartbeats.js'
 import type { UpstreamPlace } from '../operations/limits.js'
 import type { ByteStream, ByteStreamHandler } from '../ports/byte-stream.js'
@@ -320,20 +320,18 @@ export class UpstreamConnection
   /** From now on it takes no further channels; its observer hears when it has none left. */
   retire(): void {
     this.#isRetiring = true
-    this.checkRetired()
+    this.#checkRetired()
   }
 
-  /** Tells the observer if nothing keeps a retiring connection any more: no channel, no exclusive queue. */
-  checkRetired(): void {
-    if (!this.#isRetiring || this.#phase !== 'open') return
-    if (this.#channels!.inUse || !this.queues.claims.isEmpty) return
+  /** Tells the observer if it's a retiring connection that can go. */
+  #checkRetired(): void {
     // Not from inside the handling of a frame.
-    queueMicrotask(() => this.#observer?.onUpstreamRetired(this))
+    if (this.isRetired) queueMicrotask(() => this.#observer?.onUpstreamRetired(this))
   }
 
-  /** Whether a retiring connection can go. */
+  /** Whether it's retiring, and nothing keeps it any more: no channel, no exclusive queue. */
   get isRetired(): boolean {
-    return this.#isRetiring && this.isOpen && !this.#channels!.inUse && this.queues.claims.isEmpty
+    return this.#isRetiring && this.isOpen && !this.#channels!.inUse
   }
 
   /** What there is to see of the connection in its pool. */
@@ -365,14 +363,14 @@ export class UpstreamConnection
   /** An operator ends the connection: the broker is told goodbye behind all that was sent, the clients hear of a loss. */
   end(error: AmqpError): void {
     if (this.#phase !== 'open') return
-    this.send(goodbyeFrame())
+    this.send(connectionCloseFrame())
     this.#loseWith(error)
     this.#hangUp()
   }
 
   onChannelsChanged(hadRoom: boolean): void {
     this.updateUse()
-    this.checkRetired()
+    this.#checkRetired()
     if (!hadRoom) this.#observer?.onUpstreamRoom(this)
   }
 
@@ -409,7 +407,7 @@ export class UpstreamConnection
         timer.cancel()
         resolve()
       }
-      this.send(goodbyeFrame())
+      this.send(connectionCloseFrame())
       this.#phase = 'closing'
     })
   }
@@ -499,7 +497,7 @@ export class UpstreamConnection
     }
     switch (frame.methodId) {
       case id.CONNECTION_CLOSE:
-        this.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+        this.send(CONNECTION_CLOSE_OK_FRAME)
         this.#loseWith(readClose(frame))
         this.#hangUp()
         break
@@ -556,13 +554,4 @@ export class UpstreamConnection
     this.#parts.heartbeats.remove(this)
     this.onDrain()
   }
-}
-
-function goodbyeFrame(): Uint8Array {
-  return methodFrame(method.ConnectionClose, 0, {
-    replyCode: REPLY_SUCCESS,
-    replyText: 'Goodbye',
-    classId: 0,
-    methodId: 0,
-  })
 }

@@ -12,6 +12,7 @@ import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, amqpError, ACCESS_REFUSED, connectionError } from '../../domain/amqp/reply-codes.js'
 import type { Credentials, Mechanism } from '../../domain/credentials.js'
 import type { Tuning } from './broker-profile.js'
+import { CONNECTION_CLOSE_OK_FRAME } from '../common-frames.js'
 import { UpstreamRefused, UpstreamUnreachable } from './upstream-errors.js'
 
 /** What the handshake needs and tells. */
@@ -110,7 +111,7 @@ export class UpstreamHandshake {
   }
 
   #onClose(frame: Frame): void {
-    this.#host.send(methodFrame(method.ConnectionCloseOk, 0, {}))
+    this.#host.send(CONNECTION_CLOSE_OK_FRAME)
     this.#fail(new UpstreamRefused(readClose(frame)))
   }
 

@@ -4,6 +4,7 @@ export const HEARTBEAT_NOTHING = 0
 export const HEARTBEAT_SEND = 1
 export const HEARTBEAT_DEAD = 2
 
+/** What a tick asks for: nothing, a heartbeat to be sent, or the end, as the other side is silent. */
 export type HeartbeatAction = typeof HEARTBEAT_NOTHING | typeof HEARTBEAT_SEND | typeof HEARTBEAT_DEAD
 
 /**

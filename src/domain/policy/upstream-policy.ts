@@ -11,6 +11,7 @@ export interface Candidate {
   readonly blockedReason: string | undefined
 }
 
+/** What configuration says about it. */
 export interface UpstreamPolicySettings {
   /** Most channels on one connection, 1 to 65535. */
   readonly maxChannels: number

@@ -20,12 +20,13 @@ export interface NamedQueue {
   readonly virtualHost: string
 }
 
-/**
- * What some kind of queue can't do, of a well-formed method that names a queue; undefined for what all can. `hasGlobalPrefetch`: the
- * channel has a prefetch for all its consumers together.
- */
+/** What some kind of queue can't do. */
 export type Demand = 'get' | 'purge' | 'no-ack' | 'global-prefetch' | 'if-unused' | 'if-empty'
 
+/**
+ * What a well-formed method asks of the queue that it names; undefined for what all kinds can do. `hasGlobalPrefetch`: the channel has a
+ * prefetch for all its consumers together.
+ */
 export function demandOf(frame: Frame, hasGlobalPrefetch: boolean): Demand | undefined {
   const { bytes, methodId, payloadStart, payloadEnd } = frame
   const at = payloadStart + 4
