@@ -1,9 +1,10 @@
 import { expect } from 'chai'
+import { type Conversation, converse } from '../support/conversation.js'
 import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
-import { WireClient } from '../support/wire-client.js'
+import { method, WireClient } from '../support/wire-client.js'
 
 type Request = [method: string, send: (client: WireClient, queue: string) => void]
 
@@ -83,6 +84,27 @@ describe('exclusive queues', function () {
         await owner.close()
         await eventually(async () => expect(await broker.queues()).to.have.length(0))
       }
+      expect(answers[1]).to.deep.equal(answers[0])
+    })
+
+  for (const [what, ...last] of [
+    ['the answers to'],
+    ['an error over', method(1, 'queue.declare', { queue: 'absent', passive: true })],
+  ] as const)
+    it(`are refused behind ${what} what was asked before, as by RabbitMQ`, async () => {
+      const before = Array.from({ length: 10 }, (_, nth) =>
+        method(1, 'queue.declare', { queue: `before-${nth}`, durable: true }),
+      )
+      const frames = Buffer.concat([...before, ...last, method(1, 'queue.purge', { queue: 'mine' })])
+      const answers: Conversation[] = []
+      for (const port of [broker.port, warren.port]) {
+        const owner = await onChannel(port)
+        await owner.declareQueue(1, 'mine', { exclusive: true })
+        answers.push(await converse(port, { reach: 'channel', act: (neighbour) => neighbour.send(frames) }))
+        await owner.close()
+        await broker.deleteAllQueues()
+      }
+      expect(answers[0].said).to.have.length.greaterThan(10)
       expect(answers[1]).to.deep.equal(answers[0])
     })
 

@@ -40,11 +40,11 @@ const NO_VERDICT = -1
  * Why nothing of the client is looked at for now.
  * `commit`: anything behind a commit that isn't answered would end the connection with 504.
  * `disk`: the client closes the channel, and what was accepted there isn't safe yet.
- * `content`: the client is to be told of a channel error, but is in the middle of a delivery.
+ * `refusal`: the client is to be told of a channel error, behind what the broker has to say to what came before.
  * `move`, `confirms`: the channel is on its way elsewhere, see {@link Detour}.
  * `promises`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'commit' | 'disk' | 'content' | 'promises' | Exclude<Detour, 'room'>
+type Hold = 'commit' | 'disk' | 'refusal' | 'promises' | Exclude<Detour, 'room'>
 
 export class ClientChannel implements AssemblyChannel<UpstreamConnection>, BindingOwner, PublishingChannel {
   readonly clientChannel: number
@@ -60,7 +60,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   readonly #requests: ChannelRequests
   readonly #pending: PendingRequests
   readonly #placement: ChannelPlacement
-  /** What the client is told once the delivery is whole that it's in the middle of. */
+  /** What the client is told once the broker has dealt with all that came before. */
   #heldRefusal: AmqpError | undefined
   /** The verdict on a frame that had to wait for a binding. */
   #verdict: Verdict | typeof NO_VERDICT = NO_VERDICT
@@ -146,8 +146,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   leave(): void {
     this.#host.assembler.discard(this)
     this.#isLeaving = true
-    // Refusing the channel now would take it out of the goodbye, which would then never end.
-    this.#heldRefusal = undefined
     if (this.binding === undefined) return this.#host.onChannelClosed(this)
     if (!this.#publishing.owesMessages) this.binding.upstream.endBinding(this.binding)
   }
@@ -178,7 +176,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   onAllConfirmed(): void {
-    if (this.#isLeaving && this.binding !== undefined) this.binding.upstream.endBinding(this.binding)
+    const isEnding = this.#isLeaving || this.#hold === 'refusal'
+    if (isEnding && this.binding !== undefined) this.binding.upstream.endBinding(this.binding)
     if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
     this.#hold = undefined
     this.#host.resumeReading()
@@ -186,7 +185,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
   get canSurvive(): boolean {
-    if (this.binding !== undefined && this.binding.contentLeft !== 0) return false
+    if ((this.binding !== undefined && this.binding.contentLeft !== 0) || this.#hold === 'refusal')
+      return false
     const { isTracked } = this.#publishing
     if (this.#state !== 'open') return this.#state === 'closing' && isTracked
     if (this.#isLeaving && !isTracked) return false
@@ -261,6 +261,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
     }
     this.#requests.onEnded()
     this.#publishing.onEnded()
+    if (this.#hold === 'refusal' && !this.#isLeaving) {
+      this.#hold = undefined
+      // Unless the broker itself has closed the channel, over something that came before.
+      if (this.#state === 'open') this.#tellRefusal(this.#heldRefusal!)
+      this.#host.resumeReading()
+      return false
+    }
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)
     return isAskedFor
@@ -290,14 +297,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   onBrokerCancel(consumerTag: string): boolean {
     this.#guard.onBrokerCancel(consumerTag)
     return this.#host.wantsConsumerCancel
-  }
-
-  onContentEnd(): void {
-    this.#hold = undefined
-    const refusal = this.#heldRefusal
-    this.#heldRefusal = undefined
-    if (refusal !== undefined && this.#state === 'open') this.#refuse(refusal)
-    this.#host.resumeReading()
   }
 
   #forward(frame: Frame, verdict: Verdict): boolean {
@@ -524,17 +523,17 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Bindi
   #refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
     this.#verdict = NO_VERDICT
-    if (this.binding !== undefined && this.binding.contentLeft !== 0) {
-      // A Close may not stand between a delivery's method, header and body.
-      this.#hold = 'content'
-      this.#heldRefusal = error
-      this.binding.wantsContentEnd = true
-      return
-    }
-    // What came before in this chunk goes first: after Close it would be an error for the whole connection.
     this.#host.assembler.discard(this)
+    const { binding } = this
+    if (binding === undefined) return this.#tellRefusal(error)
+    // RabbitMQ deals with a channel's requests in their order: the answers to what came before are due, and so is an error over it.
+    this.#hold = 'refusal'
+    this.#heldRefusal = error
     this.#host.assembler.endOfChunk()
-    this.abandon()
+    if (!this.#publishing.owesMessages) binding.upstream.endBinding(binding)
+  }
+
+  #tellRefusal(error: AmqpError): void {
     this.#state = 'refused'
     this.#host.output.send(channelCloseFrame(this.clientChannel, error))
   }

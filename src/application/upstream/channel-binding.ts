@@ -42,8 +42,6 @@ export interface BindingOwner {
   onConfirm(confirm: Frame): boolean
   /** The broker cancelled a consumer by itself. Returns whether the client is to be told. */
   onBrokerCancel(consumerTag: string): boolean
-  /** The message is whole for whose end {@link ChannelBinding.wantsContentEnd} waited. */
-  onContentEnd(): void
 }
 
 /** See {@link ChannelBinding.contentLeft}. */
@@ -62,8 +60,6 @@ export class ChannelBinding implements TableEntry {
   end: BindingEnd | undefined = undefined
   /** Bytes of body that the broker has still to send of a message on its way to the owner; before its header has come, {@link AWAITS_HEADER}. */
   contentLeft = 0
-  /** Whether the owner wants to hear of the end of that message. */
-  wantsContentEnd = false
 
   constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
     this.upstream = upstream

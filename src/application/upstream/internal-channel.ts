@@ -33,5 +33,4 @@ export class InternalChannel implements BindingOwner {
   onBrokerCancel(): boolean {
     return false
   }
-  onContentEnd(): void {}
 }

@@ -146,7 +146,6 @@ export class UpstreamChannels implements ChannelSource {
         this.#passOn(owner, frame)
         if (frame.type === FRAME_BODY) binding.contentLeft -= frame.payloadSize
         else binding.contentLeft = contentBodySize(frame.bytes, frame.payloadStart)
-        if (binding.contentLeft === 0 && binding.wantsContentEnd) this.#onContentEnd(binding)
       }
     } catch (error) {
       owner.receiver.onUnexpectedError(error)
@@ -312,13 +311,6 @@ export class UpstreamChannels implements ChannelSource {
         this.#free(channel)
       }
     }
-  }
-
-  /** What the client was sent of the message has to be with it before what waited for the end. */
-  #onContentEnd(binding: ChannelBinding): void {
-    binding.wantsContentEnd = false
-    this.endOfChunk()
-    binding.owner.onContentEnd()
   }
 
   /** A queue that the broker has made for a client that is gone meanwhile: if it's exclusive, nobody else would delete it. */

@@ -358,6 +358,13 @@ describe('Exclusive queues', () => {
       await answerProbe(true)
     }
 
+    /** The broker has ended the channel that is refused. */
+    const endChannel = async (): Promise<void> => {
+      await settle()
+      shared.answerCloses()
+      await settle()
+    }
+
     for (const name of ['queue.bind', 'queue.unbind'] as const) {
       it(`are the broker’s to judge, which hears of ${name} as from a connection that isn’t their owner’s`, async () => {
         await ask(request(name), declare('behind', {}))
@@ -366,7 +373,7 @@ describe('Exclusive queues', () => {
         expect([refusals(neighbour), asked(2, shared)]).to.deep.equal([[], []])
         const refusal = { code: 404, text: "NOT_FOUND - no exchange 'e' in vhost '/'" }
         stranger().closeChannel(1, refusal, name)
-        await settle()
+        await endChannel()
         expect(refusals(neighbour)).to.deep.equal([refusal])
         expect(stranger().isOpen, 'needed no longer').to.equal(false)
         expect(asked(2, shared)).to.deep.equal(['channel.close'])
@@ -375,6 +382,7 @@ describe('Exclusive queues', () => {
       it(`are locked for ${name} when the broker cannot be asked`, async () => {
         world.brokerDown()
         await ask(request(name))
+        await endChannel()
         expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
       })
     }
@@ -418,9 +426,8 @@ describe('Exclusive queues', () => {
         await settle()
         expect(world.broker.connections).to.have.length(before + 1)
         stranger().closeChannel(1, { code: 405, text: LOCKED }, 'queue.bind')
-        await settle()
+        await endChannel()
         expect(refusals(neighbour)).to.have.length(count)
-        shared.answerCloses()
         await neighbour.openChannels(1)
       }
     })
@@ -767,10 +774,11 @@ describe('Exclusive queues', () => {
       await own('other')
       world.broker.holdsCloseOk = true
       await send(owner, declare('q'), tooLarge)
-      expect(refusals(owner)[0].code).to.equal(406)
       await declareOk(1, 'q')
       world.upstream.answerCloses()
       await settle()
+      world.broker.holdsCloseOk = false
+      expect(refusals(owner)[0].code).to.equal(406)
       expect(deletions()).to.deep.equal([])
       await owner.openChannels(1)
       await send(owner, bind('q'), bind('other'))

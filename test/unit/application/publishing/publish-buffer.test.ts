@@ -6,7 +6,7 @@ import { settle } from '../../../support/fake-byte-stream.js'
 import type { BrokerConnection } from '../../../support/fake-broker.js'
 import type { FakeClient } from '../../../support/fake-client.js'
 import { World } from '../../../support/fake-world.js'
-import { method, publishFrames, type Args } from '../../../support/wire-format.js'
+import { headerFrame, method, publishFrames, type Args } from '../../../support/wire-format.js'
 
 const TEXT_FULL = 'publish buffer full: the broker is away, and no more messages can be kept for it'
 
@@ -474,6 +474,37 @@ describe('The publish buffer', () => {
       world.upstream.confirm(1, 1)
       await settle()
       expect(world.upstream.openChannels).to.deep.equal([])
+    })
+
+    describe('to a client whose channel is refused', () => {
+      const tooLarge = Buffer.concat([
+        method(1, 'basic.publish', { routingKey: 'q' }),
+        headerFrame(1, 2 ** 40),
+      ])
+      let client: FakeClient
+
+      beforeEach(async () => {
+        world.broker.confirms = false
+        client = await publisher('one')
+        client.send(tooLarge)
+        await settle()
+      })
+
+      it('tells it so when everything is confirmed, and publishes nothing again', async () => {
+        expect(client.names(1)).to.deep.equal(['channel.open-ok'])
+        world.upstream.confirm(1, 1)
+        await settle()
+        expect(client.names(1)).to.deep.equal(['channel.open-ok', 'channel.close'])
+        expect(world.upstream.published()).to.deep.equal(['one'])
+        expect(world.upstream.openChannels).to.deep.equal([])
+      })
+
+      it('publishes again what was not confirmed when the broker went', async () => {
+        await brokerGoes()
+        expect(client.refusal?.code).to.equal(320)
+        world.broker.confirms = true
+        expect((await brokerReturns()).published()).to.deep.equal(['one'])
+      })
     })
 
     it('shows a client that asks for confirms later only those of what it published from then on', async () => {
