@@ -98,7 +98,7 @@ function answersOf(
   container: Container,
   source: WorkerSettings,
   logger: LogLevels,
-): Pick<Answers, 'readiness' | 'warnings' | 'operation' | 'reload' | 'level'> {
+): Pick<Answers, 'readiness' | 'warnings' | 'operation' | 'reload' | 'level' | 'pulse'> {
   return {
     readiness: () => container.get<Readiness>(identifiers.Readiness).reasons(),
     // The supervisor has the same certificates.
@@ -115,6 +115,7 @@ function answersOf(
       logger.setLevel(level as LogLevel)
       return null
     },
+    pulse: () => null,
   }
 }
 

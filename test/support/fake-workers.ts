@@ -23,6 +23,8 @@ export class FakeWorker implements WorkerProcess {
   /** Connections stay in the supervisor, as they do while the pipe is busy. */
   isPipeStuck = false
   isKilled = false
+  /** It answers nothing, not even whether it's there. */
+  isHung = false
 
   constructor(
     readonly number: number,
@@ -36,7 +38,8 @@ export class FakeWorker implements WorkerProcess {
   }
 
   send(message: ToWorker): void {
-    this.sent.push(message)
+    if (message.kind !== 'ask' || message.question !== 'pulse') this.sent.push(message)
+    else if (!this.isHung) queueMicrotask(() => this.says({ kind: 'answer', id: message.id, answer: null }))
   }
 
   kill(): void {

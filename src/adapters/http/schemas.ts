@@ -187,7 +187,7 @@ export const workers = page(
   object({
     id: text,
     pid: { type: ['integer', 'null'], description: 'Null while there is no process.' },
-    state: { type: 'string', enum: ['starting', 'ready', 'retiring', 'down'] },
+    state: { type: 'string', enum: ['starting', 'ready', 'silent', 'retiring', 'down'] },
     clients: whole,
     starts: { ...whole, description: 'How often a process was started, the first time included.' },
     age_seconds: number,

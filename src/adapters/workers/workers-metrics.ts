@@ -10,7 +10,7 @@ import {
   textOf,
 } from '../metrics/prometheus-metrics.js'
 
-const STATES = ['starting', 'ready', 'retiring', 'down'] as const
+const STATES = ['starting', 'ready', 'silent', 'retiring', 'down'] as const
 /** What only grows; it doesn't shrink because a worker is gone. */
 const GROWING = new Set(['counter', 'histogram'])
 

@@ -19,6 +19,8 @@ export type Question =
   | 'operation'
   | 'reload'
   | 'level'
+  /** Whether it's there. */
+  | 'pulse'
 
 /** What the supervisor tells a worker, beside the connections that it hands over. */
 export type ToWorker =

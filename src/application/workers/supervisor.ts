@@ -11,6 +11,7 @@ import { reasonOf } from '../upstream/upstream-errors.js'
 import { WorkerChanges } from './worker-changes.js'
 import { RollingRestart } from './rolling-restart.js'
 import { LAST_WAIT_MS, Worker, type WorkerView } from './worker.js'
+import { WorkerPulse } from './worker-pulse.js'
 
 /** A worker that was ready for so long has got over what had ended it before. */
 const RECOVERED_MS = 30_000
@@ -76,6 +77,7 @@ export class Supervisor {
   #areExitsClean = true
   readonly #changes: WorkerChanges
   readonly #rollingRestart: RollingRestart
+  readonly #pulse: WorkerPulse
   #started: { resolve: () => void; reject: (error: Error) => void } | undefined
   /** Hears what a worker had counted when it ended in order. */
   onFarewell: (farewell: Farewell) => void = () => undefined
@@ -90,6 +92,12 @@ export class Supervisor {
     this.#needs = needs
     this.#workers = Array.from({ length: needs.count }, (_, at) => new Worker(at + 1, needs.clock))
     this.#changes = new WorkerChanges(needs.clock)
+    this.#pulse = new WorkerPulse({
+      workers: this.#workers,
+      clock: needs.clock,
+      logger: needs.logger,
+      onAnswering: () => this.#giveWaiting(),
+    })
     this.#rollingRestart = new RollingRestart({
       workers: this.#workers,
       changes: this.#changes,
@@ -224,7 +232,12 @@ export class Supervisor {
     worker.becomeReady()
     this.#needs.logger.info('worker ready', { worker: worker.number, pid: worker.pid })
     this.onReady(worker.number)
-    if (this.#workers.every(({ state }) => state === 'ready')) this.#started?.resolve()
+    if (this.#workers.every(({ state }) => state === 'ready' || state === 'silent')) this.#started?.resolve()
+    this.#giveWaiting()
+  }
+
+  /** There is a worker again for those who wait for one. */
+  #giveWaiting(): void {
     for (const { connection, isTls, timer } of this.#waiting.splice(0)) {
       timer.cancel()
       this.#give(connection, isTls)
@@ -321,6 +334,7 @@ export class Supervisor {
     const running = this.#workers.filter(({ state }) => state !== 'down')
     for (const worker of running) worker.send({ kind: 'drain' })
     this.#changes.tell()
+    this.#pulse.stop()
     const areGone = (): boolean => running.every(({ state }) => state === 'down')
     await this.#changes.until(areGone, timeout * 1000 + LAST_WAIT_MS)
     for (const worker of running)

@@ -8,8 +8,11 @@ import type {
   WorkerProcess,
 } from '../ports/worker-processes.js'
 
-/** `retiring`: its clients may finish, it gets no further ones. `down`: it has ended, and is started again after a while. */
-export type WorkerState = 'starting' | 'ready' | 'retiring' | 'down'
+/**
+ * `silent`: it doesn't answer, and gets no further clients. `retiring`: its clients may finish, it gets no further ones. `down`: it has ended, and is
+ * started again after a while.
+ */
+export type WorkerState = 'starting' | 'ready' | 'silent' | 'retiring' | 'down'
 
 /** A worker as operators see it. */
 export interface WorkerView {
@@ -54,6 +57,8 @@ export class Worker {
   readonly #asked = new Map<number, Asked>()
   #lastQuestion = 0
   state: WorkerState = 'down'
+  /** When it was asked for the first time what it hasn't answered, while it's silent. */
+  silentSince = 0
   /** Ends in a row that nobody had asked for. */
   failures = 0
 

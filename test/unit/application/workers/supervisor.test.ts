@@ -163,6 +163,59 @@ describe('Supervisor', () => {
     expect(worker(1).isKilled).to.equal(true)
   })
 
+  describe('when a worker hangs', () => {
+    /** The next question, and the time that an answer may take. */
+    const UNANSWERED_MS = 7000
+    async function pass(milliseconds: number): Promise<void> {
+      for (let gone = 0; gone < milliseconds; gone += 500) {
+        clock.advance(500)
+        await settle()
+      }
+    }
+
+    it('gives it no further clients, until it answers again', async () => {
+      await start(2)
+      worker(1).isHung = true
+      await pass(UNANSWERED_MS)
+      connect(2)
+      expect(clientsOf()).to.deep.equal([0, 2])
+      expect(supervisor.workers[0].state).to.equal('silent')
+      expect(logger.messages('warn')).to.deep.equal(['worker does not answer: it gets no further clients'])
+      worker(1).isHung = false
+      await pass(UNANSWERED_MS)
+      connect(2)
+      expect(clientsOf()).to.deep.equal([2, 2])
+      expect(logger.messages('info')).to.include('worker answers again')
+      expect(crashes).to.equal(0)
+    })
+
+    it('holds clients while all of them hang', async () => {
+      await start(1)
+      worker(1).isHung = true
+      await pass(UNANSWERED_MS)
+      const [connection] = connect()
+      expect(worker(1).got).to.deep.equal([])
+      worker(1).isHung = false
+      await pass(UNANSWERED_MS)
+      expect(worker(1).got).to.deep.equal([connection])
+    })
+
+    it('ends and replaces it after half a minute', async () => {
+      await start(2)
+      worker(1).isHung = true
+      await pass(29_000)
+      expect(worker(1).isKilled).to.equal(false)
+      await pass(15_000)
+      expect(worker(1).isKilled).to.equal(true)
+      expect(logger.messages('error')).to.deep.equal(['worker does not answer: it is ended'])
+      worker(1).exits(null, 'SIGKILL')
+      await pass(500)
+      worker(1).says({ kind: 'ready' })
+      await pass(60_000)
+      expect(supervisor.workers.map(({ state }) => state)).to.deep.equal(['ready', 'ready'])
+    })
+  })
+
   it('leaves out who does not answer', async () => {
     await start(3)
     const asked = supervisor.askAll('clients')
