@@ -3,9 +3,10 @@ import { inject, injectable } from 'inversify'
 import { HEARTBEAT_TICK_MS } from '../domain/policy/heartbeat.js'
 import { identifiers } from './identifiers.js'
 import type { Clock, Timer } from './ports/clock.js'
+import { Roster, type Rostered } from './roster.js'
 
 /** A connection whose heartbeats are watched. */
-export interface Beating {
+export interface Beating extends Rostered {
   /** Sends what is due at `now`, or gives the connection up. */
   onHeartbeatTick(now: number): void
 }
@@ -14,7 +15,7 @@ export interface Beating {
 @injectable()
 export class Heartbeats {
   readonly #clock: Clock
-  readonly #beating = new Set<Beating>()
+  readonly #beating = new Roster<Beating>()
   #timer: Timer | undefined
 
   constructor(@inject(identifiers.Clock) clock: Clock) {

@@ -17,6 +17,7 @@ import type { Logger } from './ports/logger.js'
 import type { Metrics } from './ports/metrics.js'
 import type { Quarantine } from './client/quarantine.js'
 import type { Settings } from './settings.js'
+import { Roster } from './roster.js'
 import type { Traffic } from './traffic.js'
 import type { UnfinishedBytes } from './client/unfinished-bytes.js'
 import type { UpstreamConnector } from './upstream/upstream-connector.js'
@@ -68,7 +69,7 @@ export class Proxy {
   readonly #limits: Limits
   readonly #traffic: Traffic
   readonly #metrics: Metrics
-  readonly #sessions = new Map<string, ClientSession>()
+  readonly #sessions = new Roster<ClientSession>()
   #isAccepting = false
   #shutdown: Promise<ShutdownReport> | undefined
   /** Hears of a shutdown as soon as anybody asks for it, and can wait for its end. */
@@ -154,9 +155,15 @@ export class Proxy {
     return this.#sessions.size
   }
 
-  /** Each of them, by its id. */
-  get sessions(): ReadonlyMap<string, ClientSession> {
+  /** Each of them, in no particular order. */
+  get sessions(): Iterable<ClientSession> {
     return this.#sessions
+  }
+
+  /** The one that has this id, if it's there. */
+  session(id: string): ClientSession | undefined {
+    for (const session of this.#sessions) if (session.id === id) return session
+    return undefined
   }
 
   /** Whether clients are accepted. */
@@ -184,16 +191,16 @@ export class Proxy {
     this.#replay.stop()
     await this.#listener.close()
     await this.#tlsListener?.close()
-    for (const session of [...this.#sessions.values()]) session.dismissIfSilent()
+    for (const session of [...this.#sessions]) session.dismissIfSilent()
     this.#logger.info('shutting down', { clients: this.#sessions.size, grace, timeout })
     await this.#clientsGone(grace * 1000)
-    for (const session of [...this.#sessions.values()]) session.dismissUnlessIn()
+    for (const session of [...this.#sessions]) session.dismissUnlessIn()
     const closedClients = this.#sessions.size
     this.#cutOff = 0
-    for (const session of [...this.#sessions.values()])
+    for (const session of [...this.#sessions])
       session.refuse(amqpError(CONNECTION_FORCED, "broker forced connection closure with reason 'shutdown'"))
     await this.#clientsGone(Math.max(0, end - this.#clock.now()))
-    for (const session of [...this.#sessions.values()]) session.cutOff()
+    for (const session of [...this.#sessions]) session.cutOff()
     const cutOff = this.#cutOff
     const { buffered } = this.#directory
     await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
@@ -277,12 +284,12 @@ export class Proxy {
       metrics: this.#metrics,
       onEnd: (ended) => this.#forget(ended),
     })
-    this.#sessions.set(session.id, session)
+    this.#sessions.add(session)
     session.start()
   }
 
   #forget(session: ClientSession): void {
-    this.#sessions.delete(session.id)
+    this.#sessions.delete(session)
     this.#leave()
     if (session.wasCutOff) this.#cutOff++
     if (this.#sessions.size === 0) this.#whenEmpty?.()

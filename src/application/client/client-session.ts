@@ -36,6 +36,7 @@ import type { Clock, Timer } from '../ports/clock.js'
 import type { LogFields, Logger } from '../ports/logger.js'
 import type { Metrics, RefusalReason } from '../ports/metrics.js'
 import type { Quarantine } from './quarantine.js'
+import type { Seat } from '../roster.js'
 import type { Settings } from '../settings.js'
 import type { Traffic } from '../traffic.js'
 import type { UnfinishedBytes } from './unfinished-bytes.js'
@@ -83,6 +84,8 @@ const ANSWER_BEFORE_LIMIT_MS = 1000
 /** How long the goodbye of a client waits for the end of its exclusive queues. */
 const QUEUES_GONE_LIMIT_MS = 1000
 
+const NO_POOLS: readonly UpstreamPool[] = []
+
 /** Owns one client: its stream, its handshake, its channels, its place in a pool. */
 export class ClientSession
   implements ByteStreamHandler, ClientInputHost, ClientHandshakeHost, ClientChannelsHost, Beating
@@ -94,7 +97,9 @@ export class ClientSession
   readonly #input: ClientInput
   readonly #output: ClientOutput
   readonly #handshake: ClientHandshake
-  readonly #acceptedAt: number
+  /** On the clock's scale. */
+  readonly acceptedAt: number
+  readonly seats: Seat[] = []
   #phase: Phase = 'header'
   readonly #greeting = new Greeting()
   #timer: Timer | undefined
@@ -106,7 +111,7 @@ export class ClientSession
   /** The broker blocks publishing, as far as the client knows. */
   #isBlocked = false
   /** Pools that the client was in before it changed its secret: channels of it may still be there. */
-  readonly #formerPools = new Set<UpstreamPool>()
+  #formerPools: readonly UpstreamPool[] = NO_POOLS
   #channels: ClientChannels | undefined
   #endReason: string | undefined
   #wasCutOff = false
@@ -115,7 +120,7 @@ export class ClientSession
     this.id = parts.id
     this.#parts = parts
     this.#stream = parts.stream
-    this.#acceptedAt = parts.acceptedAt
+    this.acceptedAt = parts.acceptedAt
     this.identity = new ClientIdentity(parts.stream, parts.settings.tls)
     this.#input = new ClientInput(parts.stream, this, parts.traffic, parts.unfinished)
     this.#output = new ClientOutput(parts.stream, parts.settings.client.maxBufferBytes, this, parts.traffic)
@@ -136,7 +141,7 @@ export class ClientSession
     const limit = settings.client.handshakeTimeout * 1000
     const warning = Math.max(limit - ANSWER_BEFORE_LIMIT_MS, limit / 2)
     // A TLS handshake has taken its part.
-    const passed = Math.min(clock.now() - this.#acceptedAt, warning)
+    const passed = Math.min(clock.now() - this.acceptedAt, warning)
     this.#timer = clock.after(warning - passed, () => {
       this.#timer = clock.after(limit - warning, () => this.#onTooSlow(limit))
       if (this.#handshake.waitsForBroker)
@@ -317,8 +322,7 @@ export class ClientSession
       return
     }
     if (agreement.pool !== former) {
-      this.#formerPools.add(former)
-      this.#formerPools.delete(agreement.pool)
+      this.#formerPools = [...this.#formerPools, former].filter((pool) => pool !== agreement.pool)
       this.#agreement = agreement
       this.#channels!.moveTo(agreement)
     }
@@ -355,7 +359,7 @@ export class ClientSession
   onAgreed(agreement: Agreement): void {
     this.#timer?.cancel()
     this.#parts.pass.finishHandshake()
-    this.#parts.metrics.handshakeDone((this.#parts.clock.now() - this.#acceptedAt) / 1000)
+    this.#parts.metrics.handshakeDone((this.#parts.clock.now() - this.acceptedAt) / 1000)
     this.#phase = 'open'
     this.#agreement = agreement
     this.#channels = new ClientChannels(this, agreement, this.#output, {
@@ -529,7 +533,7 @@ export class ClientSession
       framesIn: this.#input.frames,
       framesOut: this.#output.frames,
       bufferedBytes: this.#stream.bufferedBytes,
-      ageSeconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
+      ageSeconds: Math.round(this.#parts.clock.now() - this.acceptedAt) / 1000,
     }
   }
 
@@ -583,14 +587,15 @@ export class ClientSession
     this.#input.end()
     this.#parts.pass.leave()
     this.#parts.heartbeats.remove(this)
-    this.#parts.logger.info('client disconnected', {
-      ...this.#fields,
+    const last = {
       reason: this.#endReason,
-      seconds: Math.round(this.#parts.clock.now() - this.#acceptedAt) / 1000,
+      seconds: Math.round(this.#parts.clock.now() - this.acceptedAt) / 1000,
       bytesIn: this.#input.bytes,
       bytesOut: this.#output.bytes,
       framesIn: this.#input.frames,
-    })
+    }
+    // Not spread into a literal, which takes V8 thirty times as long.
+    this.#parts.logger.info('client disconnected', Object.assign(this.#fields, last))
     this.#parts.onEnd(this)
   }
 

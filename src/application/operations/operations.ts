@@ -45,7 +45,7 @@ export class Operations {
 
   /** Ends a client's connection with Connection.Close 320. What it hadn't acknowledged is requeued. */
   killClient(id: string): Outcome<{ client: string; remoteAddress: string }> {
-    const client = this.#proxy.sessions.get(id)
+    const client = this.#proxy.session(id)
     if (client === undefined) return unknown('client', id)
     const { remoteAddress } = client.view()
     client.kill()
@@ -145,9 +145,9 @@ export class Operations {
 
   /** Begins the shutdown: nobody new is accepted, clients may finish for a while, then the process ends. */
   drain(): { clients: number; grace: number } {
-    const { size } = this.#proxy.sessions
+    const { clients } = this.#proxy
     void this.#proxy.shutDown()
-    return { clients: size, grace: this.#settings.shutdown.grace }
+    return { clients, grace: this.#settings.shutdown.grace }
   }
 
   #findPool(id: string): UpstreamPool | undefined {

@@ -127,7 +127,8 @@ export class Overview {
 
   /** Every client, the oldest first. */
   clients(): ClientView[] {
-    return [...this.#proxy.sessions.values()].map((client) => client.view())
+    const clients = [...this.#proxy.sessions].sort((one, other) => one.acceptedAt - other.acceptedAt)
+    return clients.map((client) => client.view())
   }
 
   /** Every upstream connection of every pool. */
@@ -156,7 +157,7 @@ export class Overview {
   summary(): Summary {
     const clients = { handshake: 0, open: 0, waiting: 0, closing: 0 }
     let clientChannels = 0
-    for (const client of this.#proxy.sessions.values()) {
+    for (const client of this.#proxy.sessions) {
       clients[client.state]++
       clientChannels += client.channels
     }

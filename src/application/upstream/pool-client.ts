@@ -1,10 +1,11 @@
 /** A client as the pool sees whose upstream connections it shares. */
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
+import type { Rostered } from '../roster.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamRefused, UpstreamUnreachable } from './upstream-errors.js'
 
 /** What the pool asks it, and what it hears from the pool. */
-export interface PoolClient {
+export interface PoolClient extends Rostered {
   /** Whether the client has a channel on `upstream`, or counts on it for the next one. */
   dependsOn(upstream: UpstreamConnection): boolean
   /**

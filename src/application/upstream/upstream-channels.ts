@@ -42,8 +42,8 @@ export class UpstreamChannels implements ChannelSource {
    * first: so that waits.
    */
   readonly #crossed = new Set<number>()
-  /** Owners who are gone, until the broker has closed their channels. */
-  readonly #departed = new Map<number, BindingOwner>()
+  /** Owners who are gone, until the broker has closed their channels: by its number. */
+  readonly #departed: (BindingOwner | undefined)[] = []
   /** The fewest spare channels since the last trim: so many weren't needed. */
   #leastSpare = 0
   /** Frames for one client that lie side by side in the chunk being read: `runBytes[runStart, runEnd)`. */
@@ -118,7 +118,7 @@ export class UpstreamChannels implements ChannelSource {
   release(binding: ChannelBinding): void {
     this.end(binding)
     if (binding.end === 'settling') this.#table.startSettling(binding)
-    else if (this.#table.startClosing(binding)) this.#departed.set(binding.upstreamChannel, binding.owner)
+    else if (this.#table.startClosing(binding)) this.#departed[binding.upstreamChannel] = binding.owner
   }
 
   send(bytes: Uint8Array): void {
@@ -315,15 +315,16 @@ export class UpstreamChannels implements ChannelSource {
 
   /** A queue that the broker has made for a client that is gone meanwhile: if it's exclusive, nobody else would delete it. */
   #onLateDeclareOk(frame: Frame): void {
-    const owner = this.#departed.get(frame.channel)
+    const owner = this.#departed[frame.channel]
     if (owner === undefined) return
     owner.onAnswer(frame)
     if (owner.isClientGone) this.queues.deleteQueuesOf(owner.client)
   }
 
   #free(upstreamChannel: number): void {
-    this.#departed.get(upstreamChannel)?.onReleased()
-    this.#departed.delete(upstreamChannel)
+    const departed = this.#departed[upstreamChannel]
+    this.#departed[upstreamChannel] = undefined
+    departed?.onReleased()
     this.#opened.delete(upstreamChannel)
     const hadRoom = this.#table.hasRoom
     if (this.#table.finishClosing(upstreamChannel)) this.#onRoom(hadRoom)

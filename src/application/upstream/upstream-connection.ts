@@ -15,6 +15,7 @@ import { CONNECTION_CLOSE_OK_FRAME, HEARTBEAT_FRAME, connectionCloseFrame } from
 import type { Beating, Heartbeats } from '../heartbeats.js'
 import type { UpstreamPlace } from '../operations/limits.js'
 import type { ByteStream, ByteStreamHandler } from '../ports/byte-stream.js'
+import type { Seat } from '../roster.js'
 import type { Clock, Timer } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
@@ -111,6 +112,7 @@ export class UpstreamConnection
   #isRetiring = false
 
   #congested = false
+  readonly seats: Seat[] = []
   readonly #drainWaiters = new Set<DrainWaiter>()
   #closeDone: (() => void) | undefined
   #hangUpTimer: Timer | undefined

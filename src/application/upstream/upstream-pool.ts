@@ -7,6 +7,7 @@ import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import type { Tuning } from './broker-profile.js'
 import type { GroupCommit } from '../publishing/group-commit.js'
 import type { Limits, UpstreamPlace } from '../operations/limits.js'
+import { Roster } from '../roster.js'
 import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 import type { Metrics } from '../ports/metrics.js'
@@ -74,7 +75,7 @@ export interface PoolParts {
 export class UpstreamPool implements UpstreamObserver {
   readonly #parts: PoolParts
   readonly #upstreams: UpstreamConnection[] = []
-  readonly #clients = new Set<PoolClient>()
+  readonly #clients = new Roster<PoolClient>()
   readonly #waiting: WaitingClients
   /** Messages that wait for the broker. */
   readonly backlog: PublishBacklog

@@ -51,7 +51,7 @@ describe('EXTERNAL', () => {
     const client = await world.dialWithCertificate({ common_name: ['shop-1'] }).connect(EXTERNAL)
     await client.openChannels(1)
     expect(world.upstream.user).to.equal('shop')
-    expect([...world.proxy.sessions.values()].map((session) => session.view().user)).to.deep.equal(['shop'])
+    expect([...world.proxy.sessions].map((session) => session.view().user)).to.deep.equal(['shop'])
   })
 
   it('lets several names share the upstream connection, also with those who log in with the password', async () => {

@@ -208,7 +208,7 @@ describe('Operations', () => {
       await settle()
       client.peer.reset()
       await settle()
-      expect(world.proxy.sessions.size).to.equal(0)
+      expect(world.proxy.clients).to.equal(0)
       world.operations.resumePool('p1')
       await world.connect()
     })
