@@ -1,4 +1,4 @@
-/** Frames that Warren sends so often that they're built once, or by hand. */
+/** Frames that Warren says by itself, to clients and to brokers; those that are sent often are built once, or by hand. */
 import { FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD } from '../domain/amqp/frame.js'
 import { fitShortString } from '../domain/amqp/byte-writer.js'
 import { type AmqpError, REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'

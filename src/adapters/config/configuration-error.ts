@@ -16,7 +16,7 @@ export class ConfigurationError extends Error {
 }
 
 /** Paths and keys may hold anything. */
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
 function onOneLine(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ')
+  return text.replace(CONTROL_CHARACTERS, ' ')
 }

@@ -1,4 +1,5 @@
 /** What `--print-config` shows. */
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
 import type { LoadedSettings } from './load-settings.js'
 import { redacted } from './redaction.js'
 import { entries, valueAt } from './schema.js'
@@ -19,6 +20,5 @@ export function printConfig({ values, sources }: Pick<LoadedSettings, 'values' |
 
 /** A file's name may hold what would end the comment. */
 function inComment(source: string): string {
-  // eslint-disable-next-line no-control-regex
-  return source.replace(/[\u0000-\u001f\u007f]/g, '?')
+  return source.replace(CONTROL_CHARACTERS, '?')
 }

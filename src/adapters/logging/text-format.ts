@@ -1,4 +1,5 @@
 /** Log lines for people: one line of text each. */
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
 import winston from 'winston'
 import type { LogFields } from '../../application/ports/logger.js'
 import { plain } from './json-format.js'
@@ -30,8 +31,7 @@ function shown(value: unknown): string {
 
 /** Clients choose some of the texts: they mustn't start a line or steer the terminal. */
 function withoutControls(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (control) => {
-    return `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`
-  })
+  return text.replace(CONTROL_CHARACTERS, (run) =>
+    run.replace(/[^]/g, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`),
+  )
 }

@@ -75,11 +75,16 @@ export class WinstonLogger implements Logger, LogLevels {
   private log(level: LogLevel, message: string, fields: LogFields | undefined): void {
     if (levels[level] > levels[this.core.level as LogLevel]) return
     try {
-      this.write(level, message, this.fields === NONE ? (fields ?? NONE) : { ...this.fields, ...fields })
+      this.write(level, message, this.withOwn(fields))
     } catch {
       // A value that can't be turned into text, a getter that throws: the message still tells something.
       this.write(level, message, { fields: '(unreadable)' })
     }
+  }
+
+  /** No spread: with many names it takes V8 thirty times as long. */
+  private withOwn(fields: LogFields | undefined): LogFields {
+    return this.fields === NONE ? (fields ?? NONE) : Object.assign({}, this.fields, fields)
   }
 
   /** The fields stay apart from the rest, as winston gives some, such as `message` or `stack`, a meaning of their own. */

@@ -1,4 +1,5 @@
 /** Who one client is: by what it has said, or by its certificate. */
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
 import { type ExternalIdentity, NO_CERTIFICATE, identify } from '../../domain/external-identity.js'
 import type { ByteStream } from '../ports/byte-stream.js'
 import type { Settings } from '../settings.js'
@@ -60,7 +61,7 @@ export class ClientIdentity {
 
   /** The client has said what it calls its connection. */
   onNamed(name: string): void {
-    this.#connectionName = name.slice(0, LONGEST_NAME).replace(/[\p{Cc}\u2028\u2029]/gu, '?')
+    this.#connectionName = name.slice(0, LONGEST_NAME).replace(CONTROL_CHARACTERS, '?')
   }
 
   /** The client logs in, by its certificate if `isExternal`. */

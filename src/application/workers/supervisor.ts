@@ -153,7 +153,7 @@ export class Supervisor {
     question: Question,
     about?: unknown,
   ): Promise<readonly { readonly number: number; readonly answer: unknown }[]> {
-    const running = this.#workers.filter(({ state }) => state === 'ready' || state === 'retiring')
+    const running = this.#workers.filter(({ state }) => state !== 'starting' && state !== 'down')
     const answers = await Promise.allSettled(running.map((worker) => worker.ask(question, about)))
     return answers.flatMap((answer, at) => {
       const { number } = running[at]
@@ -187,6 +187,7 @@ export class Supervisor {
   /** Ends all workers at once. */
   kill(): void {
     this.#isEnding = true
+    this.#pulse.stop()
     for (const worker of this.#workers) worker.kill()
   }
 

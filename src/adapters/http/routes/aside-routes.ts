@@ -2,7 +2,7 @@
 import type { Controls, Sight } from '../../../application/ports/management.js'
 import { type PageQuery, pageOf } from '../page.js'
 import * as schema from '../schemas.js'
-import { type Route, idOf, succeed } from './route.js'
+import { type Route, changeToOne, counted } from './route.js'
 
 export function asideRoutes(overview: Pick<Sight, 'aside'>, operations: Controls): Route[] {
   return [
@@ -21,33 +21,28 @@ export function asideRoutes(overview: Pick<Sight, 'aside'>, operations: Controls
         return pageOf('aside', messages, query as PageQuery)
       },
     },
-    {
+    changeToOne({
       method: 'POST',
       url: '/aside/:id/retry',
-      role: 'change',
       summary: 'Publishes such a message again, or all of them.',
       params: schema.byAsideId,
       answer: schema.asideRetried,
-      handle: async (request) =>
-        succeed(await operations.retryAside(idOf(request)), ({ retried, waiting, expired }) =>
-          [
-            retried === 1 ? '1 message is published again' : `${retried} messages are published again`,
-            ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
-            ...(expired > 0 ? [`${expired} have expired and stay aside`] : []),
-          ].join(', '),
-        ),
-    },
-    {
+      act: (id) => operations.retryAside(id),
+      tell: ({ retried, waiting, expired }) =>
+        [
+          `${counted(retried, 'message')} ${retried === 1 ? 'is' : 'are'} published again`,
+          ...(waiting > 0 ? [`${waiting} will be at the next login of their users`] : []),
+          ...(expired > 0 ? [`${expired} have expired and stay aside`] : []),
+        ].join(', '),
+    }),
+    changeToOne({
       method: 'DELETE',
       url: '/aside/:id',
-      role: 'change',
       summary: 'Forgets such a message, or all of them, for good.',
       params: schema.byAsideId,
       answer: schema.asideDropped,
-      handle: async (request) =>
-        succeed(await operations.dropAside(idOf(request)), ({ dropped }) =>
-          dropped === 1 ? '1 message dropped' : `${dropped} messages dropped`,
-        ),
-    },
+      act: (id) => operations.dropAside(id),
+      tell: ({ dropped }) => `${counted(dropped, 'message')} dropped`,
+    }),
   ]
 }

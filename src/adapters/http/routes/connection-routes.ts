@@ -2,7 +2,7 @@
 import type { Controls, Sight } from '../../../application/ports/management.js'
 import { type PageQuery, pageOf } from '../page.js'
 import * as schema from '../schemas.js'
-import { type Route, counted, idOf, succeed } from './route.js'
+import { type Route, changeToOne, counted } from './route.js'
 
 export function connectionRoutes(
   overview: Pick<Sight, 'clients' | 'upstreams' | 'pools'>,
@@ -18,16 +18,15 @@ export function connectionRoutes(
       answer: schema.clients,
       handle: async ({ query }) => pageOf('clients', await overview.clients(), query as PageQuery),
     },
-    {
+    changeToOne({
       method: 'DELETE',
       url: '/clients/:id',
-      role: 'change',
       summary: "Ends a client's connection with Connection.Close 320.",
       params: schema.byId,
       answer: schema.clientKilled,
-      handle: async (request) =>
-        succeed(await operations.killClient(idOf(request)), ({ client }) => `Client ${client} closed`),
-    },
+      act: (id) => operations.killClient(id),
+      tell: ({ client }) => `Client ${client} closed`,
+    }),
     {
       method: 'GET',
       url: '/upstreams',
@@ -37,20 +36,16 @@ export function connectionRoutes(
       answer: schema.upstreams,
       handle: async ({ query }) => pageOf('upstreams', await overview.upstreams(), query as PageQuery),
     },
-    {
+    changeToOne({
       method: 'DELETE',
       url: '/upstreams/:id',
-      role: 'change',
       summary: 'Closes an upstream connection; its clients are told with Connection.Close 320.',
       params: schema.byId,
       answer: schema.upstreamClosed,
-      handle: async (request) =>
-        succeed(
-          await operations.closeUpstream(idOf(request)),
-          ({ upstream, channels }) =>
-            `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
-        ),
-    },
+      act: (id) => operations.closeUpstream(id),
+      tell: ({ upstream, channels }) =>
+        `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
+    }),
     {
       method: 'GET',
       url: '/pools',
@@ -60,44 +55,32 @@ export function connectionRoutes(
       answer: schema.pools,
       handle: async ({ query }) => pageOf('pools', await overview.pools(), query as PageQuery),
     },
-    {
+    changeToOne({
       method: 'POST',
       url: '/pools/:id/pause',
-      role: 'change',
       summary: 'Holds new messages and channels of a pool, and lets what is in flight settle.',
       params: schema.byId,
       answer: schema.poolPaused,
-      handle: async (request) =>
-        succeed(
-          await operations.pausePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
-        ),
-    },
-    {
+      act: (id) => operations.pausePool(id),
+      tell: ({ pool, clients }) => `Pool ${pool} paused with ${counted(clients, 'client')}`,
+    }),
+    changeToOne({
       method: 'POST',
       url: '/pools/:id/resume',
-      role: 'change',
       summary: 'Ends a pause.',
       params: schema.byId,
       answer: schema.poolPaused,
-      handle: async (request) =>
-        succeed(
-          await operations.resumePool(idOf(request)),
-          ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
-        ),
-    },
-    {
+      act: (id) => operations.resumePool(id),
+      tell: ({ pool, clients }) => `Pool ${pool} resumed with ${counted(clients, 'client')}`,
+    }),
+    changeToOne({
       method: 'POST',
       url: '/pools/:id/reconnect',
-      role: 'change',
       summary: 'Retires the upstream connections of a pool one by one, each when its last channel has left.',
       params: schema.byId,
       answer: schema.poolReconnecting,
-      handle: async (request) =>
-        succeed(
-          await operations.reconnectPool(idOf(request)),
-          ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
-        ),
-    },
+      act: (id) => operations.reconnectPool(id),
+      tell: ({ pool, retiring }) => `Pool ${pool}: ${counted(retiring, 'upstream connection')} to retire`,
+    }),
   ]
 }

@@ -23,7 +23,7 @@ export interface Route {
 }
 
 /** Which one the path is about. */
-export function idOf({ params }: FastifyRequest): string {
+function idOf({ params }: FastifyRequest): string {
   return (params as { id: string }).id
 }
 
@@ -39,4 +39,16 @@ export function succeed<Done extends object>(
 ): object {
   if ('refused' in outcome) throw new HttpError(outcome.refused === 'unknown' ? 404 : 409, outcome.reason)
   return { status: 'success', ...outcome.done, message: message(outcome.done) }
+}
+
+/** What differs between the changes to one thing. */
+interface ChangeToOne<Done extends object> extends Omit<Route, 'role' | 'handle'> {
+  readonly act: (id: string) => Outcome<Done> | Promise<Outcome<Done>>
+  /** The message of the answer. */
+  readonly tell: (done: Done) => string
+}
+
+/** A change to the one thing that the path names. */
+export function changeToOne<Done extends object>({ act, tell, ...route }: ChangeToOne<Done>): Route {
+  return { ...route, role: 'change', handle: async (request) => succeed(await act(idOf(request)), tell) }
 }

@@ -329,7 +329,7 @@ describe('ManagementServer', () => {
 
     it('show what clients call their connections, in a form that steers no terminal and fills no page', async () => {
       await start(NO_TOKENS)
-      for (const name of ['invoices', 'a\nb\u001b[31m\u009b', '', 'x'.repeat(5000)])
+      for (const name of ['invoices', 'a\nb\u001b[31m\u009b\u202e', '', 'x'.repeat(5000)])
         await world.connect({ name })
       await world.connect()
       const { body } = await ask('/clients')

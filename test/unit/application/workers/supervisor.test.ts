@@ -189,6 +189,14 @@ describe('Supervisor', () => {
       expect(crashes).to.equal(0)
     })
 
+    it('tells it all the same what it is to do once it goes on', async () => {
+      await start(1)
+      worker(1).isHung = true
+      await pass(UNANSWERED_MS)
+      supervisor.tellAll('level', 'debug')
+      expect(worker(1).sent).to.deep.include({ kind: 'ask', id: 2, question: 'level', about: 'debug' })
+    })
+
     it('holds clients while all of them hang', async () => {
       await start(1)
       worker(1).isHung = true
