@@ -96,6 +96,21 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#isHeldForRoom
   }
 
+  /** Whether the channel, or the upstream channel that its messages go over, is in confirm mode. */
+  get isConfirming(): boolean {
+    return this.#numbering !== undefined || this.#tracking !== undefined
+  }
+
+  /** Whether the broker has confirmed everything, and says when it has. */
+  get isAllConfirmed(): boolean {
+    return (this.#tracking ?? this.#numbering)?.count === 0
+  }
+
+  /** Whether a transaction was begun. */
+  get isInTransaction(): boolean {
+    return this.#transaction !== 'none'
+  }
+
   /** Whether Warren waits for confirms of the broker. */
   get isTracked(): boolean {
     return this.#tracking !== undefined
@@ -106,7 +121,7 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#tracking?.isClientAsking === false
   }
 
-  /** The channel goes on without: all is confirmed. */
+  /** The channel goes on without: all is confirmed, or somebody else waits for that. */
   stopTracking(): void {
     this.#tracking = undefined
   }
@@ -254,7 +269,10 @@ export class ChannelPublishing implements ConfirmOrigin {
   giveBack(binding: ChannelBinding, isStateless: boolean): void {
     const { upstream } = binding
     const canWait = upstream.isOpen && binding.end === undefined
-    if (this.owesMessages && canWait && isStateless) return this.#host.backlog.adopt(binding, this.#tracking!)
+    if (this.owesMessages && canWait && isStateless) {
+      this.#host.backlog.adopt(binding, this.#tracking!)
+      return this.stopTracking()
+    }
     if (this.owesMessages && (canWait || !upstream.isOpen)) this.rescue()
     this.onEnded()
     upstream.release(binding)

@@ -58,6 +58,8 @@ export interface ClientChannelHost {
   waitForBroker(): void
   /** Whether this is the channel that its number stands for now. */
   isCurrent(channel: ClientChannel): boolean
+  /** Whether publishers and consumers have upstream connections of their own. */
+  readonly separatesRoles: boolean
   /** Whether a publish on `upstream` has to wait for the end of an alarm, lest it stops the consumers there. */
   mustHoldPublish(upstream: UpstreamConnection): boolean
   /** The channel's number is free again. */

@@ -130,7 +130,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   /** Whether the client has a channel on `upstream`, or will have its next one there. */
   dependsOn(upstream: UpstreamConnection): boolean {
     return (
-      this.#home === upstream || this.#channels.some((channel) => channel?.binding?.upstream === upstream)
+      this.#home === upstream || this.#channels.some((channel) => channel?.isCarriedBy(upstream) === true)
     )
   }
 
@@ -186,7 +186,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   /** See {@link PoolClient.survive}. */
   survive(upstream: UpstreamConnection): boolean {
     if (upstream.queues.claims.hasClaims(this)) return false
-    const lost = this.#channels.filter((channel) => channel?.binding?.upstream === upstream)
+    const lost = this.#channels.filter((channel) => channel?.isCarriedBy(upstream) === true)
     if (!lost.every((channel) => channel!.canSurvive)) return false
     if (this.#home === upstream) this.#setHome(undefined)
     this.#others.delete(upstream)
@@ -275,6 +275,10 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
 
   isCurrent(channel: ClientChannel): boolean {
     return this.#channels[channel.clientChannel] === channel
+  }
+
+  get separatesRoles(): boolean {
+    return this.#agreement.pool.separatesRoles
   }
 
   mustHoldPublish(upstream: UpstreamConnection): boolean {

@@ -29,6 +29,7 @@ export class ClientOutput implements ClientReceiver {
   #bytes = 0
   #frames = 0
   #wasWritten = false
+  #heldBack = 0
   frameMax = Infinity
 
   constructor(stream: ByteStream, maxBufferBytes: number, host: ClientOutputHost, traffic: Traffic) {
@@ -95,13 +96,18 @@ export class ClientOutput implements ClientReceiver {
     }
   }
 
+  onHeldBack(bytes: number): void {
+    this.#heldBack = bytes
+    this.#checkBacklog()
+  }
+
   onUnexpectedError(error: unknown): void {
     this.#host.onUnexpectedError(error)
   }
 
   /** A client that doesn't read may not cost the others their memory. */
   #checkBacklog(): void {
-    const waiting = this.#stream.bufferedBytes
+    const waiting = this.#stream.bufferedBytes + this.#heldBack
     if (waiting <= this.#maxBufferBytes || !this.#takesUpstream) return
     const text = `RESOURCE_ERROR - ${waiting} bytes wait for a client that doesn't read, more than client.max_buffer_bytes (${this.#maxBufferBytes})`
     this.#host.refuse(connectionError(RESOURCE_ERROR, text))

@@ -70,7 +70,8 @@ class ConfirmTail extends InternalChannel {
     return false
   }
 
-  override onBrokerClose(): void {
+  override onBrokerClose(): boolean {
     this.#onClosed()
+    return false
   }
 }

@@ -26,10 +26,11 @@ export class DrainChannel extends InternalChannel {
     return false
   }
 
-  override onBrokerClose(close?: Frame): void {
-    if (close === undefined) return
+  override onBrokerClose(close?: Frame): boolean {
+    if (close === undefined) return false
     const { bytes, payloadStart, payloadEnd } = close
     const { replyCode, replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
     this.#host.onDrainClosed(`${replyCode} ${replyText}`)
+    return false
   }
 }

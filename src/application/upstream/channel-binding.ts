@@ -1,6 +1,7 @@
 /** The meeting point of a client channel and an upstream channel. */
 import type { Frame } from '../../domain/amqp/frame.js'
 import type { TableEntry } from '../../domain/channel/channel-table.js'
+import type { ChannelPair } from './channel-pair.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 
 /** Takes bytes from upstream connections to one client. */
@@ -13,6 +14,8 @@ export interface ClientReceiver {
   receiveParts(parts: readonly Uint8Array[]): void
   /** A frame larger than `frameMax`. */
   receiveOversized(frame: Frame): void
+  /** So many bytes of frames wait for others to pass, see {@link ChannelPair}. */
+  onHeldBack(bytes: number): void
   /** A bug showed while the client was served: it's this client's connection that ends, and nobody else's. Never throws. */
   onUnexpectedError(error: unknown): void
 }
@@ -28,8 +31,8 @@ export interface BindingOwner {
   readonly isClientGone: boolean
   /** Whether nothing but publishes was sent, so that the upstream channel may be handed on. */
   readonly isSafe: boolean
-  /** The broker closed the channel and has been answered. `close` goes on to the client. The binding is over, unless its end was asked for before: then that answer follows. */
-  onBrokerClose(close: Frame): void
+  /** The broker closed the channel and has been answered. Returns whether the client is to see `close`. The binding is over, unless its end was asked for before: then that answer follows. */
+  onBrokerClose(close: Frame): boolean
   /** The broker answered the Channel.Close that was sent: the binding is over. Returns whether the client is to see the answer. */
   onCloseOk(): boolean
   /** The broker has processed all that was sent, and the upstream channel is kept for others: the binding is over. */
@@ -60,6 +63,8 @@ export class ChannelBinding implements TableEntry {
   end: BindingEnd | undefined = undefined
   /** Bytes of body that the broker has still to send of a message on its way to the owner; before its header has come, {@link AWAITS_HEADER}. */
   contentLeft = 0
+  /** Set while the owner's client channel has another upstream channel beside this one. */
+  pair: ChannelPair | undefined = undefined
 
   constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
     this.upstream = upstream

@@ -8,6 +8,7 @@ const NOWHERE: ClientReceiver = {
   receive: ignore,
   receiveParts: ignore,
   receiveOversized: ignore,
+  onHeldBack: ignore,
   onUnexpectedError: ignore,
 }
 
@@ -18,7 +19,9 @@ export class InternalChannel implements BindingOwner {
   readonly isClientGone = true
   readonly isSafe: boolean = false
   readonly receiver = NOWHERE
-  onBrokerClose(): void {}
+  onBrokerClose(): boolean {
+    return false
+  }
   onCloseOk(): boolean {
     return false
   }

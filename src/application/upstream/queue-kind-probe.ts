@@ -44,10 +44,11 @@ export class QueueKindProbe extends InternalChannel {
     return false
   }
 
-  override onBrokerClose(close?: Frame): void {
-    if (close === undefined) return
+  override onBrokerClose(close?: Frame): boolean {
+    if (close === undefined) return false
     const { bytes, payloadStart, payloadEnd } = close
     const { replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
     this.#onAnswer((TYPE.exec(replyText)?.[1] as QueueKind | undefined) ?? 'other', false)
+    return false
   }
 }

@@ -50,8 +50,9 @@ class TrialChannel extends InternalChannel implements UpstreamObserver {
     this.#reject = reject
   }
 
-  override onBrokerClose(close?: Frame): void {
+  override onBrokerClose(close?: Frame): boolean {
     if (close !== undefined) this.#resolve({ ...readClose(close), scope: 'channel' })
+    return false
   }
 
   override onCloseOk(): boolean {

@@ -138,7 +138,8 @@ export class UpstreamChannels implements ChannelSource {
   onFrame(frame: Frame): void {
     const binding = this.#table.ownerOf(frame.channel)
     if (binding === undefined) return this.#onUnownedFrame(frame)
-    const { owner } = binding
+    const { owner, pair } = binding
+    if (pair?.holdsBack(binding, frame) === true) return
     try {
       if (frame.type === FRAME_METHOD) {
         if (this.#isForClient(binding, frame)) this.#passOn(owner, frame)
@@ -150,12 +151,16 @@ export class UpstreamChannels implements ChannelSource {
     } catch (error) {
       owner.receiver.onUnexpectedError(error)
     }
+    if (pair?.isHolding !== true || binding.contentLeft !== 0) return
+    // What goes on now comes behind what was gathered.
+    this.endOfChunk()
+    pair.onWhole()
   }
 
   /** A message of the broker for a consumer, whole in its chunk; false when it is to come frame by frame. */
   onDelivery(message: WholeMessage): boolean {
     const binding = this.#table.ownerOf(message.channel)
-    if (binding === undefined || binding.contentLeft !== 0) return false
+    if (binding === undefined || binding.contentLeft !== 0 || binding.pair !== undefined) return false
     const { receiver, clientChannel } = binding.owner
     if (message.end - message.start > receiver.frameMax) return false
     this.#host.traffic.deliveries++
@@ -241,8 +246,12 @@ export class UpstreamChannels implements ChannelSource {
       this.#host.traffic.gets++
       binding.contentLeft = AWAITS_HEADER
     }
+    // Asked before: the owner may want the end of the binding over what it hears.
+    const isBarrier = answer.methodId === id.CHANNEL_FLOW_OK && binding.end === 'settling'
     const isForClient = binding.owner.onAnswer(answer)
-    return answer.methodId === id.CHANNEL_FLOW_OK ? this.#onFlowOk(binding) : isForClient
+    if (!isBarrier) return isForClient
+    this.#onSettled(binding)
+    return false
   }
 
   /**
@@ -258,8 +267,7 @@ export class UpstreamChannels implements ChannelSource {
       this.#table.startClosing(binding)
       this.#free(upstreamChannel)
     }
-    owner.onBrokerClose(frame)
-    this.#passOn(owner, frame)
+    if (owner.onBrokerClose(frame)) this.#passOn(owner, frame)
     if (end !== 'settling') return
     this.endOfChunk()
     owner.onSettled()
@@ -279,15 +287,13 @@ export class UpstreamChannels implements ChannelSource {
     return binding.owner.onCloseOk()
   }
 
-  /** The barrier has come back, unless the client asked for it itself. */
-  #onFlowOk(binding: ChannelBinding): boolean {
-    if (binding.end !== 'settling') return true
+  /** The barrier has come back. */
+  #onSettled(binding: ChannelBinding): void {
     // What came before the barrier has to be with the client before it hears of the end.
     this.endOfChunk()
     this.#table.startSettling(binding)
     this.#keep(binding.upstreamChannel)
     binding.owner.onSettled()
-    return false
   }
 
   /** Frames for a channel that nobody owns: only its end matters. */

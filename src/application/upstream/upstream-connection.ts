@@ -304,6 +304,13 @@ export class UpstreamConnection
     if (this.#phase === 'open') this.#channels?.release(binding)
   }
 
+  /** Handles frames of its own that were held back, see {@link ChannelPair}. */
+  handOn(frames: readonly Frame[]): void {
+    if (this.#phase !== 'open') return
+    for (const frame of frames) this.#channels?.onFrame(frame)
+    this.#channels?.endOfChunk()
+  }
+
   /** Its exclusive queues, told apart by client. Only of a connection that was opened. */
   get queues(): UpstreamQueues {
     return this.#channels!.queues

@@ -260,6 +260,11 @@ export class UpstreamPool implements UpstreamObserver {
     return true
   }
 
+  /** Whether publishers and consumers have upstream connections of their own, as far as the broker and the limits let them. */
+  get separatesRoles(): boolean {
+    return this.#policy.separatesRoles
+  }
+
   /**
    * Whether a message for `upstream` has to wait: the pool is paused, or there is an alarm, and the broker would stop reading from a connection that carries
    * consumers too if it published now.

@@ -168,7 +168,8 @@ class QueueProbe extends InternalChannel {
     return false
   }
 
-  override onBrokerClose(): void {
+  override onBrokerClose(): boolean {
     this.#onAnswer(false)
+    return false
   }
 }

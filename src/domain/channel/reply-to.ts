@@ -1,6 +1,10 @@
 /** The addresses at which RabbitMQ's direct reply-to takes answers: a process id of the broker in base64, and a key. */
+import type { Frame } from '../amqp/frame.js'
+import * as id from '../amqp/method-ids.js'
 
-const REPLY_TO = 'amq.rabbitmq.reply-to.'
+/** The queue that isn't one: who consumes from it gets the answers to what it publishes on the same channel. */
+const ANSWERS = 'amq.rabbitmq.reply-to'
+const REPLY_TO = `${ANSWERS}.`
 /** The prefix and something behind it. */
 const SHORTEST = REPLY_TO.length + 1
 /**
@@ -10,6 +14,8 @@ const SHORTEST = REPLY_TO.length + 1
 const PROCESS_ID = /^\x83X(?:[vd]([^]{2})|w([^]))(reply@\d+)[^]{12}$/
 /** Behind the ids of a Basic.Publish is a reserved ticket, then the exchange and the routing key. */
 const EXCHANGE_AT = 2
+/** Behind the ids of a Basic.Consume and its reserved ticket. */
+const QUEUE_AT = 6
 
 const latin1 = new TextDecoder('latin1')
 
@@ -43,6 +49,13 @@ export function replyAddressIn(bytes: Uint8Array, args: number): string {
   const length = bytes[at]
   if (length < SHORTEST || bytes[at + 1] !== 0x61 || bytes[at + 4] !== 0x2e) return ''
   return latin1.decode(bytes.subarray(at + 1, at + 1 + length))
+}
+
+/** Whether a well-formed method consumes what comes to such addresses: answers to what is published on the same channel, and no other. */
+export function asksForReplies({ methodId, bytes, payloadStart }: Frame): boolean {
+  if (methodId !== id.BASIC_CONSUME) return false
+  const at = payloadStart + QUEUE_AT
+  return bytes[at] === ANSWERS.length && latin1.decode(bytes.subarray(at + 1, at + 1 + bytes[at])) === ANSWERS
 }
 
 function partsOf(name: string): readonly [string, string] | undefined {

@@ -1,6 +1,7 @@
 /** What a channel is used for: publishing and consuming don't share an upstream connection, since an alarm at the broker stops all of a connection that publishes. */
 import type { Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
+import { asksForReplies } from '../channel/reply-to.js'
 
 export type ChannelRole = 'publisher' | 'consumer'
 
@@ -9,7 +10,7 @@ const EXCLUSIVE = 0b0_0100
 
 /**
  * The role that a well-formed method tells, or undefined when publishers and consumers alike send it, as php-amqp does with Basic.Qos.
- * Whoever declares an exclusive queue is about to consume from it.
+ * Whoever declares an exclusive queue is about to consume from it, and whoever asks for direct replies is about to publish.
  */
 export function roleToldBy(frame: Frame): ChannelRole | undefined {
   switch (frame.methodId) {
@@ -18,6 +19,7 @@ export function roleToldBy(frame: Frame): ChannelRole | undefined {
     case id.TX_SELECT:
       return 'publisher'
     case id.BASIC_CONSUME:
+      return asksForReplies(frame) ? 'publisher' : 'consumer'
     case id.BASIC_GET:
     case id.BASIC_RECOVER:
     case id.BASIC_RECOVER_ASYNC:

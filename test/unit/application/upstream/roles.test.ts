@@ -122,13 +122,21 @@ describe('Roles', () => {
       expect([publishers.openChannels, consumers.openChannels]).to.deep.equal([[1], [1]])
     })
 
-    it('count no more once they are told', async () => {
+    it('are told once: a consumer that publishes stays where it is, and its messages go to the publishers', async () => {
       await connectWith(PUBLISH)
       const client = await connectConsumer(() => world.upstream)
       await send(client, PUBLISH)
       const [publishers, consumers] = world.broker.open
-      expect(publishers.published()).to.deep.equal(['hello'])
-      expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume', 'basic.publish'])
+      expect(publishers.published()).to.deep.equal(['hello', 'hello'])
+      expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+    })
+
+    it('are told by a consumer of direct replies, too, which are for what the same channel publishes', async () => {
+      const client = await connectWith(PUBLISH)
+      const replies = { queue: 'amq.rabbitmq.reply-to', noAck: true }
+      await send(client, method(2, 'basic.consume', replies), publishFrames(2, { body: 'question' }))
+      expect(world.broker.open).to.have.length(1)
+      expect(world.upstream.names(2)).to.deep.equal(['channel.open', 'basic.consume', 'basic.publish'])
     })
 
     it('that are told late make the channel move, after the broker has processed what it did', async () => {
@@ -203,16 +211,17 @@ describe('Roles', () => {
         consumer = await connectConsumer(() => world.upstream)
         consumers = world.upstream
         await block(publishers)
+        // Nothing that goes to a blocked connection is answered.
+        world.broker.holdsCloseOk = true
       })
 
-      it('waits for its end, and goes on then', async () => {
-        await send(consumer, PUBLISH, method(1, 'basic.ack', { deliveryTag: 1 }))
+      it('publishes where publishers do, and holds up no other consumer', async () => {
+        await send(consumer, PUBLISH)
+        expect(publishers.published()).to.deep.equal(['hello', 'hello'])
+        const other = await connectConsumer(() => consumers, 2)
+        await send(other, method(1, 'basic.ack', { deliveryTag: 1 }))
         expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
-        expect(consumer.peer.isPaused).to.equal(true)
-        await unblock(publishers)
-        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.publish', 'basic.ack'])
-        expect(consumers.published()).to.deep.equal(['hello'])
-        expect(consumer.peer.isPaused).to.equal(false)
+        expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume', 'basic.ack'])
       })
 
       it('still receives', async () => {
@@ -222,48 +231,71 @@ describe('Roles', () => {
         expect(consumer.delivered(1)).to.deep.equal(['work'])
       })
 
-      it('holds up no other consumer', async () => {
+      it('acknowledges before it publishes, but not behind its message before the end', async () => {
+        const ack = method(1, 'basic.ack', { deliveryTag: 1 })
+        await send(consumer, ack, PUBLISH, ack)
+        expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume', 'basic.ack'])
+        publishers.answerCloses()
+        await settle()
+        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack'])
+      })
+
+      it('is told when the connection that its messages went over is lost', async () => {
+        await start()
+        consumer = await connectConsumer(() => world.upstream)
+        await connectWith(PUBLISH)
+        publishers = world.upstream
         await send(consumer, PUBLISH)
-        const other = await connectConsumer(() => consumers, 2)
-        await send(other, method(1, 'basic.ack', { deliveryTag: 1 }))
-        expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume', 'basic.ack'])
-        expect(other.peer.isPaused).to.equal(false)
+        publishers.peer.reset()
+        await settle()
+        expect(consumer.refusal).to.include({ code: 320 })
       })
 
-      it('does not wait before it publishes', async () => {
-        await send(consumer, method(1, 'basic.ack', { deliveryTag: 1 }))
-        expect(consumers.names(1).at(-1)).to.equal('basic.ack')
-        expect(consumer.peer.isPaused).to.equal(false)
-      })
-
-      it('goes on when the blocked connection is lost, and the alarm with it', async () => {
-        // Whose channels go first to the consumers' connection isn't affected by the loss.
+      it('before anybody knew of the alarm, stops nobody: there is a connection for its messages', async () => {
         await start()
         consumer = await connectConsumer(() => world.upstream)
         consumers = world.upstream
-        publisher = await connectWith(PUBLISH)
-        publishers = world.upstream
-        await block(publishers)
         await send(consumer, PUBLISH)
-        expect(consumers.published()).to.deep.equal([])
-        publishers.peer.reset()
-        await settle()
-        expect(consumers.published()).to.deep.equal(['hello'])
+        publishers = world.upstream
+        expect([consumers.published(), publishers.published()]).to.deep.equal([[], ['hello']])
+        await block(publishers)
+        await connectConsumer(() => consumers, 2)
+        expect(world.broker.open).to.have.length(2)
       })
 
-      it('before anybody knew of the alarm, stops no consumer that comes later', async () => {
-        await unblock(publishers)
+      it('that says goodbye gets its Close-Ok after the alarm, when its message has been processed', async () => {
         await send(consumer, PUBLISH)
-        await block(consumers)
-        const late = await connectWith(CONSUME)
-        const [, , further] = world.broker.open
-        expect(further.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
-        await send(late, PUBLISH)
-        expect(further.published()).to.deep.equal([])
-        await connectWith(CONSUME)
-        expect(world.broker.open).to.have.length(3)
-        await unblock(consumers)
-        expect(further.published()).to.deep.equal(['hello'])
+        consumer.close()
+        await settle()
+        expect(consumer.ended).to.equal('open')
+        world.broker.holdsCloseOk = false
+        publishers.answerCloses()
+        await settle()
+        expect(consumer.names(0).at(-1)).to.equal('connection.close-ok')
+        expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[], [1, 2]])
+      })
+    })
+
+    describe('a consumer whose messages cannot go another way, since a transaction has acks and messages in common', () => {
+      let consumer: FakeClient
+      let consumers: BrokerConnection
+
+      beforeEach(async () => {
+        consumer = await connectConsumer(() => world.upstream)
+        consumers = world.upstream
+        await send(consumer, method(1, 'tx.select'))
+        consumers.method(1, 'tx.select-ok')
+        await block(publishers)
+      })
+
+      it('waits for its end before it publishes, and goes on then', async () => {
+        await send(consumer, PUBLISH, method(1, 'basic.ack', { deliveryTag: 1 }))
+        expect(consumers.names(1).at(-1)).to.equal('tx.select')
+        expect(consumer.peer.isPaused).to.equal(true)
+        await unblock(publishers)
+        expect(consumers.names(1).slice(3)).to.deep.equal(['basic.publish', 'basic.ack'])
+        expect(consumers.published()).to.deep.equal(['hello'])
+        expect(consumer.peer.isPaused).to.equal(false)
       })
 
       it('waits as a whole message, which is not sent in halves', async () => {
@@ -284,6 +316,37 @@ describe('Roles', () => {
         }
       })
 
+      it('goes on when the blocked connection is lost, and the alarm with it', async () => {
+        // Whose channels go first to the consumers' connection isn't affected by the loss.
+        await start()
+        consumer = await connectConsumer(() => world.upstream)
+        consumers = world.upstream
+        await send(consumer, method(1, 'tx.select'))
+        await connectWith(PUBLISH)
+        publishers = world.upstream
+        await block(publishers)
+        await send(consumer, PUBLISH)
+        expect(consumers.published()).to.deep.equal([])
+        publishers.peer.reset()
+        await settle()
+        expect(consumers.published()).to.deep.equal(['hello'])
+      })
+
+      it('before anybody knew of the alarm, stops no consumer that comes later', async () => {
+        await unblock(publishers)
+        await send(consumer, PUBLISH)
+        await block(consumers)
+        const late = await connectWith(CONSUME, method(1, 'tx.select'))
+        const [, , further] = world.broker.open
+        expect(further.names(1)).to.deep.equal(['channel.open', 'basic.consume', 'tx.select'])
+        await send(late, PUBLISH)
+        expect(further.published()).to.deep.equal([])
+        await connectWith(CONSUME)
+        expect(world.broker.open).to.have.length(3)
+        await unblock(consumers)
+        expect(further.published()).to.deep.equal(['hello'])
+      })
+
       it('publishes nothing if it dies meanwhile', async () => {
         await send(consumer, PUBLISH)
         consumer.peer.reset()
@@ -292,16 +355,6 @@ describe('Roles', () => {
         expect(consumers.published()).to.deep.equal([])
         expect(consumers.openChannels).to.deep.equal([])
         expect(world.proxy.clients).to.equal(1)
-      })
-
-      it('that says goodbye gets its Close-Ok after the alarm, when its message has been processed', async () => {
-        await send(consumer, PUBLISH)
-        consumer.close()
-        await settle()
-        expect(consumer.ended).to.equal('open')
-        await unblock(publishers)
-        expect(consumers.published()).to.deep.equal(['hello'])
-        expect(consumer.names(0).at(-1)).to.equal('connection.close-ok')
       })
 
       it('drops the message when the broker has closed the channel meanwhile', async () => {

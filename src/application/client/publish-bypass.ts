@@ -1,0 +1,225 @@
+/**
+ * What a consumer's channel publishes goes round the consumers' upstream connection, which the broker would stop reading in an alarm: over a second
+ * upstream channel, on the publishers' connection.
+ */
+import type { Frame } from '../../domain/amqp/frame.js'
+import * as id from '../../domain/amqp/method-ids.js'
+import type { AmqpError } from '../../domain/amqp/reply-codes.js'
+import type { SliceList } from '../../domain/amqp/slice-list.js'
+import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
+import { channelFlowFrame } from '../common-frames.js'
+import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
+import { ChannelPair } from '../upstream/channel-pair.js'
+import type { UpstreamConnection } from '../upstream/upstream-connection.js'
+import { readClose } from '../upstream/upstream-handshake.js'
+import type { ChannelPublishing } from './channel-publishing.js'
+import type { ClientChannelHost } from './client-channel-host.js'
+
+/** The client channel that publishes and consumes. */
+export interface BypassedChannel extends BindingOwner {
+  /** A message can't be taken: the client is to be told of `error`. */
+  onNotTaken(error: AmqpError): void
+  /** The broker has closed the channel over a message, and the second upstream channel is gone. */
+  onPublishRefused(error: AmqpError): void
+}
+
+/** Most bytes of acks that wait for the broker to have processed the messages before them. */
+const MOST_WAITING_BYTES = 64 * 1024
+
+/**
+ * RabbitMQ deals with all that comes on a channel in its order. So what the client sends behind messages waits until the broker has
+ * processed those: a fence (Channel.Flow active=true) on the second upstream channel tells. Acks wait here, everything else with the client.
+ */
+export class PublishBypass implements AssemblyChannel<UpstreamConnection>, BindingOwner {
+  readonly #channel: BypassedChannel
+  readonly #host: ClientChannelHost
+  readonly #publishing: ChannelPublishing
+  /** The channel that everything but messages goes over. */
+  readonly #main: ChannelBinding
+  #binding: ChannelBinding | undefined
+  /** Messages have gone since the last fence. */
+  #isAhead = false
+  #isFenced = false
+  /** Acks behind the fence that is under way, and those that need another. */
+  #acks: Uint8Array[] = []
+  #laterAcks: Uint8Array[] = []
+  #waitingBytes = 0
+  #whenQuiet: (() => void) | undefined
+  heldMessage: SliceList | undefined = undefined
+
+  constructor(
+    channel: BypassedChannel,
+    host: ClientChannelHost,
+    publishing: ChannelPublishing,
+    main: ChannelBinding,
+  ) {
+    this.#channel = channel
+    this.#host = host
+    this.#publishing = publishing
+    this.#main = main
+  }
+
+  /** The second upstream channel, while there is one. */
+  get binding(): ChannelBinding | undefined {
+    return this.#binding
+  }
+
+  /** Gets an upstream channel where publishers are; false when that will take a while: reading then stops before the current frame. */
+  bind(): boolean {
+    this.#binding ??= this.#host.bind(this, 'publisher', undefined)
+    if (this.#binding === undefined) return false
+    new ChannelPair(this.#main, this.#binding)
+    this.#publishing.onBound(this.#binding)
+    return true
+  }
+
+  /** A message begins to go to the broker, once there is a binding. */
+  onPublish(): void {
+    this.#isAhead = true
+  }
+
+  /** Whether the broker has processed all messages, as far as it has said, and everything behind them has gone. */
+  get isQuiet(): boolean {
+    if (this.#isFenced) return false
+    // Each confirm speaks for all that came before its message.
+    if (this.#isAhead && this.#publishing.isAllConfirmed) this.#isAhead = false
+    return !this.#isAhead
+  }
+
+  /** Keeps a Basic.Ack, which then follows the messages before it; false if there's no room for it before the broker has processed some. */
+  defer(ack: Frame): boolean {
+    const size = ack.end - ack.start
+    if (this.#waitingBytes + size > MOST_WAITING_BYTES) return false
+    this.#waitingBytes += size
+    ack.rewriteChannel(this.#main.upstreamChannel)
+    const acks = this.#isFenced && this.#isAhead ? this.#laterAcks : this.#acks
+    acks.push(ack.bytes.slice(ack.start, ack.end))
+    if (!this.#isFenced) this.#sendFence()
+    return true
+  }
+
+  /** Calls `callback` once it {@link isQuiet}, perhaps at once; a callback that was given before is forgotten. */
+  whenQuiet(callback: () => void): void {
+    if (this.isQuiet) return callback()
+    this.#whenQuiet = callback
+    if (!this.#isFenced) this.#sendFence()
+  }
+
+  /** The client is gone, and has sent its acks in time: they don't wait any longer. */
+  sendAcks(): void {
+    if (this.#main.end !== undefined) return
+    this.#sendBatch(this.#acks)
+    this.#sendBatch(this.#laterAcks)
+    this.#acks = this.#laterAcks = []
+  }
+
+  /** Gives the upstream channel back. Acks that wait are forgotten. */
+  close(): void {
+    this.#host.assembler.discard(this)
+    this.#whenQuiet = undefined
+    const binding = this.#binding
+    this.#binding = undefined
+    if (binding !== undefined) this.#publishing.giveBack(binding, true)
+  }
+
+  #sendFence(): void {
+    const { upstream, upstreamChannel } = this.#binding!
+    this.#isFenced = true
+    this.#isAhead = false
+    this.#host.assembler.endOfChunk()
+    upstream.send(channelFlowFrame(upstreamChannel))
+  }
+
+  #onFenceAnswered(): void {
+    this.#isFenced = false
+    this.#sendBatch(this.#acks)
+    this.#acks = this.#laterAcks
+    this.#laterAcks = []
+    if (this.#acks.length > 0 || (this.#whenQuiet !== undefined && !this.isQuiet)) return this.#sendFence()
+    const callback = this.#whenQuiet
+    this.#whenQuiet = undefined
+    callback?.()
+  }
+
+  #sendBatch(acks: readonly Uint8Array[]): void {
+    for (const ack of acks) {
+      this.#waitingBytes -= ack.length
+      this.#main.upstream.send(ack)
+    }
+  }
+
+  /** Whether the broker may still have to deal with a message on `upstream`. */
+  isPublishingOn(upstream: UpstreamConnection): boolean {
+    return this.#binding?.upstream === upstream && (this.#isAhead || this.#isFenced)
+  }
+
+  // ---- what is published -----------------------------------------------------------------------------------------
+
+  get destination(): UpstreamConnection {
+    return this.#binding!.upstream
+  }
+
+  get takesMessages(): boolean {
+    return this.#publishing.takesMessages
+  }
+
+  takeMessage(bytes: Uint8Array): void {
+    const error = this.#publishing.take(bytes, this.#binding?.upstream)
+    if (error !== undefined) this.#channel.onNotTaken(error)
+  }
+
+  // ---- what the broker says --------------------------------------------------------------------------------------
+
+  get clientChannel(): number {
+    return this.#channel.clientChannel
+  }
+
+  get receiver(): ClientReceiver {
+    return this.#channel.receiver
+  }
+
+  get client(): object {
+    return this.#channel.client
+  }
+
+  get isClientGone(): boolean {
+    return this.#channel.isClientGone
+  }
+
+  /** Not behind a fence whose answer would be taken for that of the barrier. */
+  get isSafe(): boolean {
+    return !this.#isFenced && !this.#publishing.isConfirming
+  }
+
+  onConfirm(confirm: Frame): boolean {
+    return this.#channel.onConfirm(confirm)
+  }
+
+  onAnswer(answer: Frame): boolean {
+    if (answer.methodId === id.CHANNEL_FLOW_OK) this.#onFenceAnswered()
+    return false
+  }
+
+  /** The client hears of it once the other upstream channel is over, too, and what wasn't acknowledged there is back in its queue. */
+  onBrokerClose(close: Frame): boolean {
+    const error: AmqpError = { ...readClose(close), scope: 'channel' }
+    this.#binding = undefined
+    this.#acks = this.#laterAcks = []
+    this.#whenQuiet = undefined
+    this.#host.assembler.discard(this)
+    this.#channel.onPublishRefused(error)
+    return false
+  }
+
+  onCloseOk(): boolean {
+    return false
+  }
+
+  onSettled(): void {}
+
+  onReleased(): void {}
+
+  onBrokerCancel(): boolean {
+    return false
+  }
+}

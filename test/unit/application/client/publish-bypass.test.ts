@@ -1,0 +1,289 @@
+import { expect } from 'chai'
+import { settle } from '../../../support/fake-byte-stream.js'
+import { type BrokerConnection, deliveryFrames } from '../../../support/fake-broker.js'
+import type { FakeClient } from '../../../support/fake-client.js'
+import { World } from '../../../support/fake-world.js'
+import { bodyFrame, headerFrame, method, publishFrames } from '../../../support/wire-format.js'
+
+const CONSUME = method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
+const NO_EXCHANGE = { code: 404, text: "NOT_FOUND - no exchange 'x'" }
+const message = (body: string): Buffer => publishFrames(1, { body })
+const ack = (deliveryTag: number): Buffer => method(1, 'basic.ack', { deliveryTag })
+
+describe('A channel that consumes and publishes', () => {
+  let world: World
+  let client: FakeClient
+  let consumers: BrokerConnection
+  let publishers: BrokerConnection
+
+  async function start(pool: Partial<World['settings']['pool']> = {}): Promise<void> {
+    world = await World.start({
+      settings: { pool: { ...World.defaults.pool, separateRoles: true, ...pool } },
+    })
+    client = await world.connectWithChannels(1)
+    await send(CONSUME)
+    consumers = world.upstream
+    consumers.method(1, 'basic.consume-ok', { consumerTag: 't' })
+    await settle()
+  }
+
+  async function send(...frames: Buffer[]): Promise<void> {
+    client.send(...frames)
+    await settle()
+  }
+
+  /** It has published, and the broker hasn't said yet that it has processed that. */
+  async function publishUnanswered(...frames: Buffer[]): Promise<void> {
+    world.broker.holdsCloseOk = true
+    await send(message('hello'), ...frames)
+    publishers = world.upstream
+  }
+
+  async function answer(upstream = publishers): Promise<void> {
+    upstream.answerCloses()
+    await settle()
+  }
+
+  beforeEach(() => start())
+
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  describe('keeps its order', () => {
+    it('acks behind a message reach the broker once that has processed it, those before at once', async () => {
+      await publishUnanswered(ack(1), ack(2))
+      expect(publishers.names(1)).to.deep.equal(['channel.open', 'basic.publish', 'channel.flow'])
+      expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+      expect(client.peer.isPaused, 'it may go on').to.equal(false)
+      await answer()
+      expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack'])
+      await send(ack(3))
+      expect(consumers.names(1).at(-1)).to.equal('basic.ack')
+      expect(publishers.names(1).filter((name) => name === 'channel.flow')).to.have.length(1)
+    })
+
+    it('acks of later messages wait for those, and one question is enough for all that came meanwhile', async () => {
+      await publishUnanswered(ack(1), message('two'), ack(2), message('three'), ack(3))
+      await answer()
+      expect(consumers.received(1).slice(2)).to.have.length(1)
+      expect(publishers.names(1).slice(1)).to.deep.equal([
+        'basic.publish',
+        'channel.flow',
+        'basic.publish',
+        'basic.publish',
+        'channel.flow',
+      ])
+      await answer()
+      const tags = consumers
+        .received(1)
+        .slice(2)
+        .map(({ args }) => (args as { deliveryTag: number }).deliveryTag)
+      expect(tags.map(Number)).to.deep.equal([1, 2, 3])
+    })
+
+    it('any other request waits until the broker has processed what was published before', async () => {
+      await publishUnanswered(method(1, 'basic.get', { queue: 'q' }))
+      expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+      await answer()
+      expect(consumers.names(1).at(-1)).to.equal('basic.get')
+    })
+
+    it('a message waits until the broker has dealt with what was asked for before, and the answer to that is nobody else’s', async () => {
+      world.broker.holdsCloseOk = true
+      await send(method(1, 'queue.bind', { queue: 'q', exchange: 'x', nowait: true }), message('hello'))
+      expect(consumers.names(1).slice(2)).to.deep.equal(['queue.bind', 'channel.flow'])
+      expect(world.broker.open).to.have.length(1)
+      await answer(consumers)
+      expect(world.upstream.published()).to.deep.equal(['hello'])
+      expect(client.names(1)).not.to.include('channel.flow-ok')
+    })
+
+    it('a client’s own Channel.Flow is answered, whatever Warren asks besides', async () => {
+      await publishUnanswered(method(1, 'channel.flow', { active: true }), message('two'))
+      await answer()
+      await answer(consumers)
+      expect(publishers.published()).to.deep.equal(['hello', 'two'])
+      expect(client.names(1).filter((name) => name === 'channel.flow-ok')).to.have.length(1)
+    })
+
+    it('waits for nothing once all it has published is confirmed', async () => {
+      world.broker.answersRequests = true
+      await send(method(1, 'confirm.select'))
+      await publishUnanswered()
+      await send(ack(1))
+      expect(client.names(1).at(-1)).to.equal('basic.ack')
+      expect(consumers.names(1).at(-1)).to.equal('basic.ack')
+      expect(publishers.names(1)).to.deep.equal(['channel.open', 'confirm.select', 'basic.publish'])
+    })
+
+    it('acks that cannot be kept any longer make the client wait, and none is lost', async () => {
+      const many = 4000
+      await publishUnanswered(...Array.from({ length: many }, (_, n) => ack(n + 1)))
+      expect(client.peer.isPaused).to.equal(true)
+      world.broker.holdsCloseOk = false
+      await answer()
+      expect(consumers.names(1).filter((name) => name === 'basic.ack')).to.have.length(many)
+      expect(client.peer.isPaused).to.equal(false)
+    })
+  })
+
+  describe('is one channel to its client', () => {
+    it('gets its confirms in its own numbering, whenever it has asked for them', async () => {
+      world.broker.answersRequests = true
+      await send(message('before'), method(1, 'confirm.select'), message('one'), message('two'))
+      const tags = client.received(1).filter(({ name }) => name === 'basic.ack')
+      expect(tags.map(({ args }) => Number((args as { deliveryTag: number }).deliveryTag))).to.deep.equal([
+        1, 2,
+      ])
+      expect(consumers.published()).to.deep.equal([])
+    })
+
+    it('nothing of what it publishes comes between the frames of a delivery, nor of a delivery between those of a return', async () => {
+      await publishUnanswered()
+      const delivery = deliveryFrames(1, { consumerTag: 't', body: 'a long delivery' })
+      const returned = Buffer.concat([
+        method(1, 'basic.return', { code: 312, text: 'NO_ROUTE', routingKey: 'nowhere' }),
+        headerFrame(1, 9),
+        bodyFrame(1, 'come back'),
+      ])
+      for (const [one, first, other, second] of [
+        [consumers, delivery, publishers, returned],
+        [publishers, returned, consumers, delivery],
+      ] as const) {
+        const before = client.received(1).length
+        // The last frame is cut off: the client has got the method and the header.
+        one.peer.send(first.subarray(0, -20))
+        await settle()
+        other.peer.send(second)
+        await settle()
+        expect(client.received(1)).to.have.length(before)
+        one.peer.send(first.subarray(-20))
+        await settle()
+        const bodies = client
+          .received(1)
+          .slice(before)
+          .map(({ body }) => body!.toString())
+        expect(bodies).to.deep.equal(
+          one === consumers ? ['a long delivery', 'come back'] : ['come back', 'a long delivery'],
+        )
+      }
+    })
+  })
+
+  describe('ends as one', () => {
+    it('with Channel.Close once both are over, and what it published over is kept for the next', async () => {
+      await publishUnanswered(method(1, 'channel.close', { code: 200 }))
+      expect(consumers.names(1)).not.to.include('channel.close')
+      await answer()
+      expect(consumers.names(1).at(-1)).to.equal('channel.close')
+      expect(client.names(1)).not.to.include('channel.close-ok')
+      await answer(consumers)
+      await answer()
+      expect(client.names(1).at(-1)).to.equal('channel.close-ok')
+      expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[], [1]])
+    })
+
+    it('when the broker refuses a message: what was not acknowledged is back in its queue before the client hears', async () => {
+      await publishUnanswered(ack(1))
+      publishers.closeChannel(1, NO_EXCHANGE)
+      await settle()
+      expect(client.names(1)).not.to.include('channel.close')
+      expect(consumers.names(1).slice(2)).to.deep.equal(['channel.close'])
+      await answer(consumers)
+      const { args } = client.received(1).at(-1)!
+      expect(args).to.include({ ...NO_EXCHANGE, classId: 60, methodId: 40 })
+      await client.openChannels(1)
+      world.broker.holdsCloseOk = false
+      expect(consumers.openChannels).to.deep.equal([])
+    })
+
+    it('when the broker closes the channel over something else', async () => {
+      await publishUnanswered(ack(1))
+      consumers.closeChannel(
+        1,
+        { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag 1' },
+        'basic.ack',
+      )
+      await settle()
+      expect(client.names(1).at(-1)).to.equal('channel.close')
+      world.broker.holdsCloseOk = false
+      await answer()
+      expect(consumers.names(1), 'nothing may follow').not.to.include('basic.ack')
+      await settle()
+      expect(publishers.openChannels).to.deep.equal([])
+    })
+
+    it('when the client dies: its acks count, and nothing is left of it', async () => {
+      await publishUnanswered(ack(1))
+      client.peer.reset()
+      await settle()
+      expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'channel.close'])
+      world.broker.holdsCloseOk = false
+      await answer()
+      await answer(consumers)
+      expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[], []])
+    })
+
+    it('with the connection, over which either of its halves went', async () => {
+      await publishUnanswered()
+      consumers.peer.reset()
+      await settle()
+      expect(client.refusal).to.include({ code: 320 })
+    })
+
+    it('in the middle of a message, which nobody gets to see', async () => {
+      await publishUnanswered()
+      await send(message('half').subarray(0, -3))
+      client.peer.reset()
+      world.broker.holdsCloseOk = false
+      await settle()
+      await answer()
+      expect(publishers.published()).to.deep.equal(['hello'])
+    })
+  })
+
+  describe('publishes where it consumes', () => {
+    it('in a transaction, once the broker has processed and confirmed what came before', async () => {
+      await publishUnanswered(method(1, 'tx.select'), message('two'))
+      expect(consumers.names(1)).not.to.include('tx.select')
+      await answer()
+      expect(consumers.names(1).slice(2)).to.deep.equal(['tx.select', 'basic.publish'])
+    })
+
+    it('once it asks for direct replies, which come only there', async () => {
+      const replies = { queue: 'amq.rabbitmq.reply-to', noAck: true, nowait: true }
+      await publishUnanswered(method(1, 'basic.consume', replies), message('question'))
+      await answer()
+      expect(consumers.published()).to.deep.equal(['question'])
+    })
+
+    it('if publishers and consumers share their connections', async () => {
+      await start({ separateRoles: false })
+      await send(message('hello'))
+      expect(consumers.published()).to.deep.equal(['hello'])
+    })
+
+    it('if there can be no further connection', async () => {
+      world.broker.refusesVirtualHost = () => ({
+        code: 530,
+        text: 'NOT_ALLOWED - user connection limit (1) is reached',
+      })
+      await send(message('hello'), message('two'))
+      expect(consumers.published()).to.deep.equal(['hello', 'two'])
+      expect(consumers.openChannels).to.deep.equal([1])
+    })
+  })
+
+  it('is messages that Warren keeps until they are confirmed, if it is to', async () => {
+    await start({ publishBufferSize: 100, publishGuarantee: 'confirmed' })
+    world.broker.confirms = false
+    await send(message('kept'), ack(1))
+    publishers = world.upstream
+    expect(publishers.names(1).slice(0, 3)).to.deep.equal(['channel.open', 'confirm.select', 'basic.publish'])
+    publishers.peer.reset()
+    await settle()
+    await world.advance(1000)
+    expect(world.broker.arrivals.filter((body) => body === 'kept')).to.have.length(2)
+  })
+})
