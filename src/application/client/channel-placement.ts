@@ -2,7 +2,8 @@
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
-import { type ChannelRole, declaresExclusiveQueue } from '../../domain/policy/channel-role.js'
+import { asksForReplies } from '../../domain/channel/reply-to.js'
+import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { BindingOwner, ChannelBinding } from '../upstream/channel-binding.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { ChannelPublishing } from './channel-publishing.js'
@@ -37,6 +38,15 @@ export class ChannelPlacement {
     this.#host = host
     this.#publishing = publishing
     this.#pending = pending
+  }
+
+  /**
+   * The role that a well-formed method tells: the channel keeps the first. Whoever asks for direct replies publishes, but goes where its
+   * exclusive queues are if it has any: it couldn't reach them from elsewhere.
+   */
+  roleToldBy(frame: Frame): ChannelRole | undefined {
+    if (this.role !== undefined) return this.role
+    return asksForReplies(frame) && this.#host.ownsQueues ? 'consumer' : roleToldBy(frame)
   }
 
   /**

@@ -21,6 +21,8 @@ export interface ClientChannelHost {
   readonly guardLimits: GuardLimits
   /** Whether the client wants to hear of cancelled consumers. */
   readonly wantsConsumerCancel: boolean
+  /** Whether the client has exclusive queues. */
+  readonly ownsQueues: boolean
   /** Watches the client's queues on `upstream` for one channel, whose current queue may have come with it. */
   queuesOn(upstream: UpstreamConnection, currentQueue: string | undefined): ChannelQueues
   /**

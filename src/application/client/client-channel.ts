@@ -402,7 +402,7 @@ export class ClientChannel
       const isTaken = this.#forwardLater(frame, verdict, methodId)
       if (isTaken !== undefined) return isTaken
     }
-    const role = this.#placement.role ?? (methodId === 0 ? undefined : roleToldBy(frame))
+    const role = methodId === 0 ? this.#placement.role : this.#placement.roleToldBy(frame)
     const judgement = this.#judge(frame, methodId, role)
     if (judgement === 'wait') return this.#putOff(verdict)
     if (judgement !== undefined) {

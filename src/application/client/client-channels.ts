@@ -221,6 +221,10 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     return isPinned || this.#agreement.pool.settle(upstream, role)
   }
 
+  get ownsQueues(): boolean {
+    return this.#upstreamWith((at) => at.claims.hasClaims(this)) !== undefined
+  }
+
   claimedElsewhere(queue: string, upstream: UpstreamConnection): UpstreamConnection | undefined {
     if (upstream.queues.claims.ownerOf(queue) === this) return undefined
     return this.#roomWith((at) => at.claims.ownerOf(queue) === this)

@@ -59,6 +59,8 @@ export interface ClientState {
 /** What a channel is about to do, as far as it matters for where it is. */
 export interface Intent {
   readonly role?: Role | undefined
+  /** Whether it asks for direct replies: Warren then takes it for a publisher, unless the client has exclusive queues. */
+  readonly asksForReplies?: boolean | undefined
   /** The queue that it names. */
   readonly queue?: string | undefined
   readonly declaresExclusive?: boolean | undefined
@@ -136,7 +138,7 @@ export class Ledger {
     const state = this.channel(client, channel)!
     state.group = this.#groupAfter(client, state, intent) ?? ++this.#groups
     state.isBound = true
-    state.role ??= intent.role
+    state.role ??= this.#roleOf(client, intent)
     if (intent.role === 'consumer') state.isFixed = true
     if (intent.declaresExclusive === true) this.clients.get(client)!.places.add(state.group)
   }
@@ -156,12 +158,15 @@ export class Ledger {
       if (group !== undefined && !this.#exclusives.has(name)) this.#exclusives.set(name, { client, group })
   }
 
+  #roleOf(client: number, { role, asksForReplies }: Intent): Role | undefined {
+    const owns = [...this.#exclusives.values()].some((queue) => queue.client === client)
+    return asksForReplies === true && !owns ? 'publisher' : role
+  }
+
   /** Undefined for one that nothing is known of. */
-  #groupAfter(
-    client: number,
-    state: ChannelState,
-    { role, queue, declaresExclusive }: Intent,
-  ): number | undefined {
+  #groupAfter(client: number, state: ChannelState, intent: Intent): number | undefined {
+    const { queue, declaresExclusive } = intent
+    const role = this.#roleOf(client, intent)
     const { places } = this.clients.get(client)!
     const live = new Set<number>()
     for (const queue of this.#exclusives.values()) if (queue.client === client) live.add(queue.group)

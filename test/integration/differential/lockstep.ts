@@ -105,8 +105,8 @@ export class Lockstep {
 
   /** When everybody has left: compares what lies in the queues, by taking it out directly. */
   async compareContents(options: WireOptions): Promise<void> {
-    // One that nobody was told the name of can't be asked for.
-    const queues = this.state.flatMap((line) => /^queue ([^?]*) exclusive=/.exec(line)?.[1] ?? [])
+    // One that nobody was told the name of can't be asked for, and an exclusive one may have gone meanwhile.
+    const queues = this.state.flatMap((line) => /^queue ([^?]*) exclusive=false/.exec(line)?.[1] ?? [])
     const contents: string[][] = []
     for (const side of this.sides) {
       const wire = await WireClient.connect(this.direct.port, { ...options, vhost: side.vhost })

@@ -1,6 +1,6 @@
 /** Consuming, getting, and what a client says of the messages that it got. */
 import type { Args } from '../../../support/wire-client.js'
-import type { ChannelState, Ledger, Role } from '../ledger.js'
+import type { ChannelState, Intent, Ledger, Role } from '../ledger.js'
 import type { Lockstep } from '../lockstep.js'
 import type { Side } from '../side.js'
 import { answerArgs, OnChannel, type Spot } from './command.js'
@@ -20,6 +20,10 @@ export class Consume extends OnQueue {
 
   protected override get role(): Role {
     return 'consumer'
+  }
+
+  protected override intent(ledger: Readonly<Ledger>, state: ChannelState): Intent {
+    return { ...super.intent(ledger, state), asksForReplies: this.queue === REPLY_TO }
   }
 
   protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {

@@ -139,6 +139,15 @@ describe('Roles', () => {
       expect(world.upstream.names(2)).to.deep.equal(['channel.open', 'basic.consume', 'basic.publish'])
     })
 
+    it('are another for one whose client has exclusive queues: it can reach them', async () => {
+      await connectWith(PUBLISH)
+      const client = await connectWith(method(1, 'queue.declare', { queue: 'mine', exclusive: true }))
+      world.upstream.method(1, 'queue.declare-ok', { queue: 'mine' })
+      await send(client, method(2, 'basic.consume', { queue: 'amq.rabbitmq.reply-to', noAck: true }))
+      await send(client, method(2, 'basic.get', { queue: 'mine' }))
+      expect(world.upstream.names(2)).to.deep.equal(['channel.open', 'basic.consume', 'basic.get'])
+    })
+
     it('that are told late make the channel move, after the broker has processed what it did', async () => {
       await connectWith(PUBLISH)
       const [publishers] = world.broker.open
