@@ -1,35 +1,48 @@
-/** Which upstream channel carries a client's: it's bound when it's needed, where its role belongs, and exchanged when it turns out to belong elsewhere. */
+/** Which upstream channels carry a client's: one is bound when it's needed, where its role belongs, and exchanged when it turns out to belong elsewhere; messages may need another. */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { asksForReplies } from '../../domain/channel/reply-to.js'
 import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
-import type { BindingOwner, ChannelBinding } from '../upstream/channel-binding.js'
+import { channelFlowFrame } from '../common-frames.js'
+import type { ChannelBinding } from '../upstream/channel-binding.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { ChannelPublishing } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
 import type { ClientChannelHost } from './client-channel-host.js'
+import { type BypassedChannel, PublishBypass } from './publish-bypass.js'
 
 /**
- * Why a channel isn't where a request is to go. `room`: an upstream channel will take a while. `move`: the broker ends the one channel
- * before there is another. `confirms`: the channel is to move, and not all is confirmed.
+ * Why a request can't go yet. `room`: an upstream channel will take a while. `move`: the broker ends the one channel
+ * before there is another. `confirms`: the channel is to move, and not all is confirmed. `answers`: a message is to go another way than
+ * what was asked for before. `messages`: the request is to go another way than the messages before it.
  */
-export type Detour = 'room' | 'move' | 'confirms'
+export type Detour = 'room' | 'move' | 'confirms' | 'answers' | 'messages'
+
+/** The channel that is carried. */
+export interface CarriedChannel extends BypassedChannel {
+  /** The broker has processed the messages that a request had to wait for. */
+  onMessagesProcessed(): void
+}
 
 export class ChannelPlacement {
-  readonly #channel: BindingOwner
+  readonly #channel: CarriedChannel
   readonly #host: ClientChannelHost
   readonly #publishing: ChannelPublishing
   readonly #pending: PendingRequests
   /** The upstream channel that carries this one, once it was needed. */
   binding: ChannelBinding | undefined
+  /** The way that messages take, if it's another than that of everything else. */
+  bypass: PublishBypass | undefined
+  /** Messages take the way of everything else, and go on doing so. */
+  #publishesHere = false
   /** What the channel is used for, once it has told. */
   role: ChannelRole | undefined
   /** Where it's moving to, when its role doesn't say. */
   #target: UpstreamConnection | undefined
 
   constructor(
-    channel: BindingOwner,
+    channel: CarriedChannel,
     host: ClientChannelHost,
     publishing: ChannelPublishing,
     pending: PendingRequests,
@@ -59,12 +72,14 @@ export class ChannelPlacement {
     role: ChannelRole | undefined,
     isStateless: boolean,
   ): Detour | undefined {
+    if (methodId === id.BASIC_PUBLISH && this.#goesRound(role)) return this.#reachBypass(this.binding!)
+    if (methodId === id.BASIC_PUBLISH || asksForReplies(frame)) this.#publishesHere = true
     if (this.binding === undefined) {
       if (!this.#bind(role)) return 'room'
     } else if (role !== this.role && role !== undefined && !this.#host.settle(this.binding.upstream, role)) {
       return this.#move(this.binding, undefined)
     }
-    if (!isStateless) return undefined
+    if (!isStateless || this.bypass !== undefined) return undefined
     if (methodId === id.TX_SELECT) return this.#shedConfirms(this.binding!)
     return ChannelQueues.concerns(methodId) ? this.#followQueue(frame, this.binding!) : undefined
   }
@@ -111,5 +126,117 @@ export class ChannelPlacement {
     this.#host.assembler.endOfChunk()
     binding.upstream.endBinding(binding)
     return 'move'
+  }
+
+  // ---- messages that go another way ------------------------------------------------------------------------------
+
+  /** The upstream channel for messages, if anything is bound. */
+  get publishBinding(): ChannelBinding | undefined {
+    return this.bypass?.binding ?? this.binding
+  }
+
+  /** Whether an upstream connection that the channel is on takes no more bytes for now. Reading then goes on by itself. */
+  mustWaitForDrain(): boolean {
+    const { binding } = this
+    if (binding === undefined) return false
+    if (binding.upstream.isCongested && this.#host.mustWaitFor(binding.upstream)) return true
+    const other = this.bypass?.binding?.upstream
+    return other?.isCongested === true && this.#host.mustWaitFor(other)
+  }
+
+  /**
+   * Whether messages go round: a consumer's do, lest an alarm stops its neighbours. Not in a transaction, which acks and messages have in common, and
+   * not where direct replies are asked for, which come only to the upstream channel that publishes the questions.
+   */
+  #goesRound(role: ChannelRole | undefined): boolean {
+    if (this.bypass !== undefined) return true
+    if (role !== 'consumer' || this.binding?.upstream.role !== 'consumer') return false
+    return !this.#publishesHere && this.#host.separatesRoles && !this.#publishing.isInTransaction
+  }
+
+  #reachBypass(binding: ChannelBinding): Detour | undefined {
+    // What was asked for before comes first.
+    if (this.#pending.includes(0)) return this.#askForAnswers(binding)
+    if (this.bypass !== undefined) return undefined
+    if (this.#host.backlog.state === 'draining') {
+      this.#host.waitForBroker()
+      return 'room'
+    }
+    const bypass = new PublishBypass(this.#channel, this.#host, this.#publishing, binding)
+    if (!bypass.bind()) return 'room'
+    this.bypass = bypass
+    return undefined
+  }
+
+  #askForAnswers({ upstream, upstreamChannel }: ChannelBinding): Detour {
+    this.#host.assembler.endOfChunk()
+    this.#pending.sent(id.CHANNEL_FLOW)
+    upstream.send(channelFlowFrame(upstreamChannel))
+    return 'answers'
+  }
+
+  /** Has a method that isn't a publish come behind messages that go round, and their way end if the method is about it; undefined when it may go. */
+  followMessages(frame: Frame, methodId: number): Detour | undefined {
+    const { bypass } = this
+    if (bypass === undefined) return undefined
+    if (!bypass.isQuiet) {
+      bypass.whenQuiet(() => this.#channel.onMessagesProcessed())
+      return 'messages'
+    }
+    if (methodId === id.TX_SELECT || asksForReplies(frame)) return this.#publishHere(methodId)
+    const isEnding = methodId === id.CHANNEL_CLOSE && !this.#publishing.owesMessages
+    // Behind Confirm.Select the next message gets an upstream channel in confirm mode.
+    if (isEnding || (methodId === id.CONFIRM_SELECT && !this.#publishing.isConfirming)) this.endBypass()
+    return undefined
+  }
+
+  /** From now on messages have to take the way of everything else. */
+  #publishHere(methodId: number): Detour | undefined {
+    if (this.#publishing.canMove === 'wait') return this.#waitForConfirms()
+    if (methodId === id.TX_SELECT && this.#publishing.isTrackedUnasked) this.#publishing.stopTracking()
+    this.endBypass()
+    this.#publishesHere = true
+    this.#publishing.onBound(this.binding!)
+    return undefined
+  }
+
+  /** Gives up the way round at once, if there is one. */
+  endBypass(): void {
+    const pair = this.binding?.pair
+    this.bypass?.close()
+    this.bypass = undefined
+    pair?.dissolve()
+  }
+
+  /** The broker has closed the upstream channel that messages went over. */
+  onBypassClosed(): void {
+    this.binding?.pair?.dissolve()
+    this.bypass = undefined
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------------------------
+
+  /** Asks for the end of the upstream channel, once the broker has processed what has gone another way. */
+  end(): void {
+    const { binding, bypass } = this
+    if (binding === undefined) return
+    if (bypass === undefined) return binding.upstream.endBinding(binding)
+    bypass.whenQuiet(() => {
+      this.endBypass()
+      binding.upstream.endBinding(binding)
+    })
+  }
+
+  /** Gives everything back: nobody is there any more to hear of the end. `isStateless` as for {@link reach}. */
+  giveBack(isStateless: boolean): void {
+    const { binding, bypass } = this
+    this.binding = this.bypass = undefined
+    if (binding === undefined) return
+    if (bypass === undefined) return this.#publishing.giveBack(binding, isStateless)
+    const { pair } = binding
+    bypass.sendAcks()
+    bypass.close()
+    binding.upstream.release(binding)
+    pair?.dissolve()
   }
 }

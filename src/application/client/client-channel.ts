@@ -16,23 +16,16 @@ import {
   type Verdict,
 } from '../../domain/channel/channel-guard.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
-import { asksForReplies } from '../../domain/channel/reply-to.js'
 import { mayBeRisky } from '../../domain/channel/risky-requests.js'
 import { type ChannelRole, roleToldBy } from '../../domain/policy/channel-role.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
-import { ChannelPlacement, type Detour } from './channel-placement.js'
+import { type CarriedChannel, ChannelPlacement, type Detour } from './channel-placement.js'
 import { ChannelPublishing, type PublishingChannel } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
 import { ChannelRequests, type Judgement } from './channel-requests.js'
 import type { ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
 import type { ClientChannelHost } from './client-channel-host.js'
-import { type BypassedChannel, PublishBypass } from './publish-bypass.js'
-import {
-  basicQosOkFrame,
-  channelCloseFrame,
-  channelCloseOkFrame,
-  channelFlowFrame,
-} from '../common-frames.js'
+import { basicQosOkFrame, channelCloseFrame, channelCloseOkFrame } from '../common-frames.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
 /**
@@ -48,16 +41,12 @@ const NO_VERDICT = -1
  * `commit`: anything behind a commit that isn't answered would end the connection with 504.
  * `disk`: the client closes the channel, and what was accepted there isn't safe yet.
  * `refusal`: the client is to be told of a channel error, behind what the broker has to say to what came before.
- * `move`, `confirms`: the channel is on its way elsewhere, see {@link Detour}.
- * `answers`: a message is to come behind what was asked for before, and goes another way.
- * `messages`: a request is to come behind messages that have gone another way.
+ * `move`, `confirms`, `answers`, `messages`: something else has to be done first, see {@link Detour}.
  * `promises`: the client closes the channel, and not all is confirmed that Warren keeps for it.
  */
-type Hold = 'answers' | 'commit' | 'disk' | 'messages' | 'refusal' | 'promises' | Exclude<Detour, 'room'>
+type Hold = 'commit' | 'disk' | 'refusal' | 'promises' | Exclude<Detour, 'room'>
 
-export class ClientChannel
-  implements AssemblyChannel<UpstreamConnection>, BypassedChannel, PublishingChannel
-{
+export class ClientChannel implements AssemblyChannel<UpstreamConnection>, CarriedChannel, PublishingChannel {
   readonly clientChannel: number
   readonly #host: ClientChannelHost
   readonly #guard: ChannelGuard
@@ -71,10 +60,6 @@ export class ClientChannel
   readonly #requests: ChannelRequests
   readonly #pending: PendingRequests
   readonly #placement: ChannelPlacement
-  /** The way that messages take, if it's another than that of everything else. */
-  #bypass: PublishBypass | undefined
-  /** Messages take the way of everything else, and go on doing so. */
-  #hasPublishedHere = false
   /** What the client is told once the broker has dealt with all that came before. */
   #heldRefusal: AmqpError | undefined
   /** The verdict on a frame that had to wait for a binding. */
@@ -116,8 +101,7 @@ export class ClientChannel
   onFrame(frame: Frame): boolean {
     if (this.#state !== 'open') return this.#onFrameWhileClosing(frame)
     if (this.#hold !== undefined) return false
-    const { binding } = this
-    if (binding?.upstream.isCongested === true && this.#host.mustWaitFor(binding.upstream)) return false
+    if (this.#placement.mustWaitForDrain()) return false
     const verdict = this.#verdict === NO_VERDICT ? this.#guard.judge(frame) : this.#verdict
     switch (verdict) {
       case VERDICT_SINGLE:
@@ -136,33 +120,22 @@ export class ClientChannel
 
   /** Takes a message of the client that is whole in its chunk, if it's one like those before it; false when its frames have to be looked at. */
   onMessage(message: WholeMessage): boolean {
-    const { binding } = this
+    const binding = this.#placement.publishBinding
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
-    if (this.#bypass !== undefined) return this.#onMessageRound(message, this.#bypass)
-    if (binding === undefined || this.#placement.role !== 'publisher' || this.#publishing.keepsNext)
-      return false
+    if (binding === undefined || !this.#hasFoundItsWay || this.#publishing.keepsNext) return false
     const { upstream } = binding
     if (upstream.isCongested || this.#host.mustHoldPublish(upstream) || !this.#guard.admits(message))
       return false
     this.#announcePublish(binding)
     message.rewriteChannel(binding.upstreamChannel)
-    this.#host.assembler.single(message, this)
+    this.#host.assembler.single(message, this.#placement.bypass ?? this)
     return true
   }
 
   /** The client is gone, or the channel: takes what it had away from the assembler and gives the upstream channel back. */
   abandon(): void {
     this.#host.assembler.discard(this)
-    const { binding } = this
-    this.#placement.binding = undefined
-    if (binding === undefined) return
-    if (this.#bypass === undefined) return this.#publishing.giveBack(binding, this.#isStateless)
-    const { pair } = binding
-    this.#bypass.sendAcks()
-    this.#bypass.close()
-    this.#bypass = undefined
-    binding.upstream.release(binding)
-    pair?.dissolve()
+    this.#placement.giveBack(this.#isStateless)
   }
 
   /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
@@ -170,16 +143,7 @@ export class ClientChannel
     this.#host.assembler.discard(this)
     this.#isLeaving = true
     if (this.binding === undefined) return this.#host.onChannelClosed(this)
-    if (!this.#publishing.owesMessages) this.#endBinding(this.binding)
-  }
-
-  /** Asks for the end of the upstream channel once the broker has processed what has gone another way. */
-  #endBinding(binding: ChannelBinding): void {
-    if (this.#bypass === undefined) return binding.upstream.endBinding(binding)
-    this.#bypass.whenQuiet(() => {
-      this.#closeBypass()
-      binding.upstream.endBinding(binding)
-    })
+    if (!this.#publishing.owesMessages) this.#placement.end()
   }
 
   get isSafe(): boolean {
@@ -209,7 +173,7 @@ export class ClientChannel
 
   onAllConfirmed(): void {
     const isEnding = this.#isLeaving || this.#hold === 'refusal'
-    if (isEnding && this.binding !== undefined) this.#endBinding(this.binding)
+    if (isEnding) this.#placement.end()
     if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
     this.#hold = undefined
     this.#host.resumeReading()
@@ -219,7 +183,7 @@ export class ClientChannel
   get canSurvive(): boolean {
     if ((this.binding !== undefined && this.binding.contentLeft !== 0) || this.#hold === 'refusal')
       return false
-    if (this.#bypass !== undefined) return false
+    if (this.#placement.bypass !== undefined) return false
     const { isTracked } = this.#publishing
     if (this.#state !== 'open') return this.#state === 'closing' && isTracked
     if (this.#isLeaving && !isTracked) return false
@@ -250,12 +214,13 @@ export class ClientChannel
 
   /** Whether `upstream` carries the channel, or what it publishes. */
   isCarriedBy(upstream: UpstreamConnection): boolean {
-    return this.binding?.upstream === upstream || this.#bypass?.binding?.upstream === upstream
+    return this.binding?.upstream === upstream || this.#placement.publishBinding?.upstream === upstream
   }
 
   /** Whether the broker may still have to deal with a request of this kind on `upstream`. */
   isWaitingFor(methodId: number, upstream: UpstreamConnection): boolean {
-    if (methodId === id.BASIC_PUBLISH && this.#bypass?.isPublishingOn(upstream) === true) return true
+    if (methodId === id.BASIC_PUBLISH && this.#placement.bypass?.isPublishingOn(upstream) === true)
+      return true
     return this.binding?.upstream === upstream && this.#pending.includes(methodId)
   }
 
@@ -265,8 +230,8 @@ export class ClientChannel
     const isAnswerDue = this.binding?.end !== undefined
     // Who has said goodbye won't look at the broker's reasons: what isn't confirmed is published again, but for what is to blame.
     const hasGone = this.#isLeaving || this.#hold === 'promises'
-    if (this.#bypass !== undefined) this.#closeBypass()
-    else this.#endPublishing(hasGone)
+    if (this.#placement.bypass === undefined) this.#endPublishing(hasGone)
+    else this.#placement.endBypass()
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
@@ -284,16 +249,19 @@ export class ClientChannel
   }
 
   onPublishRefused(error: AmqpError): void {
-    this.binding?.pair?.dissolve()
-    this.#bypass = undefined
+    this.#placement.onBypassClosed()
     this.#endPublishing(this.#isLeaving || this.#hold === 'promises')
     if (this.#isLeaving) this.#tellRefusal(error)
     else this.#holdRefusal(error)
-    this.binding!.upstream.endBinding(this.binding!)
+    this.#placement.end()
   }
 
   onNotTaken(error: AmqpError): void {
     this.#refuse(error)
+  }
+
+  onMessagesProcessed(): void {
+    this.#resumeAfter('messages')
   }
 
   onCloseOk(): boolean {
@@ -358,8 +326,7 @@ export class ClientChannel
   /** Whether an answer is the one that a message waits for: the last of its kind, as nothing of the client was looked at since. */
   #isLastAnswer(): boolean {
     if (this.#hold !== 'answers' || this.#pending.includes(id.CHANNEL_FLOW)) return false
-    this.#hold = undefined
-    this.#host.resumeReading()
+    this.#resumeAfter('answers')
     return true
   }
 
@@ -370,19 +337,29 @@ export class ClientChannel
 
   #forward(frame: Frame, verdict: Verdict): boolean {
     const methodId = frame.type === FRAME_METHOD ? frame.methodId : 0
-    const { binding } = this
-    if (this.#bypass !== undefined) {
-      const isTaken = this.#forwardRound(frame, verdict, methodId, this.#bypass)
-      if (isTaken !== undefined) return isTaken
-    }
-    if (binding !== undefined && !this.#publishing.isKeeping) {
+    const { bypass, publishBinding } = this.#placement
+    if (publishBinding !== undefined && !this.#publishing.isKeeping) {
       // Most of what comes: the content of a message whose method is on its way, the method of one that is like those before, and acks.
-      if (methodId === 0) return this.#pass(frame, verdict, binding)
-      if (methodId === id.BASIC_PUBLISH && this.#isLikeBefore(frame, binding))
-        return this.#publish(frame, verdict, binding)
+      if (methodId === 0) return this.#pass(frame, verdict, publishBinding, bypass)
+      if (methodId === id.BASIC_PUBLISH && this.#isLikeBefore(frame, publishBinding))
+        return this.#publish(frame, verdict, publishBinding)
       if (methodId === id.BASIC_ACK) {
-        this.#pending.acknowledged()
-        return this.#pass(frame, verdict, binding)
+        if (bypass === undefined || bypass.isQuiet) {
+          this.#pending.acknowledged()
+          return this.#pass(frame, verdict, this.binding!)
+        }
+        if (bypass.defer(frame)) {
+          this.#pending.acknowledged()
+          this.#verdict = NO_VERDICT
+          return true
+        }
+      }
+    }
+    if (methodId !== id.BASIC_PUBLISH) {
+      const detour = this.#placement.followMessages(frame, methodId)
+      if (detour !== undefined) {
+        this.#holdFor(detour)
+        return this.#putOff(verdict)
       }
     }
     if (methodId === id.CHANNEL_CLOSE) {
@@ -390,13 +367,6 @@ export class ClientChannel
       if (isTaken !== undefined) return isTaken
     }
     if (methodId === id.BASIC_QOS && this.#mayKeepPrefetch) return this.#keepPrefetch(frame)
-    if (methodId === id.BASIC_PUBLISH && binding !== undefined && this.#mustGoRound(binding))
-      return this.#publishRound(
-        frame,
-        verdict,
-        binding,
-        new PublishBypass(this, this.#host, this.#publishing, binding),
-      )
     // What was begun without the broker is kept to its end, even if the broker is back meanwhile.
     if (this.#publishing.isKeeping || this.#host.backlog.state !== 'idle') {
       const isTaken = this.#forwardLater(frame, verdict, methodId)
@@ -417,12 +387,7 @@ export class ClientChannel
     const binding = this.binding!
     this.#placement.role = role
     if (methodId === 0) return this.#pass(frame, verdict, binding)
-    if (methodId === id.BASIC_PUBLISH) {
-      this.#hasPublishedHere = true
-      return this.#publish(frame, verdict, binding)
-    }
-    // The answers come to whoever publishes on this upstream channel.
-    if (asksForReplies(frame)) this.#hasPublishedHere = true
+    if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, this.#placement.publishBinding!)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     // An exclusive queue is the client's, not the channel's.
@@ -445,35 +410,44 @@ export class ClientChannel
     }
     const detour = this.#placement.reach(frame, methodId, role, this.#isStateless)
     if (detour !== undefined) {
-      if (detour !== 'room') this.#hold = detour
+      this.#holdFor(detour)
       return 'wait'
     }
-    const { upstream } = this.binding!
     if (methodId === id.BASIC_PUBLISH) {
+      const { upstream } = this.#placement.publishBinding!
       const mustWait = this.#host.mustHoldPublish(upstream) || this.#publishing.mustWaitForRoom()
       return mustWait ? 'wait' : undefined
     }
-    return ChannelQueues.concerns(methodId) ? this.#requests.judgeQueue(frame, upstream) : undefined
+    return ChannelQueues.concerns(methodId)
+      ? this.#requests.judgeQueue(frame, this.binding!.upstream)
+      : undefined
   }
 
   /** Whether a publish is one like those before it, and goes where they went. */
   #isLikeBefore(frame: Frame, { upstream }: ChannelBinding): boolean {
-    if (this.#placement.role !== 'publisher' || mayBeRisky(frame)) return false
+    if (!this.#hasFoundItsWay || mayBeRisky(frame)) return false
     // Who isn't tracked after the first message never is.
     if (this.#publishing.isTracked && this.#publishing.mustWaitForRoom()) return false
     return !this.#host.mustHoldPublish(upstream)
   }
 
+  /** Whether the next message goes where the last one went, and waits for nothing before it. */
+  get #hasFoundItsWay(): boolean {
+    if (this.#placement.bypass === undefined) return this.#placement.role === 'publisher'
+    return !this.#pending.includes(0)
+  }
+
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {
     this.#announcePublish(binding)
-    return this.#pass(frame, verdict, binding)
+    return this.#pass(frame, verdict, binding, this.#placement.bypass)
   }
 
   /** A message begins to go to the broker. */
   #announcePublish(binding: ChannelBinding): void {
     this.#host.onPublish()
     this.#publishing.beforePublish(binding)
-    this.#pending.published()
+    if (this.#placement.bypass === undefined) this.#pending.published()
+    else this.#placement.bypass.onPublish()
   }
 
   /** The frame goes to the broker by the way of `channel`, with the message that it's part of. */
@@ -489,119 +463,6 @@ export class ClientChannel
     else if (verdict === VERDICT_LAST) this.#host.assembler.last(frame, channel)
     else this.#host.assembler.single(frame, channel)
     return true
-  }
-
-  // ---- what a consumer publishes ---------------------------------------------------------------------------------
-
-  /** Whether a consumer's messages have to go another way, lest an alarm stops its neighbours. Not in a transaction, which acks and messages have in common. */
-  #mustGoRound({ upstream }: ChannelBinding): boolean {
-    if (this.#placement.role !== 'consumer' || upstream.role !== 'consumer') return false
-    return !this.#hasPublishedHere && this.#host.separatesRoles && !this.#publishing.isInTransaction
-  }
-
-  /** A message begins that goes round; false when it has to wait. */
-  #publishRound(frame: Frame, verdict: Verdict, main: ChannelBinding, bypass: PublishBypass): boolean {
-    const judgement = this.#requests.judge(frame)
-    if (judgement === 'wait') return this.#putOff(verdict)
-    if (judgement !== undefined) {
-      this.#refuse(judgement)
-      return true
-    }
-    if (this.#pending.includes(0)) return this.#waitForAnswers(main, verdict)
-    if (bypass.binding === undefined) {
-      if (this.#host.backlog.state === 'draining') return this.#waitForBroker(verdict)
-      if (!bypass.bind()) return this.#putOff(verdict)
-      this.#bypass = bypass
-      this.#isStateless = false
-    }
-    const binding = bypass.binding!
-    const mustWait = this.#host.mustHoldPublish(binding.upstream) || this.#publishing.mustWaitForRoom()
-    if (mustWait || this.#isCongested(binding)) return this.#putOff(verdict)
-    this.#announceRound(bypass, binding)
-    return this.#pass(frame, verdict, binding, bypass)
-  }
-
-  #onMessageRound(message: WholeMessage, bypass: PublishBypass): boolean {
-    const binding = bypass.binding!
-    if (this.#pending.includes(0) || this.#publishing.keepsNext || binding.upstream.isCongested) return false
-    if (this.#host.mustHoldPublish(binding.upstream) || !this.#guard.admits(message)) return false
-    this.#announceRound(bypass, binding)
-    message.rewriteChannel(binding.upstreamChannel)
-    this.#host.assembler.single(message, bypass)
-    return true
-  }
-
-  #announceRound(bypass: PublishBypass, binding: ChannelBinding): void {
-    this.#host.onPublish()
-    this.#publishing.beforePublish(binding)
-    bypass.onPublish()
-  }
-
-  #isCongested({ upstream }: ChannelBinding): boolean {
-    return upstream.isCongested && this.#host.mustWaitFor(upstream)
-  }
-
-  /** A frame of a channel whose messages go another way. Returns undefined when it's like any other, and comes behind them. */
-  #forwardRound(
-    frame: Frame,
-    verdict: Verdict,
-    methodId: number,
-    bypass: PublishBypass,
-  ): boolean | undefined {
-    if (methodId === id.BASIC_PUBLISH) return this.#publishRound(frame, verdict, this.binding!, bypass)
-    if (methodId === 0) {
-      const binding = bypass.binding!
-      return this.#isCongested(binding) ? this.#putOff(verdict) : this.#pass(frame, verdict, binding, bypass)
-    }
-    if (!bypass.isQuiet) {
-      if (methodId === id.BASIC_ACK && bypass.defer(frame)) {
-        this.#pending.acknowledged()
-        this.#verdict = NO_VERDICT
-        return true
-      }
-      this.#hold = 'messages'
-      bypass.whenQuiet(() => this.#resumeAfter('messages'))
-      return this.#putOff(verdict)
-    }
-    if (methodId === id.CHANNEL_CLOSE) {
-      if (!this.#publishing.owesMessages) this.#closeBypass()
-    } else if (methodId === id.CONFIRM_SELECT) {
-      // The next message gets an upstream channel in confirm mode.
-      if (!this.#publishing.isConfirming) this.#closeBypass()
-    } else if (methodId === id.TX_SELECT || asksForReplies(frame)) {
-      return this.#publishHere(methodId, verdict)
-    }
-    return undefined
-  }
-
-  /** From now on messages have to take the way of everything else. */
-  #publishHere(methodId: number, verdict: Verdict): false | undefined {
-    if (this.#publishing.canMove === 'wait') {
-      this.#hold = 'confirms'
-      this.#host.assembler.endOfChunk()
-      return this.#putOff(verdict)
-    }
-    if (methodId === id.TX_SELECT && this.#publishing.isTrackedUnasked) this.#publishing.stopTracking()
-    this.#closeBypass()
-    this.#hasPublishedHere = true
-    this.#publishing.onBound(this.binding!)
-    return undefined
-  }
-
-  #closeBypass(): void {
-    const pair = this.binding?.pair
-    this.#bypass?.close()
-    this.#bypass = undefined
-    pair?.dissolve()
-  }
-
-  /** A message that goes another way mustn't overtake what was asked for before it. */
-  #waitForAnswers({ upstream, upstreamChannel }: ChannelBinding, verdict: Verdict): false {
-    this.#hold = 'answers'
-    this.#host.assembler.endOfChunk()
-    this.#pending.sent(id.CHANNEL_FLOW)
-    upstream.send(channelFlowFrame(upstreamChannel))
-    return this.#putOff(verdict)
   }
 
   /**
@@ -635,6 +496,11 @@ export class ClientChannel
     if (verdict === VERDICT_PART) this.#host.assembler.part(frame, this)
     else this.#host.assembler.last(frame, this)
     return true
+  }
+
+  /** Until an upstream channel is there, the pool says when to go on. */
+  #holdFor(detour: Detour): void {
+    if (detour !== 'room') this.#hold = detour
   }
 
   /** The frame waits, with the verdict that the guard has given on it. */
@@ -734,7 +600,7 @@ export class ClientChannel
     if (binding === undefined) return this.#tellRefusal(error)
     // RabbitMQ deals with a channel's requests in their order: the answers to what came before are due, and so is an error over it.
     this.#holdRefusal(error)
-    if (!this.#publishing.owesMessages) this.#endBinding(binding)
+    if (!this.#publishing.owesMessages) this.#placement.end()
   }
 
   #holdRefusal(error: AmqpError): void {
