@@ -1,8 +1,11 @@
 /** Which upstream channels carry a client's: one is bound when it's needed, where its role belongs, and exchanged when it turns out to belong elsewhere; messages may need another. */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
+import { readArguments } from '../../domain/amqp/method-layout.js'
+import * as method from '../../domain/amqp/methods.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { asksForReplies } from '../../domain/channel/reply-to.js'
+import { UnacknowledgedTags } from '../../domain/channel/unacknowledged-tags.js'
 import { type ChannelRole, declaresExclusiveQueue, roleToldBy } from '../../domain/policy/channel-role.js'
 import { channelFlowFrame } from '../common-frames.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'
@@ -36,6 +39,8 @@ export class ChannelPlacement {
   bypass: PublishBypass | undefined
   /** Messages take the way of everything else, and go on doing so. */
   #publishesHere = false
+  /** There may be deliveries that need no ack. */
+  #hasNoAck = false
   /** What the channel is used for, once it has told. */
   role: ChannelRole | undefined
   /** Where it's moving to, when its role doesn't say. */
@@ -72,6 +77,7 @@ export class ChannelPlacement {
     role: ChannelRole | undefined,
     isStateless: boolean,
   ): Detour | undefined {
+    if (methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET) this.#noteNoAck(frame, methodId)
     if (methodId === id.BASIC_PUBLISH && this.#goesRound(role)) return this.#reachBypass(this.binding!)
     if (methodId === id.BASIC_PUBLISH || asksForReplies(frame)) this.#publishesHere = true
     if (this.binding === undefined) {
@@ -95,7 +101,7 @@ export class ChannelPlacement {
   #shedConfirms(binding: ChannelBinding): Detour | undefined {
     if (!this.#publishing.isTrackedUnasked) return undefined
     if (this.#publishing.canMove === 'wait') return this.#waitForConfirms()
-    const detour = this.#move(binding, undefined)
+    const detour = this.#move(binding, binding.upstream)
     this.#publishing.stopTracking()
     return detour
   }
@@ -154,21 +160,44 @@ export class ChannelPlacement {
     return !this.#publishesHere && this.#host.separatesRoles && !this.#publishing.isInTransaction
   }
 
+  #noteNoAck({ bytes, payloadStart, payloadEnd }: Frame, methodId: number): void {
+    const layout = methodId === id.BASIC_GET ? method.BasicGet : method.BasicConsume
+    if (!readArguments(layout, bytes, payloadStart + 4, payloadEnd).noAck) return
+    this.#hasNoAck = true
+    this.bypass?.distrustTags()
+  }
+
   #reachBypass(binding: ChannelBinding): Detour | undefined {
     // What was asked for before comes first.
-    if (this.#pending.includes(0)) return this.#askForAnswers(binding)
+    if (this.#pending.includes(0) || this.#isInDoubt)
+      return this.#waitForMessages(this.bypass) ?? this.#askForAnswers(binding)
     if (this.bypass !== undefined) return undefined
     if (this.#host.backlog.state === 'draining') {
       this.#host.waitForBroker()
       return 'room'
     }
-    const bypass = new PublishBypass(this.#channel, this.#host, this.#publishing, binding)
+    // Nobody knows which deliveries a client has answered for that has done so before.
+    const unacknowledged = new UnacknowledgedTags(this.#pending.hasEverAcked ? binding.delivered + 1 : 1)
+    if (this.#hasNoAck) unacknowledged.stopFollowing()
+    const bypass = new PublishBypass(this.#channel, this.#host, this.#publishing, binding, unacknowledged)
     if (!bypass.bind()) return 'room'
     this.bypass = bypass
     return undefined
   }
 
+  /** Whether the broker may yet close the channel over an ack. */
+  get #isInDoubt(): boolean {
+    return this.bypass === undefined ? this.#pending.hasAcks : this.bypass.isInDoubt
+  }
+
+  /** Whether the next message takes the way of the last one, and has nothing to wait for. */
+  get isOnItsWay(): boolean {
+    if (this.bypass === undefined) return this.role === 'publisher'
+    return !this.#pending.includes(0) && !this.bypass.isInDoubt
+  }
+
   #askForAnswers({ upstream, upstreamChannel }: ChannelBinding): Detour {
+    this.bypass?.onDoubtRaised()
     this.#host.assembler.endOfChunk()
     this.#pending.sent(id.CHANNEL_FLOW)
     upstream.send(channelFlowFrame(upstreamChannel))
@@ -179,15 +208,19 @@ export class ChannelPlacement {
   followMessages(frame: Frame, methodId: number): Detour | undefined {
     const { bypass } = this
     if (bypass === undefined) return undefined
-    if (!bypass.isQuiet) {
-      bypass.whenQuiet(() => this.#channel.onMessagesProcessed())
-      return 'messages'
-    }
+    const detour = this.#waitForMessages(bypass)
+    if (detour !== undefined) return detour
     if (methodId === id.TX_SELECT || asksForReplies(frame)) return this.#publishHere(methodId)
     const isEnding = methodId === id.CHANNEL_CLOSE && !this.#publishing.owesMessages
     // Behind Confirm.Select the next message gets an upstream channel in confirm mode.
     if (isEnding || (methodId === id.CONFIRM_SELECT && !this.#publishing.isConfirming)) this.endBypass()
     return undefined
+  }
+
+  #waitForMessages(bypass: PublishBypass | undefined): Detour | undefined {
+    if (bypass === undefined || bypass.isQuiet) return undefined
+    bypass.whenQuiet(() => this.#channel.onMessagesProcessed())
+    return 'messages'
   }
 
   /** From now on messages have to take the way of everything else. */

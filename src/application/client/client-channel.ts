@@ -122,7 +122,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   onMessage(message: WholeMessage): boolean {
     const binding = this.#placement.publishBinding
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
-    if (binding === undefined || !this.#hasFoundItsWay || this.#publishing.keepsNext) return false
+    if (binding === undefined || !this.#placement.isOnItsWay || this.#publishing.keepsNext) return false
     const { upstream } = binding
     if (upstream.isCongested || this.#host.mustHoldPublish(upstream) || !this.#guard.admits(message))
       return false
@@ -344,12 +344,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
       if (methodId === id.BASIC_PUBLISH && this.#isLikeBefore(frame, publishBinding))
         return this.#publish(frame, verdict, publishBinding)
       if (methodId === id.BASIC_ACK) {
-        if (bypass === undefined || bypass.isQuiet) {
-          this.#pending.acknowledged()
-          return this.#pass(frame, verdict, this.binding!)
-        }
-        if (bypass.defer(frame)) {
-          this.#pending.acknowledged()
+        const way = bypass === undefined ? 'pass' : bypass.takeAck(frame)
+        if (way !== 'wait') this.#pending.acknowledged()
+        if (way === 'pass') return this.#pass(frame, verdict, this.binding!)
+        if (way === 'kept') {
           this.#verdict = NO_VERDICT
           return true
         }
@@ -392,6 +390,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     else if (methodId >>> 16 === TX_CLASS) this.#publishing.onTransaction(methodId)
     // An exclusive queue is the client's, not the channel's.
     else if (roleToldBy(frame) !== undefined && methodId !== id.QUEUE_DECLARE) this.#isStateless = false
+    this.#placement.bypass?.onRequest(frame)
     if (this.#requests.send(frame, binding)) this.#pass(frame, verdict, binding)
     this.#verdict = NO_VERDICT
     if (methodId === id.TX_COMMIT) this.#hold = 'commit'
@@ -425,16 +424,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   /** Whether a publish is one like those before it, and goes where they went. */
   #isLikeBefore(frame: Frame, { upstream }: ChannelBinding): boolean {
-    if (!this.#hasFoundItsWay || mayBeRisky(frame)) return false
+    if (!this.#placement.isOnItsWay || mayBeRisky(frame)) return false
     // Who isn't tracked after the first message never is.
     if (this.#publishing.isTracked && this.#publishing.mustWaitForRoom()) return false
     return !this.#host.mustHoldPublish(upstream)
-  }
-
-  /** Whether the next message goes where the last one went, and waits for nothing before it. */
-  get #hasFoundItsWay(): boolean {
-    if (this.#placement.bypass === undefined) return this.#placement.role === 'publisher'
-    return !this.#pending.includes(0)
   }
 
   #publish(frame: Frame, verdict: Verdict, binding: ChannelBinding): true {

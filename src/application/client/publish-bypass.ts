@@ -5,7 +5,9 @@
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
+import { deliveryTagOf, settlesMany } from '../../domain/amqp/single-arguments.js'
 import type { SliceList } from '../../domain/amqp/slice-list.js'
+import type { UnacknowledgedTags } from '../../domain/channel/unacknowledged-tags.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { channelFlowFrame } from '../common-frames.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
@@ -29,6 +31,7 @@ const MOST_WAITING_BYTES = 64 * 1024
 /**
  * RabbitMQ deals with all that comes on a channel in its order. So what the client sends behind messages waits until the broker has
  * processed those: a fence (Channel.Flow active=true) on the second upstream channel tells. Acks wait here, everything else with the client.
+ * RabbitMQ ends the channel over a wrong ack, and drops what is published behind: so the broker has to deal with acks that aren't certain before a message may follow.
  */
 export class PublishBypass implements AssemblyChannel<UpstreamConnection>, BindingOwner {
   readonly #channel: BypassedChannel
@@ -45,6 +48,8 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   #laterAcks: Uint8Array[] = []
   #waitingBytes = 0
   #whenQuiet: (() => void) | undefined
+  readonly #unacknowledged: UnacknowledgedTags
+  #isInDoubt = false
   heldMessage: SliceList | undefined = undefined
 
   constructor(
@@ -52,11 +57,13 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     host: ClientChannelHost,
     publishing: ChannelPublishing,
     main: ChannelBinding,
+    unacknowledged: UnacknowledgedTags,
   ) {
     this.#channel = channel
     this.#host = host
     this.#publishing = publishing
     this.#main = main
+    this.#unacknowledged = unacknowledged
   }
 
   /** The second upstream channel, while there is one. */
@@ -86,16 +93,53 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     return !this.#isAhead
   }
 
-  /** Keeps a Basic.Ack, which then follows the messages before it; false if there's no room for it before the broker has processed some. */
-  defer(ack: Frame): boolean {
+  /** Whether the broker may close the channel over an ack that has gone: a message behind it has to wait until it has dealt with that. */
+  get isInDoubt(): boolean {
+    return this.#isInDoubt
+  }
+
+  /** The broker has been asked, and nothing follows before it has answered. */
+  onDoubtRaised(): void {
+    this.#isInDoubt = false
+  }
+
+  /** From now on there may be deliveries that aren't to be acknowledged, and that nobody tells from others. */
+  distrustTags(): void {
+    this.#unacknowledged.stopFollowing()
+  }
+
+  /** A request other than Basic.Ack goes to the broker. */
+  onRequest(frame: Frame): void {
+    switch (frame.methodId) {
+      case id.BASIC_NACK:
+      case id.BASIC_REJECT:
+        if (!this.#isCertain(frame)) this.#isInDoubt = true
+        break
+      case id.BASIC_RECOVER:
+      case id.BASIC_RECOVER_ASYNC:
+        this.#unacknowledged.stopFollowing()
+    }
+  }
+
+  /**
+   * Takes a Basic.Ack. `pass`: it may go. `kept`: it follows once the broker has processed the messages before it. `wait`: it's to come again then, as
+   * there's no room for it.
+   */
+  takeAck(ack: Frame): 'pass' | 'kept' | 'wait' {
     const size = ack.end - ack.start
-    if (this.#waitingBytes + size > MOST_WAITING_BYTES) return false
+    if (this.#waitingBytes + size > MOST_WAITING_BYTES) return 'wait'
+    if (!this.#isCertain(ack)) this.#isInDoubt = true
+    if (this.isQuiet) return 'pass'
     this.#waitingBytes += size
     ack.rewriteChannel(this.#main.upstreamChannel)
     const acks = this.#isFenced && this.#isAhead ? this.#laterAcks : this.#acks
     acks.push(ack.bytes.slice(ack.start, ack.end))
     if (!this.#isFenced) this.#sendFence()
-    return true
+    return 'kept'
+  }
+
+  #isCertain(frame: Frame): boolean {
+    return this.#unacknowledged.settle(deliveryTagOf(frame), settlesMany(frame), this.#main.delivered)
   }
 
   /** Calls `callback` once it {@link isQuiet}, perhaps at once; a callback that was given before is forgotten. */

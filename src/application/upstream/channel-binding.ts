@@ -65,6 +65,8 @@ export class ChannelBinding implements TableEntry {
   contentLeft = 0
   /** Set while the owner's client channel has another upstream channel beside this one. */
   pair: ChannelPair | undefined = undefined
+  /** Messages that the broker has delivered so far, by Basic.Deliver and Basic.Get-Ok: the highest delivery tag. */
+  delivered = 0
 
   constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
     this.upstream = upstream

@@ -164,6 +164,7 @@ export class UpstreamChannels implements ChannelSource {
     const { receiver, clientChannel } = binding.owner
     if (message.end - message.start > receiver.frameMax) return false
     this.#host.traffic.deliveries++
+    binding.delivered++
     message.rewriteChannel(clientChannel)
     this.#addToRun(receiver, message, WholeMessage.FRAMES)
     return true
@@ -217,6 +218,7 @@ export class UpstreamChannels implements ChannelSource {
     switch (methodId) {
       case id.BASIC_DELIVER:
         this.#host.traffic.deliveries++
+        binding.delivered++
         binding.contentLeft = AWAITS_HEADER
         return true
       case id.BASIC_RETURN:
@@ -244,6 +246,7 @@ export class UpstreamChannels implements ChannelSource {
   #onAnswer(binding: ChannelBinding, answer: Frame): boolean {
     if (answer.methodId === id.BASIC_GET_OK) {
       this.#host.traffic.gets++
+      binding.delivered++
       binding.contentLeft = AWAITS_HEADER
     }
     // Asked before: the owner may want the end of the binding over what it hears.

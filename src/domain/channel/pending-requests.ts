@@ -3,14 +3,18 @@ import * as id from '../amqp/method-ids.js'
 
 const PUBLISH = 1
 const ACK = 2
+const REJECT = 4
+const NACK = 8
+/** What a client says of deliveries. */
+const ACKS = ACK | REJECT | NACK
 /** A request that wants no answer although there is one. */
 const UNANSWERED = 32
 /** Requests that the broker never answers, as bits; a channel needs to know only whether there was one. */
 const SILENT = new Map([
   [id.BASIC_PUBLISH, PUBLISH],
   [id.BASIC_ACK, ACK],
-  [id.BASIC_REJECT, 4],
-  [id.BASIC_NACK, 8],
+  [id.BASIC_REJECT, REJECT],
+  [id.BASIC_NACK, NACK],
   [id.BASIC_RECOVER_ASYNC, 16],
 ])
 /** Answers whose number doesn't follow that of their request. */
@@ -31,6 +35,7 @@ export class PendingRequests {
   /** What was sent since the last request that has an answer, and what before. */
   #silent = 0
   #silentBefore = 0
+  #hasEverAcked = false
   #asked: number[] | undefined
 
   /** A Basic.Publish is on its way. */
@@ -41,6 +46,7 @@ export class PendingRequests {
   /** A Basic.Ack is on its way. */
   acknowledged(): void {
     this.#silent |= ACK
+    this.#hasEverAcked = true
   }
 
   /** A request is on its way. `isUnanswered`: the broker doesn't answer this one, although it does others of its kind. */
@@ -48,6 +54,7 @@ export class PendingRequests {
     const bit = isUnanswered ? UNANSWERED : SILENT.get(methodId)
     if (bit !== undefined) {
       this.#silent |= bit
+      if ((bit & ACKS) !== 0) this.#hasEverAcked = true
       return
     }
     this.#silentBefore |= this.#silent
@@ -74,6 +81,16 @@ export class PendingRequests {
   /** Whether the broker has dealt with everything, as far as its answers tell. */
   get isEmpty(): boolean {
     return (this.#silent | this.#silentBefore) === 0 && !this.includes(0)
+  }
+
+  /** Whether the broker may not have dealt with what the client has said of deliveries: Basic.Ack, Nack, Reject. */
+  get hasAcks(): boolean {
+    return ((this.#silent | this.#silentBefore) & ACKS) !== 0
+  }
+
+  /** Whether the client has ever said anything of deliveries. */
+  get hasEverAcked(): boolean {
+    return this.#hasEverAcked
   }
 
   /** How many requests of this kind wait for their answer, if no others do; otherwise -1. */

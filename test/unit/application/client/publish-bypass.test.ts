@@ -39,6 +39,13 @@ describe('A channel that consumes and publishes', () => {
     publishers = world.upstream
   }
 
+  /** So many messages have come for it to acknowledge. */
+  async function receive(count: number): Promise<void> {
+    for (let tag = 1; tag <= count; tag++)
+      consumers.deliver(1, { consumerTag: 't', deliveryTag: tag, body: 'work' })
+    await settle()
+  }
+
   async function answer(upstream = publishers): Promise<void> {
     upstream.answerCloses()
     await settle()
@@ -52,6 +59,7 @@ describe('A channel that consumes and publishes', () => {
 
   describe('keeps its order', () => {
     it('acks behind a message reach the broker once that has processed it, those before at once', async () => {
+      await receive(3)
       await publishUnanswered(ack(1), ack(2))
       expect(publishers.names(1)).to.deep.equal(['channel.open', 'basic.publish', 'channel.flow'])
       expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
@@ -64,6 +72,7 @@ describe('A channel that consumes and publishes', () => {
     })
 
     it('acks of later messages wait for those, and one question is enough for all that came meanwhile', async () => {
+      await receive(3)
       await publishUnanswered(ack(1), message('two'), ack(2), message('three'), ack(3))
       await answer()
       expect(consumers.received(1).slice(2)).to.have.length(1)
@@ -80,6 +89,59 @@ describe('A channel that consumes and publishes', () => {
         .slice(2)
         .map(({ args }) => (args as { deliveryTag: number }).deliveryTag)
       expect(tags.map(Number)).to.deep.equal([1, 2, 3])
+    })
+
+    for (const [what, deliveries, wrong] of [
+      ['that it was not sent', 1, 2],
+      ['twice', 2, 1],
+    ] as const)
+      it(`a message waits until the broker has dealt with an ack of what ${what}: it may be over it`, async () => {
+        await receive(deliveries)
+        await publishUnanswered(ack(1), ack(wrong), message('two'))
+        await answer()
+        expect(publishers.published()).to.deep.equal(['hello'])
+        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack', 'channel.flow'])
+        consumers.closeChannel(
+          1,
+          { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag' },
+          'basic.ack',
+        )
+        await settle()
+        expect(publishers.published()).to.deep.equal(['hello'])
+        expect(client.names(1).at(-1)).to.equal('channel.close')
+        world.broker.holdsCloseOk = false
+        await answer()
+      })
+
+    for (const [name, args] of [
+      ['basic.nack', { deliveryTag: 1, multiple: true }],
+      ['basic.reject', { deliveryTag: 1 }],
+    ] as const)
+      it(`a message behind ${name} waits only if that may be wrong`, async () => {
+        await receive(1)
+        await publishUnanswered(method(1, name, args))
+        await answer()
+        await send(message('two'))
+        expect(publishers.published()).to.deep.equal(['hello', 'two'])
+        await send(method(1, name, args))
+        await answer()
+        await send(message('three'))
+        expect(publishers.published()).to.deep.equal(['hello', 'two'])
+        await answer(consumers)
+        expect(publishers.published()).to.deep.equal(['hello', 'two', 'three'])
+      })
+
+    it('a message behind an ack waits for nothing once deliveries are known, however they are acknowledged', async () => {
+      await receive(4)
+      await publishUnanswered()
+      await answer()
+      await send(
+        ack(2),
+        message('two'),
+        method(1, 'basic.ack', { deliveryTag: 3, multiple: true }),
+        message('three'),
+      )
+      expect(publishers.published()).to.deep.equal(['hello', 'two', 'three'])
     })
 
     it('any other request waits until the broker has processed what was published before', async () => {

@@ -241,12 +241,17 @@ describe('Roles', () => {
       })
 
       it('acknowledges before it publishes, but not behind its message before the end', async () => {
-        const ack = method(1, 'basic.ack', { deliveryTag: 1 })
-        await send(consumer, ack, PUBLISH, ack)
-        expect(consumers.names(1)).to.deep.equal(['channel.open', 'basic.consume', 'basic.ack'])
+        const ack = (deliveryTag: number): Buffer => method(1, 'basic.ack', { deliveryTag })
+        for (const deliveryTag of [1, 2]) consumers.deliver(1, { deliveryTag, body: 'work' })
+        await settle()
+        await send(consumer, ack(1), PUBLISH, ack(2))
+        consumers.answerCloses()
+        await settle()
+        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'channel.flow'])
+        expect(publishers.published()).to.deep.equal(['hello', 'hello'])
         publishers.answerCloses()
         await settle()
-        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack'])
+        expect(consumers.names(1).at(-1)).to.equal('basic.ack')
       })
 
       it('is told when the connection that its messages went over is lost', async () => {
