@@ -3,15 +3,18 @@ import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import amqplib from 'amqplib'
 import { expect } from 'chai'
 import { missingClient } from '../../scripts/client-packages.mjs'
-import { blocksOf } from '../support/documents.js'
+import { blocksOf, commandsOf } from '../support/documents.js'
+import { freePort } from '../support/free-port.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
 import { WarrenProcess } from '../support/warren-process.js'
 
 const TOKEN = 'a-token-of-the-test'
+const CTL = fileURLToPath(new URL('../../dist/ctl.js', import.meta.url))
 
 interface Result {
   readonly code: number
@@ -72,6 +75,40 @@ describe('documented commands', function () {
         expect(JSON.parse(stdout), command).to.be.an('object')
       }
     })
+
+  it('of warrenctl do what they are there for, or say what is missing for it', async () => {
+    const block = blocksOf('docs/operations.md').find(({ text }) => text.includes('dist/ctl.js status'))!
+    const all = commandsOf(block.text).map(([, , ...words]) => words)
+    expect(all).to.have.length.above(15)
+    const port = await freePort()
+    warren = await WarrenProcess.start(broker.port, ['--listen-port', String(port), '--shutdown-grace', '0'])
+    const connection = await amqplib.connect(`amqp://guest:guest@127.0.0.1:${port}`)
+    connection.on('error', () => undefined)
+    await (await connection.createChannel()).assertQueue('', { exclusive: true })
+    const isDrain = (words: string[]): boolean => words[0] === 'drain'
+    // What ends Warren comes last, and what goes on for ever is looked at once.
+    for (const words of [...all.filter((each) => !isDrain(each)), ...all.filter(isDrain)]) {
+      const typed = words
+        .map((word) => (word === '5673' ? String(port) : word))
+        .concat(words[0] === 'top' ? ['--once'] : [])
+      const { code, stdout, stderr } = await new Promise<Result>((resolve) => {
+        const env = { PATH: process.env['PATH'], WARREN_PORT: String(warren!.managementPort) }
+        execFile(process.execPath, [CTL, ...typed], { env }, (error, stdout, stderr) =>
+          resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+        )
+      })
+      const what = `${words.join(' ')}: ${stdout}${stderr}`
+      // Nothing has the number that the document makes up, and one process has no workers.
+      if (['retry', 'drop', 'kill', 'restart-workers'].includes(words[0])) {
+        expect(stderr, what).to.match(/^Error: there (is|are) no /)
+        expect(code, what).to.equal(1)
+      } else {
+        expect(code, what).to.equal(0)
+        expect(stdout, what).not.to.equal('')
+      }
+    }
+    expect(await warren.exited).to.include({ code: 0 })
+  })
 
   it('of openssl make certificates with which Warren and a client believe each other', async () => {
     const trial = blocksOf('docs/tls.md').filter(({ text }) => text.includes('openssl '))

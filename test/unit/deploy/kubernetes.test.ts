@@ -256,12 +256,15 @@ describe(`${FOLDER}/autoscaling`, () => {
   it('is scraped where the metrics are, with a token that may read them', () => {
     const { spec } = read<{
       spec: {
+        jobLabel: string
         selector: { matchLabels: Labels }
         podMetricsEndpoints: { port: string; path: string; authorization: { credentials: { key: string } } }[]
       }
     }>('autoscaling/podmonitor.yaml')
     const { template } = read<Workload>('deployment/deployment.yaml').spec
     expect(template.metadata.labels).to.include(spec.selector.matchLabels)
+    const jobs = [...textOf('deploy/prometheus/alerts.yml').matchAll(/job="(\w+)"/g)].map(([, job]) => job)
+    expect(new Set(jobs)).to.deep.equal(new Set([template.metadata.labels[spec.jobLabel]]))
     const [{ port, path, authorization }] = spec.podMetricsEndpoints
     expect(template.spec.containers[0].ports.map(({ name }) => name)).to.include(port)
     expect(routes.find(({ url }) => url === path)?.role).to.equal('read')

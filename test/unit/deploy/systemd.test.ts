@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
+import { loadSettings } from '../../../src/adapters/config/load-settings.js'
 import { entries } from '../../../src/adapters/config/schema.js'
 import { textOf } from '../../support/project-files.js'
 
@@ -53,6 +54,29 @@ describe('deploy/systemd', () => {
     )
     expect(names).not.to.be.empty
     expect(entries.map(({ env }) => env)).to.include.members(names)
+  })
+
+  it('lets its own user into the folder of its configuration, which systemd makes for root', () => {
+    expect(valuesOf('User')).not.to.deep.equal(['root'])
+    const others = Number.parseInt(valuesOf('ConfigurationDirectoryMode')[0], 8) & 0o5
+    expect(others).to.equal(0o5)
+  })
+
+  it('has a configuration to start from that is taken where the unit looks for it, also with all that it suggests', () => {
+    const name = '/etc/warren/config.toml'
+    expect(valuesOf('ExecStart')[0]).to.contain(name)
+    const example = textOf('deploy/systemd/config.toml')
+    const suggested = example.replace(/^#(?=\[|\w+ = )/gm, '')
+    expect(suggested).to.contain('\npublish_buffer_dir =')
+    const env = { AMQP_MANAGEMENT_TOKEN: 'a-token-of-the-test' }
+    for (const [text, given] of [
+      [example, {}],
+      [suggested, env],
+    ] as const) {
+      const readFile = (path: string): string => (path === name ? text : expect.fail(path))
+      const { warnings } = loadSettings({ argv: ['--config', name], env: given, cwd: '/', readFile })
+      expect(warnings).to.deep.equal([])
+    }
   })
 
   it('runs as the user that sysusers makes', () => {

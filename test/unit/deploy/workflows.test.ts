@@ -20,6 +20,7 @@ interface Workflow {
         readonly permissions?: Readonly<Record<string, string>>
         readonly strategy?: { readonly matrix: Readonly<Record<string, readonly (string | number)[]>> }
         readonly container?: { readonly image: string }
+        readonly defaults?: { readonly run: { readonly shell: string } }
         readonly steps: readonly Step[]
       }
     >
@@ -54,6 +55,13 @@ for (const file of filesUnder('.github/workflows'))
     it('may read the repository alone unless a job says otherwise, and ends in time', () => {
       expect(permissions).to.deep.equal({ contents: 'read' })
       for (const job of Object.values(jobs)) expect(job['timeout-minutes']).to.be.a('number')
+    })
+
+    it('notices when the first command of a pipe fails', () => {
+      // GitHub's own choice of shell is bash without pipefail; asked for by name it has it.
+      for (const [name, { defaults, steps }] of Object.entries(jobs))
+        if (steps.some(({ run }) => /[^|]\|(?!\|)/.test(run ?? '')))
+          expect(defaults?.run.shell, name).to.equal('bash')
     })
 
     it('waits for jobs that there are', () => {

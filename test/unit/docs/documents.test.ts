@@ -89,6 +89,7 @@ const checks: Readonly<Record<string, Check>> = {
   warren: checkWarren,
   '/opt/warren/bin/warren': checkWarren,
   warrenctl: checkTool,
+  '/opt/warren/bin/warrenctl': checkTool,
   docker: (words) => {
     if (words[0] === 'compose') exists('docker-compose.yml')
     return pathsAfter('--file')(words)
