@@ -13,11 +13,18 @@ export type { ByteStream, ByteStreamHandler } from './application/ports/byte-str
 export type { Clock, Timer } from './application/ports/clock.js'
 export type { CredentialSource } from './application/ports/credential-source.js'
 export type { Dialer, Endpoint } from './application/ports/dialer.js'
-export type { Journal } from './application/ports/journal.js'
-export type { Listener } from './application/ports/listener.js'
+export {
+  JournalFull,
+  JournalError,
+  type AsideNote,
+  type Journal,
+  type JournalPool,
+  type JournalRecord,
+} from './application/ports/journal.js'
+export type { Arrival, Doorkeeper, Listener } from './application/ports/listener.js'
 export type { LogLevels } from './application/ports/log-levels.js'
 export type { LogFields, Logger } from './application/ports/logger.js'
-export type { KeptMessageEvent, Metrics, RefusalReason } from './application/ports/metrics.js'
+export type { KeptMessageEvent, MetricsSink, RefusalReason } from './application/ports/metrics.js'
 export type { BoundAddress, ShutdownReport } from './application/proxy.js'
 export type { LogLevel, Settings } from './application/settings.js'
 export { Credentials } from './domain/credentials.js'

@@ -1,21 +1,46 @@
-/** Metrics that the program itself can look at, beside what Prometheus gets. */
-import { PrometheusMetrics, type RefusalReason } from 'warren'
+/** Metrics that the program itself can look at, beside those of `/metrics`. */
+import type { KeptMessageEvent, MetricsSink, RefusalReason } from 'warren'
 
-export class CountingMetrics extends PrometheusMetrics {
-  /** Clients that were sent away before they were in, by reason. */
-  readonly refused = new Map<RefusalReason, number>()
-  /** Clients that got in, and how long the slowest of them took. */
-  entered = 0
-  slowestHandshakeSeconds = 0
+export class CountingMetrics implements MetricsSink {
+  /** How often each thing has happened, such as `refused: access_refused`. */
+  readonly counts = new Map<string, number>()
+  /** How long the client took that got in last. */
+  lastHandshakeSeconds = 0
 
-  override clientRefused(reason: RefusalReason): void {
-    super.clientRefused(reason)
-    this.refused.set(reason, (this.refused.get(reason) ?? 0) + 1)
+  clientRefused(reason: RefusalReason): void {
+    this.#count(`refused: ${reason}`)
   }
 
-  override handshakeDone(seconds: number): void {
-    super.handshakeDone(seconds)
-    this.entered++
-    this.slowestHandshakeSeconds = Math.max(this.slowestHandshakeSeconds, seconds)
+  clientClosed(code: number): void {
+    this.#count(`closed with ${code}`)
+  }
+
+  handshakeDone(seconds: number): void {
+    this.#count('came in')
+    this.lastHandshakeSeconds = seconds
+  }
+
+  dialled(_seconds: number, isConnected: boolean): void {
+    this.#count(isConnected ? 'broker reached' : 'broker not reached')
+  }
+
+  upstreamLost(): void {
+    this.#count('upstream connection lost')
+  }
+
+  reconnectTried(isConnected: boolean): void {
+    this.#count(isConnected ? 'reconnected' : 'not reconnected')
+  }
+
+  keptMessages(event: KeptMessageEvent, count: number): void {
+    this.#count(`kept messages: ${event}`, count)
+  }
+
+  unexpectedError(): void {
+    this.#count('bugs')
+  }
+
+  #count(what: string, by = 1): void {
+    this.counts.set(what, (this.counts.get(what) ?? 0) + by)
   }
 }

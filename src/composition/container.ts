@@ -40,6 +40,7 @@ import { Reload } from '../application/operations/reload.js'
 import { Traffic } from '../application/traffic.js'
 import { ManagementServer } from '../adapters/http/management-server.js'
 import { NodeProcessFigures } from '../adapters/metrics/node-process-figures.js'
+import { BothMetrics } from '../adapters/metrics/both-metrics.js'
 import { PrometheusMetrics } from '../adapters/metrics/prometheus-metrics.js'
 import type { Product } from '../application/product.js'
 import { Proxy } from '../application/proxy.js'
@@ -166,8 +167,9 @@ const NO_WORKERS: Workers = {
 export function createManagementServer(container: Container): Promise<ManagementServer> {
   const overview = container.get<Overview>(identifiers.Overview)
   const bound = container.get<Metrics>(identifiers.Metrics)
-  // Where something else counts, there is still the overview to see.
-  const metrics = bound instanceof PrometheusMetrics ? bound : new PrometheusMetrics()
+  const counted = bound instanceof BothMetrics ? bound.scraped : bound
+  // Where a test counts, there is still the overview to see.
+  const metrics = counted instanceof PrometheusMetrics ? counted : new PrometheusMetrics()
   metrics.observe(overview)
   return ManagementServer.create(
     {

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import type { ManagementServer } from '../adapters/http/management-server.js'
 import { WinstonLogger } from '../adapters/logging/winston-logger.js'
+import { BothMetrics } from '../adapters/metrics/both-metrics.js'
+import { PrometheusMetrics } from '../adapters/metrics/prometheus-metrics.js'
 import { identifiers } from '../application/identifiers.js'
 import type { Limits } from '../application/operations/limits.js'
 import type { Operations } from '../application/operations/operations.js'
@@ -14,7 +16,7 @@ import type { Journal } from '../application/ports/journal.js'
 import type { Listener } from '../application/ports/listener.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
 import type { Logger } from '../application/ports/logger.js'
-import type { Metrics } from '../application/ports/metrics.js'
+import type { Metrics, MetricsSink } from '../application/ports/metrics.js'
 import type { BoundAddress, BoundAddresses, Proxy, ShutdownReport } from '../application/proxy.js'
 import type { Settings } from '../application/settings.js'
 import { createContainer, createManagementServer } from './container.js'
@@ -23,8 +25,8 @@ import { createContainer, createManagementServer } from './container.js'
 export interface Adapters {
   /** With LogLevels, `/log` shows and changes the level. */
   readonly logger?: Logger & Partial<LogLevels>
-  /** Hears what Warren counts. With one that doesn't extend PrometheusMetrics, `/metrics` has the gauges and the traffic alone. */
-  readonly metrics?: Metrics
+  /** Hears what Warren counts, beside `/metrics`. One that extends PrometheusMetrics is what `/metrics` shows. */
+  readonly metrics?: MetricsSink
   readonly listener?: Listener
   readonly dialer?: Dialer
   readonly clock?: Clock
@@ -62,7 +64,7 @@ export function createWarren(settings: Settings, adapters: Adapters = {}): Warre
   }
   const container = createContainer({ settings, logger, product, journal, credentials })
   for (const [identifier, adapter] of [
-    [identifiers.Metrics, metrics],
+    [identifiers.Metrics, metrics && scrapedToo(metrics)],
     [identifiers.Listener, listener],
     [identifiers.Dialer, dialer],
     [identifiers.Clock, clock],
@@ -91,6 +93,11 @@ export function createWarren(settings: Settings, adapters: Adapters = {}): Warre
       return report
     },
   }
+}
+
+/** The program's own metrics in such a way that operators still have theirs. */
+function scrapedToo(metrics: MetricsSink): Metrics {
+  return metrics instanceof PrometheusMetrics ? metrics : new BothMetrics(new PrometheusMetrics(), metrics)
 }
 
 function version(): string {

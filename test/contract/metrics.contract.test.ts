@@ -1,6 +1,7 @@
 /** What every Metrics promises, held against the real one and the tests' own. */
 import 'reflect-metadata'
 import { expect } from 'chai'
+import { BothMetrics } from '../../src/adapters/metrics/both-metrics.js'
 import { PrometheusMetrics } from '../../src/adapters/metrics/prometheus-metrics.js'
 import type { Metrics } from '../../src/application/ports/metrics.js'
 import { RecordingMetrics } from '../support/recording-metrics.js'
@@ -28,8 +29,7 @@ const SERIES: Readonly<Record<string, string>> = {
   'reconnectTried:failed': 'warren_pool_reconnects_total{outcome="failed"}',
 }
 
-function prometheusSubject(): Subject {
-  const metrics = new PrometheusMetrics()
+function prometheusSubject(metrics = new PrometheusMetrics()): Subject {
   const read = async (series: string): Promise<number> => {
     const line = (await metrics.render()).split('\n').find((text) => text.startsWith(`${series} `))
     return line === undefined ? 0 : Number(line.slice(series.length))
@@ -50,8 +50,25 @@ function recordingSubject(): Subject {
   }
 }
 
+/** Both of them must have heard it. */
+function bothSubject(): Subject {
+  const [scraped, other] = [new PrometheusMetrics(), recordingSubject()]
+  const first = prometheusSubject(scraped)
+  const agreed = async (what: 'count' | 'seconds', name: string): Promise<number> => {
+    const [one, another] = [await first[what](name), await other[what](name)]
+    expect(one).to.equal(another)
+    return one
+  }
+  return {
+    metrics: new BothMetrics(scraped, other.metrics),
+    count: (name) => agreed('count', name),
+    seconds: (name) => agreed('seconds', name),
+  }
+}
+
 for (const [name, create] of Object.entries({
-  PrometheusMetrics: prometheusSubject,
+  PrometheusMetrics: () => prometheusSubject(),
+  BothMetrics: bothSubject,
   RecordingMetrics: recordingSubject,
 })) {
   describe(`Metrics: ${name}`, () => {

@@ -40,3 +40,6 @@ export interface Metrics {
   /** A bug has shown, wherever; the log says what it is. */
   unexpectedError(): void
 }
+
+/** A program's own ear for what Warren counts: everything that Metrics is told. */
+export type MetricsSink = Omit<Metrics, 'refusals'>
