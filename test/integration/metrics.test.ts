@@ -1,8 +1,11 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'chai'
 import { missingClient, systemCommand } from '../../scripts/client-packages.mjs'
+import { blocksOf } from '../support/documents.js'
 import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
 import { sharedBroker } from '../support/shared-broker.js'
@@ -22,9 +25,14 @@ describe('metrics', function () {
   let broker: RabbitMqBroker
   let warren: WarrenProcess
   let scraped: string
+  const folder = join(tmpdir(), `warren-metrics-${process.pid}`)
+  const scraping = join(folder, 'prometheus.yml')
 
   /** A Warren of which there is something to tell. */
   before(async () => {
+    const documented = blocksOf('docs/operations.md').find(({ language }) => language === 'yaml')
+    mkdirSync(folder)
+    writeFileSync(scraping, documented!.text)
     broker = await sharedBroker()
     await broker.addUser('metrics', 'secret', { vhosts: ['/'] })
     warren = await WarrenProcess.start(broker.port, ['--pool-max-client-connections', '2'])
@@ -42,7 +50,10 @@ describe('metrics', function () {
     other.reset()
     client.reset()
   })
-  after(() => warren?.stop())
+  after(() => {
+    rmSync(folder, { recursive: true })
+    return warren?.stop()
+  })
 
   /** What promtool says, if it isn't content. */
   async function promtool(args: string[], input = ''): Promise<string> {
@@ -58,6 +69,7 @@ describe('metrics', function () {
   for (const [what, args, input] of [
     ['the metrics', ['check', 'metrics'], () => scraped],
     ['the alert rules', ['check', 'rules', RULES], () => ''],
+    ['the scraping that is documented', ['check', 'config', '--syntax-only', scraping], () => ''],
     ['what the alert rules do', ['test', 'rules', RULES_TEST], () => ''],
   ] as const)
     it(`have no complaint of promtool's about ${what}`, async function () {
