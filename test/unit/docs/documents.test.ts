@@ -9,6 +9,7 @@ import { ManagementClient, Unreachable } from '../../../src/adapters/cli/managem
 import { run as runTool } from '../../../src/adapters/cli/run.js'
 import { readCommandLine } from '../../../src/adapters/config/command-line.js'
 import { loadSettings } from '../../../src/adapters/config/load-settings.js'
+import { entries } from '../../../src/adapters/config/schema.js'
 import { variableNames } from '../../../src/adapters/config/environment.js'
 import { anchorOf, blocksOf, commandsOf, documents } from '../../support/documents.js'
 import { pathOf, textOf } from '../../support/project-files.js'
@@ -117,6 +118,17 @@ describe('docs/operations.md', () => {
     const block = blocksOf('docs/operations.md').find(({ text }) => text.includes('ctl.js status'))!.text
     for (const verb of verbs.filter((name) => name !== 'help'))
       expect(block).to.match(new RegExp(`\\b${verb}\\b`))
+  })
+})
+
+describe('README.md', () => {
+  it('gives options the defaults that they have', () => {
+    const rows = [...textOf('README.md').matchAll(/^\| `--([a-z-]+)` +\| (\S+) +\|/gm)]
+    expect(rows).to.have.length.above(4)
+    for (const [, flag, value] of rows) {
+      const entry = entries.find(({ key }) => key.replace(/[._]/g, '-') === flag)
+      expect(value.replaceAll('`', ''), flag).to.equal(String(entry?.default))
+    }
   })
 })
 
