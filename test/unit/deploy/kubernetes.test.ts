@@ -1,8 +1,10 @@
 /** The Kubernetes manifests, held against each other and against what Warren has. The schemas of Kubernetes itself are CI's business. */
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { parse as parseToml } from 'smol-toml'
 import { expect } from 'chai'
+import { parseAllDocuments } from 'yaml'
 import { type UseCases, routesOf } from '../../../src/adapters/http/routes.js'
 import { PrometheusMetrics } from '../../../src/adapters/metrics/prometheus-metrics.js'
 import { identifiers } from '../../../src/application/identifiers.js'
@@ -209,6 +211,18 @@ describe(`${FOLDER}/deployment`, () => {
     expect(container.readinessProbe?.timeoutSeconds).to.be.above(READINESS_WAIT_SECONDS)
   })
 })
+
+for (const folder of ['deployment', 'autoscaling', 'sidecar'])
+  describe(`${FOLDER}/${folder}`, () => {
+    it('is built by kubectl, as the documents tell', function () {
+      this.timeout(20_000)
+      const built = spawnSync('kubectl', ['kustomize', pathOf(`${FOLDER}/${folder}`)], { encoding: 'utf8' })
+      if (built.error !== undefined) return this.skip()
+      expect(built.status, built.stderr).to.equal(0)
+      const made = parseAllDocuments(built.stdout).map((document) => document.toJS() as { kind: string })
+      expect(made.map(({ kind }) => kind)).to.include.members(['ConfigMap', 'Deployment'])
+    })
+  })
 
 describe(`${FOLDER}/sidecar`, () => {
   it('runs beside the application, from before its start to after its end', () => {

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'chai'
 import { loadSettings } from '../../../src/adapters/config/load-settings.js'
 import { entries } from '../../../src/adapters/config/schema.js'
-import { textOf } from '../../support/project-files.js'
+import { blocksOf } from '../../support/documents.js'
+import { pathOf, textOf } from '../../support/project-files.js'
 
 const UNIT = textOf('deploy/systemd/warren.service')
 const INSTALLED = '/opt/warren/bin/warren'
@@ -76,6 +77,35 @@ describe('deploy/systemd', () => {
       const readFile = (path: string): string => (path === name ? text : expect.fail(path))
       const { warnings } = loadSettings({ argv: ['--config', name], env: given, cwd: '/', readFile })
       expect(warnings).to.deep.equal([])
+    }
+  })
+
+  it('is installed by the documented commands so that its user may read its configuration, and not its secrets', function () {
+    const known = spawnSync('systemd-sysusers', ['--version'])
+    if (known.error !== undefined || process.getuid?.() !== 0) return this.skip()
+    const { text } = blocksOf('docs/deployment.md').find((block) => block.text.includes('systemd-sysusers'))!
+    const root = mkdtempSync(join(tmpdir(), 'warren-installed-'))
+    try {
+      chmodSync(root, 0o755)
+      mkdirSync(join(root, 'etc'))
+      for (const name of ['passwd', 'group']) writeFileSync(join(root, 'etc', name), '')
+      let group = ''
+      for (const line of text.trim().split('\n')) {
+        const command = line
+          .replace('systemd-sysusers', `systemd-sysusers --root=${root}`)
+          .replace('--group warren', `--group ${group}`)
+          .replace(/ (?=\/(?:etc|usr)\/)/g, ` ${root}`)
+        const { status, stderr } = spawnSync('sh', ['-c', command], { cwd: pathOf('.'), encoding: 'utf8' })
+        expect(status, `${command}: ${stderr}`).to.equal(0)
+        group = /^warren:x:(\d+):/m.exec(readFileSync(join(root, 'etc/group'), 'utf8'))?.[1] ?? ''
+      }
+      const [, uid] = /^warren:x:(\d+):/m.exec(readFileSync(join(root, 'etc/passwd'), 'utf8'))!
+      const reads = (name: string): boolean =>
+        spawnSync('cat', [join(root, name)], { uid: Number(uid), gid: Number(group) }).status === 0
+      expect(reads('etc/warren/config.toml')).to.equal(true)
+      expect(reads('etc/warren/secrets.env')).to.equal(false)
+    } finally {
+      rmSync(root, { recursive: true, force: true })
     }
   })
 
