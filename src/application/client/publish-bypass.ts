@@ -149,9 +149,14 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     if (!this.#isFenced) this.#sendFence()
   }
 
-  /** The client is gone, and has sent its acks in time: they don't wait any longer. */
+  /**
+   * The client is gone, and has sent its acks in time: they don't wait any longer. But if the messages before them are lost with their connection,
+   * or may be, as the broker doesn't read them for now, the acks mustn't count: what they are for is delivered again. Unless Warren keeps the messages.
+   */
   sendAcks(): void {
-    if (this.#main.end !== undefined) return
+    const { isOpen, isCongested, blockedReason } = this.#binding!.upstream
+    const isOnTheWay = isOpen && !isCongested && blockedReason === undefined
+    if (this.#main.end !== undefined || !(isOnTheWay || this.#publishing.isTrackedUnasked)) return
     this.#sendBatch(this.#acks)
     this.#sendBatch(this.#laterAcks)
     this.#acks = this.#laterAcks = []

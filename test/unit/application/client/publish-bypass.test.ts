@@ -287,6 +287,25 @@ describe('A channel that consumes and publishes', () => {
       expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[], []])
     })
 
+    for (const [what, happen] of [
+      ['lost', (): void => publishers.peer.reset()],
+      [
+        'blocked',
+        (): void => {
+          publishers.method(0, 'connection.blocked', { reason: 'low on memory' })
+          client.peer.reset()
+        },
+      ],
+    ] as const) {
+      it(`without acks of what it answered over a connection that is ${what}: the answers may be lost with it`, async () => {
+        await publishUnanswered(ack(1))
+        happen()
+        await settle()
+        expect(consumers.names(1).slice(2)).to.deep.equal(['channel.close'])
+        await answer(consumers)
+      })
+    }
+
     it('with the connection, over which either of its halves went', async () => {
       await publishUnanswered()
       consumers.peer.reset()
@@ -345,6 +364,7 @@ describe('A channel that consumes and publishes', () => {
     expect(publishers.names(1).slice(0, 3)).to.deep.equal(['channel.open', 'confirm.select', 'basic.publish'])
     publishers.peer.reset()
     await settle()
+    expect(consumers.names(1), 'the ack counts, as the message does').to.include('basic.ack')
     await world.advance(1000)
     expect(world.broker.arrivals.filter((body) => body === 'kept')).to.have.length(2)
   })
