@@ -39,6 +39,8 @@ export class ChannelPlacement {
   bypass: PublishBypass | undefined
   /** Messages take the way of everything else, and go on doing so. */
   #publishesHere = false
+  /** A message waits for that other way. */
+  #lacksBypass = false
   /** There may be deliveries that need no ack. */
   #hasNoAck = false
   /** What the channel is used for, once it has told. */
@@ -180,7 +182,8 @@ export class ChannelPlacement {
     const unacknowledged = new UnacknowledgedTags(this.#pending.hasEverAcked ? binding.delivered + 1 : 1)
     if (this.#hasNoAck) unacknowledged.stopFollowing()
     const bypass = new PublishBypass(this.#channel, this.#host, this.#publishing, binding, unacknowledged)
-    if (!bypass.bind()) return 'room'
+    this.#lacksBypass = !bypass.bind()
+    if (this.#lacksBypass) return 'room'
     this.bypass = bypass
     return undefined
   }
@@ -194,6 +197,13 @@ export class ChannelPlacement {
   get isOnItsWay(): boolean {
     if (this.bypass === undefined) return this.role === 'publisher'
     return !this.#pending.includes(0) && !this.bypass.isInDoubt
+  }
+
+  /** There can be no second upstream channel now. Returns whether a message waited for one: then it goes where everything else goes. */
+  onNoBypass(): boolean {
+    if (!this.#lacksBypass || this.#publishesHere) return false
+    this.#publishesHere = true
+    return true
   }
 
   #askForAnswers({ upstream, upstreamChannel }: ChannelBinding): Detour {

@@ -212,6 +212,11 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   // ---- what the broker says --------------------------------------------------------------------------------------
 
+  /** See {@link ChannelPlacement.onNoBypass}. */
+  onNoBypass(): boolean {
+    return this.#placement.onNoBypass()
+  }
+
   /** Whether `upstream` carries the channel, or what it publishes. */
   isCarriedBy(upstream: UpstreamConnection): boolean {
     return this.binding?.upstream === upstream || this.#placement.publishBinding?.upstream === upstream

@@ -196,6 +196,11 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     return true
   }
 
+  /** There is no room for the channel that the client waits for. Returns whether it can do without. */
+  onNoRoom(): boolean {
+    return this.#channels.some((channel) => channel?.onNoBypass() === true)
+  }
+
   bind(
     channel: BindingOwner,
     role: ChannelRole | undefined,

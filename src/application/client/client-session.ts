@@ -414,6 +414,7 @@ export class ClientSession
   }
 
   onNoRoom(failure: UpstreamRefused | UpstreamUnreachable): void {
+    if (this.#channels?.onNoRoom() === true) return this.resumeReading()
     const text = `no further upstream connection: ${failure.message}`
     this.#safely(() => this.refuse(connectionError(COMMAND_INVALID, text)))
   }

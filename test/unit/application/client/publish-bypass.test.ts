@@ -356,6 +356,31 @@ describe('A channel that consumes and publishes', () => {
     })
   })
 
+  describe('publishes where it consumes, rather than be refused', () => {
+    async function expectPublishedHere(): Promise<void> {
+      await send(message('hello'), message('two'), ack(1))
+      await world.advance(World.defaults.upstream.connectTimeout * 1000)
+      expect(client.refusal).to.equal(undefined)
+      expect(consumers.names(1).slice(2)).to.deep.equal(['basic.publish', 'basic.publish', 'basic.ack'])
+    }
+
+    it('if the only connection that there may be has no room for a second channel', async () => {
+      await start({ maxUpstreamConnections: 1, maxChannels: 1 })
+      await expectPublishedHere()
+    })
+
+    it('if the broker takes no further connection for now', async () => {
+      world.brokerDown()
+      await expectPublishedHere()
+    })
+
+    it('with a publish buffer, too', async () => {
+      await start({ publishBufferSize: 100 })
+      world.brokerDown()
+      await expectPublishedHere()
+    })
+  })
+
   it('is messages that Warren keeps until they are confirmed, if it is to', async () => {
     await start({ publishBufferSize: 100, publishGuarantee: 'confirmed' })
     world.broker.confirms = false
