@@ -237,11 +237,13 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     const hasGone = this.#isLeaving || this.#hold === 'promises'
     if (this.#placement.bypass === undefined) this.#endPublishing(hasGone)
     else this.#placement.endBypass()
+    // The broker may close both upstream channels, but a channel is closed only once.
+    const isKnown = this.#state === 'refused'
     if (this.#state === 'open') this.#state = 'refused'
     else if (this.#state === 'closing') this.#state = 'crossing'
     // An opening that waited for the end of the channel came too early: behind it waits the client's Close-Ok.
     this.#host.resumeReading()
-    if (isAnswerDue) return true
+    if (isAnswerDue) return !isKnown
     this.#placement.binding = undefined
     if (this.#isLeaving) this.#host.onChannelClosed(this)
     return true

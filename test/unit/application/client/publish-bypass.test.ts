@@ -276,6 +276,16 @@ describe('A channel that consumes and publishes', () => {
       expect(publishers.openChannels).to.deep.equal([])
     })
 
+    it('and is closed once, when the broker closes both halves while the client says goodbye', async () => {
+      await publishUnanswered(ack(1), method(0, 'connection.close', { code: 200 }))
+      publishers.closeChannel(1, NO_EXCHANGE)
+      await settle()
+      consumers.closeChannel(1, { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag' }, 'basic.ack')
+      await settle()
+      await answer(consumers)
+      expect(client.names().slice(-2)).to.deep.equal(['channel.close', 'connection.close-ok'])
+    })
+
     it('when the client dies: its acks count, and nothing is left of it', async () => {
       await publishUnanswered(ack(1))
       client.peer.reset()
