@@ -37,6 +37,8 @@ export class PendingRequests {
   #silentBefore = 0
   #hasEverAcked = false
   #asked: number[] | undefined
+  /** Each Channel.Flow that isn't answered, also when it's so long ago that others are remembered instead. */
+  #flows = 0
 
   /** A Basic.Publish is on its way. */
   published(): void {
@@ -57,6 +59,7 @@ export class PendingRequests {
       if ((bit & ACKS) !== 0) this.#hasEverAcked = true
       return
     }
+    if (methodId === id.CHANNEL_FLOW) this.#flows++
     this.#silentBefore |= this.#silent
     this.#silent = 0
     this.#asked ??= []
@@ -65,6 +68,7 @@ export class PendingRequests {
 
   /** An answer has come. */
   answered(methodId: number): void {
+    if (methodId === id.CHANNEL_FLOW_OK && this.#flows > 0) this.#flows--
     const asked = this.#asked
     if (asked === undefined) return
     const at = asked.indexOf(requestOf(methodId))
@@ -74,7 +78,7 @@ export class PendingRequests {
 
   /** The upstream channel is gone, and with it whatever was under way there. */
   forget(): void {
-    this.#silent = this.#silentBefore = 0
+    this.#silent = this.#silentBefore = this.#flows = 0
     this.#asked = undefined
   }
 
@@ -102,6 +106,7 @@ export class PendingRequests {
   /** Whether a request of this kind may not have been dealt with; 0 means any that should have an answer. */
   includes(methodId: number): boolean {
     if (methodId === 0) return (this.#asked?.length ?? 0) > 0
+    if (methodId === id.CHANNEL_FLOW) return this.#flows > 0
     const bit = SILENT.get(methodId)
     if (bit !== undefined) return ((this.#silent | this.#silentBefore) & bit) !== 0
     return this.#asked?.includes(methodId) === true

@@ -169,6 +169,21 @@ describe('A channel that consumes and publishes', () => {
       expect(client.names(1).filter((name) => name === 'channel.flow-ok')).to.have.length(1)
     })
 
+    it('also if it has asked for much since: its Channel.Flow isn’t taken for Warren’s', async () => {
+      world.broker.holdsCloseOk = true
+      const declarations = Array.from({ length: 32 }, (_, n) => method(1, 'queue.declare', { queue: `${n}` }))
+      await send(method(1, 'channel.flow', { active: true }), ...declarations, message('hello'))
+      // The broker has dealt with what came first, and hasn't with the declarations.
+      consumers.method(1, 'channel.flow-ok', { active: true })
+      await settle()
+      expect(client.names(1).at(-1)).to.equal('channel.flow-ok')
+      expect(world.broker.open, 'nothing is published').to.have.length(1)
+      consumers.method(1, 'channel.flow-ok', { active: true })
+      await settle()
+      expect(world.upstream.published()).to.deep.equal(['hello'])
+      expect(client.names(1).filter((name) => name === 'channel.flow-ok')).to.have.length(1)
+    })
+
     it('waits for nothing once all it has published is confirmed', async () => {
       world.broker.answersRequests = true
       await send(method(1, 'confirm.select'))
