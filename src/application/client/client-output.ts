@@ -29,6 +29,7 @@ export class ClientOutput implements ClientReceiver {
   #bytes = 0
   #frames = 0
   #wasWritten = false
+  /** Bytes that wait for others on the same channel to pass, of all channels. */
   #heldBack = 0
   frameMax = Infinity
 
@@ -96,8 +97,8 @@ export class ClientOutput implements ClientReceiver {
     }
   }
 
-  onHeldBack(bytes: number): void {
-    this.#heldBack = bytes
+  onHeldBack(change: number): void {
+    this.#heldBack += change
     this.#checkBacklog()
   }
 

@@ -14,8 +14,8 @@ export interface ClientReceiver {
   receiveParts(parts: readonly Uint8Array[]): void
   /** A frame larger than `frameMax`. */
   receiveOversized(frame: Frame): void
-  /** So many bytes of frames wait for others to pass, see {@link ChannelPair}. */
-  onHeldBack(bytes: number): void
+  /** So many more bytes of frames wait for others to pass, or fewer, see {@link ChannelPair}. */
+  onHeldBack(change: number): void
   /** A bug showed while the client was served: it's this client's connection that ends, and nobody else's. Never throws. */
   onUnexpectedError(error: unknown): void
 }

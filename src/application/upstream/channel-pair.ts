@@ -1,12 +1,13 @@
 /** Two upstream channels that carry one client channel: no frame of one gets between the frames of a message from the other (AMQP 0-9-1, 2.3.5.2). */
 import { FRAME_OVERHEAD, Frame } from '../../domain/amqp/frame.js'
 import { joinSlices } from '../../domain/amqp/slice-list.js'
-import type { ChannelBinding } from './channel-binding.js'
+import type { ChannelBinding, ClientReceiver } from './channel-binding.js'
 
 /** Keeps frames of one of the two channels back while the broker is in the middle of a message on the other. */
 export class ChannelPair {
   readonly #first: ChannelBinding
   readonly #second: ChannelBinding
+  readonly #receiver: ClientReceiver
   /** The channel whose frames wait, until the message on the other is whole. */
   #waiting: ChannelBinding | undefined
   #held: Frame[] = []
@@ -15,6 +16,7 @@ export class ChannelPair {
   constructor(first: ChannelBinding, second: ChannelBinding) {
     this.#first = first
     this.#second = second
+    this.#receiver = first.owner.receiver
     first.pair = second.pair = this
   }
 
@@ -31,7 +33,7 @@ export class ChannelPair {
     this.#waiting = binding
     this.#held.push(copy)
     this.#heldBytes += payloadSize + FRAME_OVERHEAD
-    binding.owner.receiver.onHeldBack(this.#heldBytes)
+    this.#receiver.onHeldBack(payloadSize + FRAME_OVERHEAD)
     return true
   }
 
@@ -43,12 +45,12 @@ export class ChannelPair {
   /** The message on one of the two is whole: what waited for that goes on. */
   onWhole(): void {
     if (this.#waiting === undefined) return
-    const { upstream, owner } = this.#waiting
+    const { upstream } = this.#waiting
     const held = this.#held
     this.#waiting = undefined
     this.#held = []
+    this.#receiver.onHeldBack(-this.#heldBytes)
     this.#heldBytes = 0
-    owner.receiver.onHeldBack(0)
     upstream.handOn(held)
   }
 

@@ -248,6 +248,29 @@ describe('A channel that consumes and publishes', () => {
     })
   })
 
+  it('what waits for deliveries to be whole counts for all channels of its client together', async () => {
+    await client.openChannels(2, 3)
+    for (const channel of [2, 3]) {
+      await send(method(channel, 'basic.consume', { queue: 'q', consumerTag: 't' }))
+      consumers.method(channel, 'basic.consume-ok', { consumerTag: 't' })
+      await settle()
+    }
+    await send(...[1, 2, 3].map((channel) => publishFrames(channel, { body: 'hello' })))
+    const half = World.defaults.client.maxBufferBytes / 2
+    for (const channel of [1, 2, 3]) {
+      consumers.send(method(channel, 'basic.deliver', { consumerTag: 't' }), headerFrame(channel, 10))
+      for (let sent = 0; sent < half; sent += 100_000)
+        world.upstream.send(
+          method(channel, 'basic.return', { code: 312, text: 'NO_ROUTE', routingKey: 'nowhere' }),
+          headerFrame(channel, 100_000),
+          bodyFrame(channel, Buffer.alloc(100_000)),
+        )
+      await settle()
+      if (channel === 1) expect(client.refusal).to.equal(undefined)
+    }
+    expect(client.refusal?.text).to.match(/client\.max_buffer_bytes/)
+  })
+
   describe('ends as one', () => {
     it('with Channel.Close once both are over, and what it published over is kept for the next', async () => {
       await publishUnanswered(method(1, 'channel.close', { code: 200 }))
