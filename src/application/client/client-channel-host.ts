@@ -19,6 +19,8 @@ export interface ClientChannelHost {
   readonly isGone: boolean
   readonly assembler: PublishAssembler<UpstreamConnection>
   readonly guardLimits: GuardLimits
+  /** Acks of all channels that wait for messages to be processed, in bytes. */
+  waitingAckBytes: number
   /** Whether the client wants to hear of cancelled consumers. */
   readonly wantsConsumerCancel: boolean
   /** Whether the client has exclusive queues. */

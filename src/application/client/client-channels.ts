@@ -39,6 +39,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (upstream.isCongested) this.mustWaitFor(upstream)
   })
   readonly guardLimits: GuardLimits
+  waitingAckBytes = 0
   readonly output: ClientOutput
   readonly #host: ClientChannelsHost
   #agreement: Agreement

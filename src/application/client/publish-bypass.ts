@@ -25,7 +25,7 @@ export interface BypassedChannel extends BindingOwner {
   onPublishRefused(error: AmqpError): void
 }
 
-/** Most bytes of acks that wait for the broker to have processed the messages before them. */
+/** Most bytes of acks of one client that wait for the broker to have processed the messages before them. */
 const MOST_WAITING_BYTES = 64 * 1024
 
 /**
@@ -46,7 +46,6 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Acks behind the fence that is under way, and those that need another. */
   #acks: Uint8Array[] = []
   #laterAcks: Uint8Array[] = []
-  #waitingBytes = 0
   #whenQuiet: (() => void) | undefined
   readonly #unacknowledged: UnacknowledgedTags
   #isInDoubt = false
@@ -127,10 +126,10 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
    */
   takeAck(ack: Frame): 'pass' | 'kept' | 'wait' {
     const size = ack.end - ack.start
-    if (this.#waitingBytes + size > MOST_WAITING_BYTES) return 'wait'
+    if (this.#host.waitingAckBytes + size > MOST_WAITING_BYTES) return 'wait'
     if (!this.#isCertain(ack)) this.#isInDoubt = true
     if (this.isQuiet) return 'pass'
-    this.#waitingBytes += size
+    this.#host.waitingAckBytes += size
     ack.rewriteChannel(this.#main.upstreamChannel)
     const acks = this.#isFenced && this.#isAhead ? this.#laterAcks : this.#acks
     acks.push(ack.bytes.slice(ack.start, ack.end))
@@ -162,9 +161,15 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     this.#acks = this.#laterAcks = []
   }
 
+  #forgetAcks(): void {
+    for (const acks of [this.#acks, this.#laterAcks]) this.#countOut(acks)
+    this.#acks = this.#laterAcks = []
+  }
+
   /** Gives the upstream channel back. Acks that wait are forgotten. */
   close(): void {
     this.#host.assembler.discard(this)
+    this.#forgetAcks()
     this.#whenQuiet = undefined
     const binding = this.#binding
     this.#binding = undefined
@@ -191,10 +196,12 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #sendBatch(acks: readonly Uint8Array[]): void {
-    for (const ack of acks) {
-      this.#waitingBytes -= ack.length
-      this.#main.upstream.send(ack)
-    }
+    this.#countOut(acks)
+    for (const ack of acks) this.#main.upstream.send(ack)
+  }
+
+  #countOut(acks: readonly Uint8Array[]): void {
+    for (const { length } of acks) this.#host.waitingAckBytes -= length
   }
 
   /** Whether the broker may still have to deal with a message on `upstream`. */
@@ -253,7 +260,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   onBrokerClose(close: Frame): boolean {
     const error: AmqpError = { ...readClose(close), scope: 'channel' }
     this.#binding = undefined
-    this.#acks = this.#laterAcks = []
+    this.#forgetAcks()
     this.#whenQuiet = undefined
     this.#host.assembler.discard(this)
     this.#channel.onPublishRefused(error)

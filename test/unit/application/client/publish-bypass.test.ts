@@ -248,6 +248,32 @@ describe('A channel that consumes and publishes', () => {
     })
   })
 
+  it('acks that wait count for all channels of their client together, and one channel’s are no burden for the next', async () => {
+    await client.openChannels(2)
+    await send(method(2, 'basic.consume', { queue: 'q', consumerTag: 't' }))
+    consumers.method(2, 'basic.consume-ok', { consumerTag: 't' })
+    await settle()
+    const acks = (channel: number): Buffer[] =>
+      Array.from({ length: 2000 }, (_, n) => method(channel, 'basic.ack', { deliveryTag: n + 1 }))
+    await publishUnanswered(...acks(1))
+    expect(client.peer.isPaused).to.equal(false)
+    await send(publishFrames(2, { body: 'hello' }), ...acks(2))
+    expect(client.peer.isPaused).to.equal(true)
+    world.broker.holdsCloseOk = false
+    await answer()
+    for (const channel of [1, 2])
+      expect(consumers.names(channel).filter((name) => name === 'basic.ack')).to.have.length(2000)
+    world.broker.holdsCloseOk = true
+    await send(message('two'), ...acks(1).slice(0, 1000))
+    publishers.closeChannel(1, NO_EXCHANGE)
+    await settle()
+    await send(publishFrames(2, { body: 'two' }), ...acks(2))
+    expect(client.peer.isPaused).to.equal(false)
+    world.broker.holdsCloseOk = false
+    await answer(consumers)
+    await answer()
+  })
+
   it('what waits for deliveries to be whole counts for all channels of its client together', async () => {
     await client.openChannels(2, 3)
     for (const channel of [2, 3]) {
