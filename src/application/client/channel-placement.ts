@@ -236,8 +236,9 @@ export class ChannelPlacement {
   /** From now on messages have to take the way of everything else. */
   #publishHere(methodId: number): Detour | undefined {
     if (this.#publishing.canMove === 'wait') return this.#waitForConfirms()
-    if (methodId === id.TX_SELECT && this.#publishing.isTrackedUnasked) this.#publishing.stopTracking()
+    // Before: the upstream channel is in confirm mode, and isn't for others.
     this.endBypass()
+    if (methodId === id.TX_SELECT && this.#publishing.isTrackedUnasked) this.#publishing.stopTracking()
     this.#publishesHere = true
     this.#publishing.onBound(this.binding!)
     return undefined

@@ -406,6 +406,19 @@ describe('A channel that consumes and publishes', () => {
       expect(consumers.names(1).slice(2)).to.deep.equal(['tx.select', 'basic.publish'])
     })
 
+    it('in a transaction, and nobody else gets the channel on which Warren has asked for confirms before', async () => {
+      await start({ publishBufferSize: 100, publishGuarantee: 'confirmed' })
+      await send(message('hello'), method(1, 'tx.select'), message('two'))
+      expect(world.upstream.names(1)).to.deep.equal([
+        'channel.open',
+        'confirm.select',
+        'basic.publish',
+        'channel.flow',
+        'channel.close',
+      ])
+      expect(consumers.names(1).slice(2)).to.deep.equal(['tx.select', 'basic.publish'])
+    })
+
     it('once it asks for direct replies, which come only there', async () => {
       const replies = { queue: 'amq.rabbitmq.reply-to', noAck: true, nowait: true }
       await publishUnanswered(method(1, 'basic.consume', replies), message('question'))
