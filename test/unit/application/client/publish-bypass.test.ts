@@ -253,21 +253,25 @@ describe('A channel that consumes and publishes', () => {
     await send(method(2, 'basic.consume', { queue: 'q', consumerTag: 't' }))
     consumers.method(2, 'basic.consume-ok', { consumerTag: 't' })
     await settle()
-    const acks = (channel: number): Buffer[] =>
-      Array.from({ length: 2000 }, (_, n) => method(channel, 'basic.ack', { deliveryTag: n + 1 }))
-    await publishUnanswered(...acks(1))
+    for (const channel of [1, 2])
+      for (let deliveryTag = 1; deliveryTag <= 4000; deliveryTag++)
+        consumers.deliver(channel, { consumerTag: 't', deliveryTag, body: '' })
+    await settle()
+    const acks = (channel: number, first: number, count = 2000): Buffer[] =>
+      Array.from({ length: count }, (_, n) => method(channel, 'basic.ack', { deliveryTag: first + n }))
+    await publishUnanswered(...acks(1, 1))
     expect(client.peer.isPaused).to.equal(false)
-    await send(publishFrames(2, { body: 'hello' }), ...acks(2))
+    await send(publishFrames(2, { body: 'hello' }), ...acks(2, 1))
     expect(client.peer.isPaused).to.equal(true)
     world.broker.holdsCloseOk = false
     await answer()
     for (const channel of [1, 2])
       expect(consumers.names(channel).filter((name) => name === 'basic.ack')).to.have.length(2000)
     world.broker.holdsCloseOk = true
-    await send(message('two'), ...acks(1).slice(0, 1000))
+    await send(message('two'), ...acks(1, 2001, 1000))
     publishers.closeChannel(1, NO_EXCHANGE)
     await settle()
-    await send(publishFrames(2, { body: 'two' }), ...acks(2))
+    await send(publishFrames(2, { body: 'two' }), ...acks(2, 2001))
     expect(client.peer.isPaused).to.equal(false)
     world.broker.holdsCloseOk = false
     await answer(consumers)
@@ -344,7 +348,11 @@ describe('A channel that consumes and publishes', () => {
       await publishUnanswered(ack(1), method(0, 'connection.close', { code: 200 }))
       publishers.closeChannel(1, NO_EXCHANGE)
       await settle()
-      consumers.closeChannel(1, { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag' }, 'basic.ack')
+      consumers.closeChannel(
+        1,
+        { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag' },
+        'basic.ack',
+      )
       await settle()
       await answer(consumers)
       expect(client.names().slice(-2)).to.deep.equal(['channel.close', 'connection.close-ok'])
