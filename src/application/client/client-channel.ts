@@ -295,12 +295,12 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     }
     this.#requests.onEnded()
     this.#publishing.onEnded()
-    if (this.#hold === 'refusal' && !this.#isLeaving) {
+    if (this.#hold === 'refusal') {
       this.#hold = undefined
       // Unless the broker itself has closed the channel, over something that came before.
       if (this.#state === 'open') this.#tellRefusal(this.#heldRefusal!)
       this.#host.resumeReading()
-      return false
+      if (!this.#isLeaving) return false
     }
     if (this.#state === 'crossing' && !this.#isLeaving) this.#state = 'refused'
     else this.#host.onChannelClosed(this)

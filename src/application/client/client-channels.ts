@@ -27,7 +27,8 @@ import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 /** The session whose channels they are. */
 export interface ClientChannelsHost extends PoolClient, DrainWaiter {
   readonly traffic: Traffic
-  refuse(error: AmqpError): void
+  /** The client has sent what ends its connection, once the broker has dealt with all that came before. */
+  refuseInTurn(error: AmqpError): void
   /** What had to wait may go on; not from inside the call. */
   resumeReading(): void
 }
@@ -96,7 +97,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (channel !== undefined) return channel.onFrame(frame)
     const error = this.#judgeOpen(frame)
     if (error === undefined) this.#open(frame.channel)
-    else this.#host.refuse(error)
+    else this.#host.refuseInTurn(error)
     return true
   }
 
@@ -333,7 +334,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   }
 
   refuse(error: AmqpError): void {
-    this.#host.refuse(error)
+    this.#host.refuseInTurn(error)
   }
 
   /** What is wrong with a frame for a channel that isn't open; nothing, if it opens one. */

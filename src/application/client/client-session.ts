@@ -71,11 +71,12 @@ export interface SessionParts {
 /**
  * `header`: the protocol header is to come. `handshake`: up to Open-Ok. `open`: in use. `verifying`: in use, but nothing is read
  * before the broker has judged a new secret. `leaving`: the client sent
- * Connection.Close, its channels are being closed. `refused`: the client was sent Connection.Close. `ended`: nothing is held any more.
+ * Connection.Close, its channels are being closed. `condemned`: the same, as the client is to be sent Connection.Close. `refused`: it
+ * was sent. `ended`: nothing is held any more.
  */
-type Phase = 'header' | 'handshake' | 'open' | 'verifying' | 'leaving' | 'refused' | 'ended'
+type Phase = 'header' | 'handshake' | 'open' | 'verifying' | 'leaving' | 'condemned' | 'refused' | 'ended'
 
-/** How long a client may take to answer Connection.Close before its socket is closed. */
+/** How long a client may take to answer Connection.Close before its socket is closed, and the broker to answer what came before the error. */
 const CLOSE_OK_TIMEOUT_MS = 5000
 /** RabbitMQ lets clients wait that it doesn't trust, so that passwords can't be tried quickly. */
 const SILENT_CLOSE_DELAY_MS = 3000
@@ -200,7 +201,7 @@ export class ClientSession
 
   onFrameFault(fault: FrameFault): void {
     if (this.#phase === 'handshake' && !this.#isTuned) this.refuseSilently(brokenFrame(fault).text)
-    else this.refuse(brokenFrame(fault))
+    else this.refuseInTurn(brokenFrame(fault))
   }
 
   get heldBytes(): number {
@@ -249,7 +250,7 @@ export class ClientSession
   #onRareFrame(frame: Frame): boolean {
     if (frame.type === FRAME_HEARTBEAT && frame.channel === 0 && frame.payloadSize === 0) return true
     if (this.#phase === 'handshake') return this.#handshake.onFrame(frame)
-    if (this.#phase === 'verifying') return false
+    if (this.#phase === 'verifying' || this.#phase === 'condemned') return false
     if (this.#phase === 'open') this.#onConnectionFrame(frame)
     else if (this.#phase === 'refused') this.#onFrameAfterRefusal(frame)
     return true
@@ -257,10 +258,10 @@ export class ClientSession
 
   #onConnectionFrame(frame: Frame): void {
     const error = judgeConnectionFrame(frame)
-    if (error !== undefined) this.refuse(error)
+    if (error !== undefined) this.refuseInTurn(error)
     else if (frame.methodId === id.CONNECTION_CLOSE) this.#onGoodbye()
     else if (frame.methodId === id.CONNECTION_UPDATE_SECRET) this.#onUpdateSecret(frame, this.#agreement!)
-    else this.refuse(unexpectedConnectionMethod(frame.methodId))
+    else this.refuseInTurn(unexpectedConnectionMethod(frame.methodId))
   }
 
   /** Only the answer to our Close counts, or a Close that crossed with it. */
@@ -279,20 +280,25 @@ export class ClientSession
     this.#endReason = 'Connection.Close'
     const { backlog } = this.#agreement!.pool
     const sayGoodbye = (): void => {
-      if (this.#phase !== 'leaving') return
-      let isSaid = false
-      const say = (): void => {
-        if (isSaid || this.#phase !== 'leaving') return
-        isSaid = true
-        this.send(CONNECTION_CLOSE_OK_FRAME)
-        this.#hangUp()
-      }
-      // RabbitMQ deletes a connection's exclusive queues before it says Close-Ok. With a lost upstream connection they're gone too, and nobody tells.
-      this.#release(say)
-      if (!isSaid) this.#timer = this.#parts.clock.after(QUEUES_GONE_LIMIT_MS, say)
+      this.send(CONNECTION_CLOSE_OK_FRAME)
+      this.#hangUp()
     }
     // What was accepted is where it survives before the client hears so.
-    this.#channels!.leave(() => backlog.whenCommitted(sayGoodbye))
+    this.#channels!.leave(() => backlog.whenCommitted(() => this.#releaseBefore(sayGoodbye)))
+  }
+
+  /** RabbitMQ deletes a connection's exclusive queues before its last word. With a lost upstream connection they're gone too, and nobody tells. */
+  #releaseBefore(lastWord: () => void): void {
+    const phase = this.#phase
+    if (phase !== 'leaving' && phase !== 'condemned') return
+    let isSaid = false
+    const say = (): void => {
+      if (isSaid || this.#phase !== phase) return
+      isSaid = true
+      lastWord()
+    }
+    this.#release(say)
+    if (!isSaid) this.#timer = this.#parts.clock.after(QUEUES_GONE_LIMIT_MS, say)
   }
 
   // ---- a new secret ----------------------------------------------------------------------------------------------
@@ -464,6 +470,18 @@ export class ClientSession
     this.send(connectionCloseFrame(error))
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, () => this.cutOff())
     this.#input.resume()
+  }
+
+  /**
+   * As {@link refuse}, over something that the client has sent: RabbitMQ ends a connection's channels before it says why, so the answers to
+   * what came before are due, and so are errors over it. What comes behind isn't looked at.
+   */
+  refuseInTurn(error: AmqpError): void {
+    if (this.#phase !== 'open') return this.refuse(error)
+    this.#phase = 'condemned'
+    const refuse = (): void => this.#safely(() => this.refuse(error))
+    this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, refuse)
+    this.#channels!.leave(() => this.#releaseBefore(refuse))
   }
 
   refuseSilently(reason: string): void {
