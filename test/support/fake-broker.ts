@@ -50,7 +50,7 @@ export class FakeBroker {
   readonly kinds: Record<string, 'quorum' | 'stream'> = {}
   /** Whether messages on channels in confirm mode are confirmed as soon as they have come. */
   confirms = true
-  /** Whether it answers Queue.Declare and Confirm.Select; tests that need an answer at their own time send it themselves. */
+  /** Whether it answers Queue.Declare, Basic.Consume and Confirm.Select; tests that need an answer at their own time send it themselves. */
   answersRequests = false
   /** Bodies of messages in the order in which they came, on whatever connection. */
   readonly arrivals: string[] = []
@@ -327,6 +327,10 @@ export class BrokerConnection {
 
   private answer({ channel, name, args }: Received): void {
     if (name === 'queue.declare') this.method(channel, 'queue.declare-ok', { queue: 'q' })
+    if (name === 'basic.consume') {
+      const { consumerTag } = args as Args<'basic.consume'>
+      this.method(channel, 'basic.consume-ok', { consumerTag: consumerTag || `amq.ctag-${channel}` })
+    }
     if (name === 'confirm.select' && !(args as Args<'confirm.select'>).nowait)
       this.method(channel, 'confirm.select-ok')
   }

@@ -143,7 +143,14 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#host.assembler.discard(this)
     this.#isLeaving = true
     if (this.binding === undefined) return this.#host.onChannelClosed(this)
-    if (!this.#publishing.owesMessages) this.#placement.end()
+    this.#endIfDue()
+  }
+
+  /** Asks for the end of the upstream channel once nothing is due that RabbitMQ keeps back behind Channel.Close: confirms, and Consume-Ok, though not what the consumer is sent. */
+  #endIfDue(): void {
+    const isEnding = this.#isLeaving || this.#hold === 'refusal'
+    const isAwaited = this.#publishing.owesMessages || this.#pending.includes(id.BASIC_CONSUME)
+    if (isEnding && !isAwaited) this.#placement.end()
   }
 
   get isSafe(): boolean {
@@ -172,8 +179,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   }
 
   onAllConfirmed(): void {
-    const isEnding = this.#isLeaving || this.#hold === 'refusal'
-    if (isEnding) this.#placement.end()
+    this.#endIfDue()
     if (this.#hold !== 'confirms' && this.#hold !== 'promises') return
     this.#hold = undefined
     this.#host.resumeReading()
@@ -320,6 +326,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
         this.#host.resumeReading()
         return true
       case id.BASIC_CONSUME_OK:
+        this.#endIfDue()
         this.#host.resumeReading()
         return this.#guard.onConsumeOk(consumerTagOf(answer))
       case id.BASIC_CANCEL_OK:
@@ -596,11 +603,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     if (error.scope === 'connection') return this.#host.refuse(error)
     this.#verdict = NO_VERDICT
     this.#host.assembler.discard(this)
-    const { binding } = this
-    if (binding === undefined) return this.#tellRefusal(error)
+    if (this.binding === undefined) return this.#tellRefusal(error)
     // RabbitMQ deals with a channel's requests in their order: the answers to what came before are due, and so is an error over it.
     this.#holdRefusal(error)
-    if (!this.#publishing.owesMessages) this.#placement.end()
+    this.#endIfDue()
   }
 
   #holdRefusal(error: AmqpError): void {

@@ -284,7 +284,12 @@ export class ClientSession
       this.#hangUp()
     }
     // What was accepted is where it survives before the client hears so.
-    this.#channels!.leave(() => backlog.whenCommitted(() => this.#releaseBefore(sayGoodbye)))
+    this.#leave(() => backlog.whenCommitted(() => this.#releaseBefore(sayGoodbye)))
+  }
+
+  /** What the broker has just sent has to reach the client before the last word. */
+  #leave(whenEnded: () => void): void {
+    this.#channels!.leave(() => queueMicrotask(() => this.#safely(whenEnded)))
   }
 
   /** RabbitMQ deletes a connection's exclusive queues before its last word. With a lost upstream connection they're gone too, and nobody tells. */
@@ -481,7 +486,7 @@ export class ClientSession
     this.#phase = 'condemned'
     const refuse = (): void => this.#safely(() => this.refuse(error))
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, refuse)
-    this.#channels!.leave(() => this.#releaseBefore(refuse))
+    this.#leave(() => this.#releaseBefore(refuse))
   }
 
   refuseSilently(reason: string): void {

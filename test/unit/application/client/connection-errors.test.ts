@@ -71,6 +71,23 @@ describe('A connection error', () => {
     expect(said()).to.deep.equal(['connection.close'])
   })
 
+  it('comes behind Consume-Ok, which the broker would not send behind Channel.Close', async () => {
+    await send(method(1, 'basic.consume', { queue: 'q', consumerTag: 't' }), FORBIDDEN)
+    expect(world.upstream.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+    world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
+    world.upstream.deliver(1, { consumerTag: 't', body: 'x' })
+    await settle()
+    await answerCloses()
+    expect(said()).to.deep.equal(['basic.consume-ok', 'basic.deliver', 'connection.close'])
+  })
+
+  it('comes behind the error of a consumer that the broker refuses', async () => {
+    await send(method(1, 'basic.consume', { queue: 'absent', consumerTag: 't' }), FORBIDDEN)
+    world.upstream.closeChannel(1, { code: 404, text: 'NOT_FOUND' }, 'basic.consume')
+    await settle()
+    expect(said()).to.deep.equal(['channel.close', 'connection.close'])
+  })
+
   it('comes behind messages that return', async () => {
     await send(publishFrames(1, { body: 'x', mandatory: true }), FORBIDDEN)
     world.upstream.send(
@@ -183,15 +200,40 @@ describe('A connection error', () => {
 })
 
 describe('A goodbye', () => {
-  it('is answered behind a channel error of Warren’s own over what came before', async () => {
+  let world: World
+  let client: FakeClient
+
+  beforeEach(async () => {
     const { client: defaults } = World.defaults
-    const world = await World.start({ settings: { client: { ...defaults, maxMessageBytes: 100 } } })
-    const client = await world.connectWithChannels(1)
-    client.send(
-      method(1, 'basic.get'),
-      tooLarge(1),
-      method(0, 'connection.close', { code: 200 }),
-    )
+    world = await World.start({ settings: { client: { ...defaults, maxMessageBytes: 100 } } })
+    client = await world.connectWithChannels(1)
+  })
+
+  afterEach(function () {
+    world.expectNoComplaints(this)
+  })
+
+  const goodbye = async (...before: Buffer[]): Promise<void> => {
+    client.send(...before, method(0, 'connection.close', { code: 200 }))
+    await settle()
+  }
+
+  it('is answered behind a channel error of Warren’s own over what came before', async () => {
+    await goodbye(method(1, 'basic.get'), tooLarge(1))
+    expect(client.names().slice(-2)).to.deep.equal(['channel.close', 'connection.close-ok'])
+  })
+
+  it('is answered behind Consume-Ok, which the broker would not send behind Channel.Close', async () => {
+    await goodbye(method(1, 'basic.consume', { queue: 'q', consumerTag: 't' }))
+    expect(world.upstream.names(1)).to.deep.equal(['channel.open', 'basic.consume'])
+    world.upstream.method(1, 'basic.consume-ok', { consumerTag: 't' })
+    await settle()
+    expect(client.names().slice(-2)).to.deep.equal(['basic.consume-ok', 'connection.close-ok'])
+  })
+
+  it('is answered when the broker refuses the consumer', async () => {
+    await goodbye(method(1, 'basic.consume', { queue: 'absent', consumerTag: 't' }))
+    world.upstream.closeChannel(1, { code: 404, text: 'NOT_FOUND' }, 'basic.consume')
     await settle()
     expect(client.names().slice(-2)).to.deep.equal(['channel.close', 'connection.close-ok'])
   })

@@ -82,6 +82,7 @@ describe('Recycling', () => {
     ] as const) {
       it(`closes the channel of a client that ${what} and ${how}`, async () => {
         const client = await world.connectWithChannels(1)
+        world.broker.answersRequests = true
         client.send(frame, publishFrames(1, { body: 'first' }))
         await settle()
         leave(client)
