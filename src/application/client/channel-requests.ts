@@ -108,8 +108,9 @@ export class ChannelRequests {
     this.#queues?.onEnded()
   }
 
-  /** The upstream channel is over, and the client's goes on with another. */
+  /** The upstream channel is over, behind all that was asked of it or with its connection, and the client's goes on with another. */
   onMoved(): void {
+    this.pending.forget()
     this.#movedQueue.moveOn(this.#queues?.currentQueue)
     this.#queues = undefined
     this.#prefetch.onMoved()

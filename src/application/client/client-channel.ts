@@ -201,9 +201,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   /** The upstream connection is gone, and the client stays: what the broker hasn't confirmed is published once it's back. */
   onUpstreamGone(): void {
     this.#placement.binding = undefined
-    this.#requests.onMoved()
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
-    this.#pending.forget()
+    this.#requests.onMoved()
     if (this.#hold !== undefined) {
       this.#hold = undefined
       this.#host.resumeReading()

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { settle } from '../../../support/fake-byte-stream.js'
 import type { FakeClient } from '../../../support/fake-client.js'
 import { World } from '../../../support/fake-world.js'
-import { method } from '../../../support/wire-format.js'
+import { method, publishFrames } from '../../../support/wire-format.js'
 
 const UNKNOWN_TYPE = { code: 503, text: "COMMAND_INVALID - unknown exchange type 'x-odd'" }
 const NOT_THEIRS = 320
@@ -105,5 +105,26 @@ describe('When the broker closes a shared connection over a request', () => {
       await world.advance(61_000)
       expect(await placeOf()).to.not.equal(quarantined)
     })
+  })
+
+  it('does not suspect a client over what it has asked for on another, before its channel came here', async () => {
+    world = await World.start({ settings: { pool: { ...World.defaults.pool, separateRoles: true } } })
+    culprit = await world.connectWithChannels(1)
+    culprit.method(1, 'basic.consume', { queue: 'q' })
+    const mover = await world.connectWithChannels(2)
+    mover.send(method(1, 'queue.declare', { queue: 'mine', exclusive: true }))
+    await settle()
+    const [consumers] = world.broker.open
+    consumers.method(2, 'queue.declare-ok', { queue: 'mine' })
+    mover.send(publishFrames(2, { body: 'x' }), method(2, 'exchange.declare', { exchange: 'x', nowait: true }))
+    await settle()
+    mover.method(2, 'queue.purge', { queue: 'mine' })
+    await settle()
+    expect(consumers.names(3)).to.deep.equal(['channel.open', 'queue.purge'])
+    culprit.method(1, 'exchange.declare', { exchange: 'x' })
+    await settle()
+    consumers.close(UNKNOWN_TYPE, 'exchange.declare')
+    await settle()
+    expect([culprit.refusal?.code, mover.refusal?.code]).to.deep.equal([503, NOT_THEIRS])
   })
 })
