@@ -13,13 +13,15 @@ import type { Side } from './side.js'
  */
 type Kind = 'publish' | 'get' | 'consume'
 
-/** One method, as bytes on a channel whose own names begin with `own`. */
+/** One method, as bytes on a channel whose own names begin with `own`, in the `nth` burst. */
 interface Move {
   readonly text: string
   /** Confirms that it brings in confirm mode. */
   readonly publishes?: true
   readonly selects?: true
-  bytes(channel: number, own: string): Buffer
+  /** It's about an exclusive queue that all channels of its client have in common. */
+  readonly isCommon?: true
+  bytes(channel: number, own: string, nth: number): Buffer
 }
 
 /** One channel's share of a burst. */
@@ -37,6 +39,8 @@ export interface Burst {
   readonly mix: readonly number[]
   /** Sizes of the pieces in which the bytes are written. */
   readonly cuts: readonly number[]
+  /** Who leaves behind it, and comes again: its exclusive queues are gone then, and new. */
+  readonly leaves: number | undefined
 }
 
 const CLIENTS = 3
@@ -49,6 +53,10 @@ const move = (text: string, bytes: Move['bytes'], more: Partial<Move> = {}): Mov
     bytes,
     [fc.toStringMethod]: () => text,
   }) as Move
+
+/** The exclusive queues of a client, which it has from its beginning: neighbours try the one, the other may be deleted, and come again. */
+const kept = (client: number): string => `e${client}.kept`
+const passing = (client: number): string => `e${client}.passing`
 
 const queueOf = (own: string, nth: number): string => (nth === 2 ? '' : `${own}${nth}`)
 const which = fc.constantFrom(0, 0, 1, 2)
@@ -183,11 +191,105 @@ const cancelling = fc.constant(
   move('cancel nobody', (channel) => method(channel, 'basic.cancel', { consumerTag: 'nobody' })),
 )
 
-const declareFirst = move('declare 0', (channel, own) =>
-  method(channel, 'queue.declare', { queue: `${own}0` }),
-)
+/** What a client does with its exclusive queues, on whatever channel. */
+const owning = (client: number): fc.Arbitrary<Move> =>
+  fc
+    .tuple(
+      fc.constantFrom(kept(client), passing(client)),
+      fc.constantFrom('publish', 'publish', 'declare', 'get', 'get', 'bind', 'unbind', 'purge', 'delete'),
+      fc.boolean(),
+    )
+    .map(([queue, what, flag]) =>
+      move(
+        `${what} ${queue}${flag ? ' (!)' : ''}`,
+        (channel, own) => {
+          const bound = { queue, exchange: 'amq.direct', routingKey: `${own}0` }
+          switch (what) {
+            case 'publish':
+              return publishFrames(channel, { routingKey: queue, mandatory: flag, body: queue })
+            case 'get':
+              return method(channel, 'basic.get', { queue, noAck: flag })
+            case 'bind':
+              return method(channel, 'queue.bind', { ...bound, nowait: flag })
+            case 'unbind':
+              return method(channel, 'queue.unbind', bound)
+            case 'purge':
+              return method(channel, 'queue.purge', { queue, nowait: flag })
+            case 'delete':
+              // Neighbours must not be able to meet it or not.
+              if (queue === passing(client)) return method(channel, 'queue.delete', { queue, nowait: flag })
+          }
+          return method(channel, 'queue.declare', { queue, exclusive: true, nowait: flag })
+        },
+        { isCommon: true, ...(what === 'publish' && { publishes: true }) },
+      ),
+    )
 
-function movesOf(kind: Kind): fc.Arbitrary<Move[]> {
+/** What a client may try with a neighbour's exclusive queue: 405, whatever it is. */
+const trespassing = (client: number): fc.Arbitrary<Move> =>
+  fc
+    .tuple(
+      fc.integer({ min: 1, max: CLIENTS - 1 }).map((distance) => kept((client + distance) % CLIENTS)),
+      fc.constantFrom(
+        'declare',
+        'passive',
+        'exclusive',
+        'get',
+        'consume',
+        'bind',
+        'unbind',
+        'purge',
+        'delete',
+      ),
+      fc.boolean(),
+    )
+    .map(([queue, what, nowait]) =>
+      move(`${what} ${queue}${nowait ? ' nowait' : ''}`, (channel, own) => {
+        const bound = { queue, exchange: 'amq.direct', routingKey: `${own}0` }
+        switch (what) {
+          case 'get':
+            return method(channel, 'basic.get', { queue })
+          case 'consume':
+            return method(channel, 'basic.consume', { queue, nowait })
+          case 'bind':
+            return method(channel, 'queue.bind', { ...bound, nowait })
+          case 'unbind':
+            return method(channel, 'queue.unbind', bound)
+          case 'purge':
+            return method(channel, 'queue.purge', { queue, nowait })
+          case 'delete':
+            return method(channel, 'queue.delete', { queue, nowait })
+          default:
+            return method(channel, 'queue.declare', {
+              queue,
+              nowait,
+              ...(what !== 'declare' && { [what]: true }),
+            })
+        }
+      }),
+    )
+
+/** Asks for what a channel of any client may have made in the burst before, exclusive or not. */
+const lookingBack: fc.Arbitrary<Move> = fc
+  .tuple(fc.nat({ max: CLIENTS - 1 }), fc.integer({ min: 1, max: CHANNELS }), named)
+  .map(([client, number, nth]) =>
+    move(`look back at ${client}.${number}.${nth}`, (channel, _, burstNumber) =>
+      method(channel, 'queue.declare', {
+        queue: `b${burstNumber - 1}.${client}.${number}.${nth}`,
+        passive: true,
+      }),
+    ),
+  )
+
+const declaringFirst: fc.Arbitrary<Move> = fc
+  .boolean()
+  .map((exclusive) =>
+    move(`declare 0${exclusive ? ' exclusive' : ''}`, (channel, own) =>
+      method(channel, 'queue.declare', { queue: `${own}0`, exclusive }),
+    ),
+  )
+
+function movesOf(kind: Kind, client: number): fc.Arbitrary<Move[]> {
   const list = (...some: fc.WeightedArbitrary<Move>[]): fc.Arbitrary<Move[]> =>
     fc.array(fc.oneof(...some), { maxLength: 14, size: 'max' })
   switch (kind) {
@@ -204,14 +306,22 @@ function movesOf(kind: Kind): fc.Arbitrary<Move[]> {
         { weight: 2, arbitrary: settingUp },
         { weight: 1, arbitrary: straying },
         { weight: 1, arbitrary: recovering },
+        { weight: 4, arbitrary: owning(client) },
+        { weight: 1, arbitrary: trespassing(client) },
+        { weight: 1, arbitrary: lookingBack },
       )
     case 'consume':
-      return list(
-        { weight: 6, arbitrary: publishing },
-        { weight: 1, arbitrary: settingUp },
-        { weight: 3, arbitrary: consuming },
-        { weight: 1, arbitrary: cancelling },
-      ).map((moves) => [declareFirst, ...withoutTagsAgain(moves)])
+      return fc
+        .tuple(
+          declaringFirst,
+          list(
+            { weight: 6, arbitrary: publishing },
+            { weight: 1, arbitrary: settingUp },
+            { weight: 3, arbitrary: consuming },
+            { weight: 1, arbitrary: cancelling },
+          ),
+        )
+        .map(([first, moves]) => [first, ...withoutTagsAgain(moves)])
   }
 }
 
@@ -234,53 +344,85 @@ const part: fc.Arbitrary<Part> = fc
     fc.constantFrom<Kind[]>('publish', 'get', 'get', 'consume'),
   )
   .chain(([client, channel, kind]) =>
-    movesOf(kind).map((moves) => ({
-      ...{ client, channel, kind, moves },
-      [fc.toStringMethod]: () =>
-        `${client}.${channel} ${kind}: ${moves.map(({ text }) => text).join(', ') || 'nothing'}`,
-    })),
+    movesOf(kind, client).map((moves) => toPart({ client, channel, kind, moves })),
   )
+
+function toPart({ client, channel, kind, moves }: Part): Part {
+  return {
+    ...{ client, channel, kind, moves },
+    [fc.toStringMethod]: () =>
+      `${client}.${channel} ${kind}: ${moves.map(({ text }) => text).join(', ') || 'nothing'}`,
+  } as Part
+}
+
+/** On two channels at once it would be chance what becomes of a queue that they have in common. */
+function withoutCommonTwice(parts: Part[]): Part[] {
+  const owners = new Map<number, Part>()
+  return parts.map((one) => {
+    if (!one.moves.some(({ isCommon }) => isCommon)) return one
+    const owner = owners.get(one.client)
+    if (owner === undefined) owners.set(one.client, one)
+    return owner === undefined
+      ? one
+      : toPart({ ...one, moves: one.moves.filter(({ isCommon }) => !isCommon) })
+  })
+}
 
 /** Draws bursts of up to six channels. */
 export const burst: fc.Arbitrary<Burst> = fc.record(
   {
-    parts: fc.uniqueArray(part, {
-      selector: ({ client, channel }) => `${client}.${channel}`,
-      minLength: 1,
-      maxLength: 6,
-      size: 'max',
-    }),
+    parts: fc
+      .uniqueArray(part, {
+        selector: ({ client, channel }) => `${client}.${channel}`,
+        minLength: 1,
+        maxLength: 6,
+        size: 'max',
+      })
+      .map(withoutCommonTwice),
     mix: fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 20 }),
     cuts: fc.array(fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1000, max: 100_000 })), {
       minLength: 1,
       maxLength: 8,
     }),
+    leaves: fc.option(fc.nat({ max: CLIENTS - 1 }), { freq: 2, nil: undefined }),
   },
   { noNullPrototype: true },
 )
 
-/** Three clients that have nothing but their connection. */
+/** Three clients that have nothing but their connection and two exclusive queues each. */
 export async function connectAll(lockstep: Lockstep): Promise<void> {
-  for (let client = 0; client < CLIENTS; client++)
-    await lockstep.connect(client, {
-      user: USERS[0],
-      password: PASSWORD,
-      frameMax: client === 0 ? 4096 : 131_072,
-    })
+  for (let client = 0; client < CLIENTS; client++) await connect(lockstep, client)
+}
+
+async function connect(lockstep: Lockstep, client: number): Promise<void> {
+  const frameMax = client === 0 ? 4096 : 131_072
+  await lockstep.connect(client, { user: USERS[0], password: PASSWORD, frameMax })
+  await lockstep.request(client, 1, 'channel.open', () => ({}), ['channel.open-ok'])
+  for (const queue of [kept(client), passing(client)])
+    await lockstep.request(client, 1, 'queue.declare', () => ({ queue, exclusive: true }), [
+      'queue.declare-ok',
+    ])
+  await lockstep.request(client, 1, 'channel.close', () => ({ code: 200, text: 'bye' }), ['channel.close-ok'])
+}
+
+async function disconnect(lockstep: Lockstep, client: number): Promise<void> {
+  await lockstep.request(client, 0, 'connection.close', () => ({ code: 200, text: 'bye' }), [
+    'connection.close-ok',
+  ])
+  for (const side of lockstep.sides) side.forget(client)
 }
 
 /** Everybody leaves politely. */
 export async function closeAll(lockstep: Lockstep): Promise<void> {
-  for (let client = 0; client < CLIENTS; client++) {
-    await lockstep.request(client, 0, 'connection.close', () => ({ code: 200, text: 'bye' }), [
-      'connection.close-ok',
-    ])
-    for (const side of lockstep.sides) side.forget(client)
-  }
+  for (let client = 0; client < CLIENTS; client++) await disconnect(lockstep, client)
 }
 
 /** Sends one burst in both worlds and compares, channel by channel, what comes of it; then closes what it has left open. */
-export async function runBurst(lockstep: Lockstep, { parts, mix, cuts }: Burst, nth: number): Promise<void> {
+export async function runBurst(
+  lockstep: Lockstep,
+  { parts, mix, cuts, leaves }: Burst,
+  nth: number,
+): Promise<void> {
   const text = parts.map((one) => `    ${fc.stringify(one)}`).join('\n')
   const streams = new Map<number, Buffer>()
   for (let client = 0; client < CLIENTS; client++) {
@@ -313,6 +455,9 @@ export async function runBurst(lockstep: Lockstep, { parts, mix, cuts }: Burst, 
       await lockstep.request(client, channel, 'channel.close', () => ({ code: 200, text: 'done' }), [
         'channel.close-ok',
       ])
+  if (leaves === undefined) return
+  await disconnect(lockstep, leaves)
+  await connect(lockstep, leaves)
 }
 
 /** Whether the last answer has come; Close-Ok comes also after an error. */
@@ -328,7 +473,7 @@ function framesOf({ client, channel, kind, moves }: Part, nth: number): Buffer[]
     kind === 'consume'
       ? method(channel, 'channel.flow', { active: true })
       : method(channel, 'channel.close', { code: 200, text: 'bye' })
-  const bytes = [method(channel, 'channel.open'), ...moves.map((one) => one.bytes(channel, own)), end]
+  const bytes = [method(channel, 'channel.open'), ...moves.map((one) => one.bytes(channel, own, nth)), end]
   return splitFrames(Buffer.concat(bytes))
 }
 
