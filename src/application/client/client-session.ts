@@ -349,7 +349,7 @@ export class ClientSession
       failure.name === 'UpstreamRefused'
         ? 'New secret was refused by one of the backends'
         : 'Secret update failed'
-    this.refuse(amqpError(NOT_ALLOWED, text, id.CONNECTION_UPDATE_SECRET))
+    this.refuseInTurn(amqpError(NOT_ALLOWED, text, id.CONNECTION_UPDATE_SECRET))
   }
 
   // ---- handshake -------------------------------------------------------------------------------------------------
@@ -482,7 +482,7 @@ export class ClientSession
    * what came before are due, and so are errors over it. What comes behind isn't looked at.
    */
   refuseInTurn(error: AmqpError): void {
-    if (this.#phase !== 'open') return this.refuse(error)
+    if (this.#phase !== 'open' && this.#phase !== 'verifying') return this.refuse(error)
     this.#phase = 'condemned'
     const refuse = (): void => this.#safely(() => this.refuse(error))
     this.#timer = this.#parts.clock.after(CLOSE_OK_TIMEOUT_MS, refuse)

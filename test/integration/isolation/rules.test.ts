@@ -67,6 +67,34 @@ async function said(client: WireClient, until: Method['name']): Promise<string[]
 
 const CLOSING: Promised[] = [
   [
+    'a connection error comes behind what is due on all channels, and behind the end of exclusive queues, as from RabbitMQ itself',
+    async (visit) => {
+      for (const port of [visit.broker.port, visit.port]) {
+        const client = await WireClient.connect(port)
+        for (const channel of [1, 2, 3]) await client.openChannel(channel)
+        client.send(
+          Buffer.concat([
+            method(1, 'queue.declare', { queue: 'rude-mine', exclusive: true }),
+            method(2, 'queue.declare', { queue: 'rude-missing', passive: true }),
+            method(3, 'exchange.declare', AMQP_DIRECT),
+            method(0, 'queue.declare', { queue: 'rude-never' }),
+          ]),
+        )
+        const names = await said(client, 'connection.close')
+        expect(names.slice(0, -1).sort()).to.deep.equal([
+          'channel.close',
+          'exchange.declare-ok',
+          'queue.declare-ok',
+        ])
+        const next = await WireClient.connect(port)
+        await next.openChannel(1)
+        next.method(1, 'queue.declare', { queue: 'rude-mine', passive: true })
+        expect((await next.expectMethod('channel.close')).code).to.equal(404)
+        for (const one of [client, next]) one.reset()
+      }
+    },
+  ],
+  [
     'a channel number can be opened again as soon as Close-Ok has come, hundreds of times',
     async (visit) => {
       const client = await visit.open()

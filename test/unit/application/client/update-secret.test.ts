@@ -256,6 +256,19 @@ describe('Connection.Update-Secret', () => {
       expect(former.published()).to.deep.equal(['first', 'before'])
     })
 
+    it('is told behind the answers to what came before', async () => {
+      world.broker.refusesLogin = (_, password) => password === 'wrong' && 'close'
+      world.broker.refusesSecret = (secret) => secret === 'wrong'
+      world.broker.holdsCloseOk = true
+      await send(method(1, 'queue.declare', { queue: 'q' }), update('wrong'))
+      expect(client.refusal).to.equal(undefined)
+      former.method(1, 'queue.declare-ok', { queue: 'q' })
+      former.answerCloses()
+      await settle()
+      expect(client.names().slice(-2)).to.deep.equal(['queue.declare-ok', 'connection.close'])
+      expect(client.refusal).to.deep.equal(REFUSED)
+    })
+
     it('says neither the old nor the new secret in the log', async () => {
       world.broker.refusesLogin = (_, password) => password === 'sesame' && 'close'
       await updateTo('sesame')

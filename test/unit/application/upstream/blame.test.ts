@@ -116,7 +116,10 @@ describe('When the broker closes a shared connection over a request', () => {
     await settle()
     const [consumers] = world.broker.open
     consumers.method(2, 'queue.declare-ok', { queue: 'mine' })
-    mover.send(publishFrames(2, { body: 'x' }), method(2, 'exchange.declare', { exchange: 'x', nowait: true }))
+    mover.send(
+      publishFrames(2, { body: 'x' }),
+      method(2, 'exchange.declare', { exchange: 'x', nowait: true }),
+    )
     await settle()
     mover.method(2, 'queue.purge', { queue: 'mine' })
     await settle()
