@@ -9,9 +9,9 @@ import type { Side } from './side.js'
 
 /**
  * What a channel does in one burst: `publish` leaves it free of state, `get` may do anything that RabbitMQ answers in order, errors
- * included, `consume` is never in error and isn't closed in the burst, since it would be chance what is delivered before.
+ * included, `own` does so with exclusive queues that the client has from its beginning, `consume` is never in error and isn't closed in the burst, since it would be chance what is delivered before.
  */
-type Kind = 'publish' | 'get' | 'consume'
+type Kind = 'publish' | 'get' | 'own' | 'consume'
 
 /** One method, as bytes on a channel whose own names begin with `own`, in the `nth` burst. */
 interface Move {
@@ -225,11 +225,21 @@ const owning = (client: number): fc.Arbitrary<Move> =>
       ),
     )
 
+const declareKept = (client: number): Move =>
+  move(
+    `declare ${kept(client)}`,
+    (channel) => method(channel, 'queue.declare', { queue: kept(client), exclusive: true }),
+    { isCommon: true },
+  )
+
+const neighbourOf = (client: number): fc.Arbitrary<number> =>
+  fc.integer({ min: 1, max: CLIENTS - 1 }).map((distance) => (client + distance) % CLIENTS)
+
 /** What a client may try with a neighbour's exclusive queue: 405, whatever it is. */
 const trespassing = (client: number): fc.Arbitrary<Move> =>
   fc
     .tuple(
-      fc.integer({ min: 1, max: CLIENTS - 1 }).map((distance) => kept((client + distance) % CLIENTS)),
+      neighbourOf(client).map(kept),
       fc.constantFrom(
         'declare',
         'passive',
@@ -269,17 +279,18 @@ const trespassing = (client: number): fc.Arbitrary<Move> =>
       }),
     )
 
-/** Asks for what a channel of any client may have made in the burst before, exclusive or not. */
-const lookingBack: fc.Arbitrary<Move> = fc
-  .tuple(fc.nat({ max: CLIENTS - 1 }), fc.integer({ min: 1, max: CHANNELS }), named)
-  .map(([client, number, nth]) =>
-    move(`look back at ${client}.${number}.${nth}`, (channel, _, burstNumber) =>
-      method(channel, 'queue.declare', {
-        queue: `b${burstNumber - 1}.${client}.${number}.${nth}`,
-        passive: true,
-      }),
-    ),
-  )
+/** Asks for what a channel of another client may have made in the burst before, exclusive or not. */
+const lookingBack = (client: number): fc.Arbitrary<Move> =>
+  fc
+    .tuple(neighbourOf(client), fc.integer({ min: 1, max: CHANNELS }), named)
+    .map(([neighbour, number, nth]) =>
+      move(`look back at ${neighbour}.${number}.${nth}`, (channel, _, burstNumber) =>
+        method(channel, 'queue.declare', {
+          queue: `b${burstNumber - 1}.${neighbour}.${number}.${nth}`,
+          passive: true,
+        }),
+      ),
+    )
 
 const declaringFirst: fc.Arbitrary<Move> = fc
   .boolean()
@@ -292,24 +303,30 @@ const declaringFirst: fc.Arbitrary<Move> = fc
 function movesOf(kind: Kind, client: number): fc.Arbitrary<Move[]> {
   const list = (...some: fc.WeightedArbitrary<Move>[]): fc.Arbitrary<Move[]> =>
     fc.array(fc.oneof(...some), { maxLength: 14, size: 'max' })
+  const anything: fc.WeightedArbitrary<Move>[] = [
+    { weight: 6, arbitrary: publishing },
+    { weight: 6, arbitrary: declaring },
+    { weight: 2, arbitrary: binding },
+    { weight: 1, arbitrary: removing },
+    { weight: 4, arbitrary: getting },
+    { weight: 2, arbitrary: acknowledging },
+    { weight: 2, arbitrary: settingUp },
+    { weight: 1, arbitrary: straying },
+    { weight: 1, arbitrary: recovering },
+    { weight: 1, arbitrary: trespassing(client) },
+    { weight: 1, arbitrary: lookingBack(client) },
+  ]
   switch (kind) {
     case 'publish':
       return list({ weight: 1, arbitrary: publishing })
     case 'get':
-      return list(
-        { weight: 6, arbitrary: publishing },
-        { weight: 6, arbitrary: declaring },
-        { weight: 2, arbitrary: binding },
-        { weight: 1, arbitrary: removing },
-        { weight: 4, arbitrary: getting },
-        { weight: 2, arbitrary: acknowledging },
-        { weight: 2, arbitrary: settingUp },
-        { weight: 1, arbitrary: straying },
-        { weight: 1, arbitrary: recovering },
-        { weight: 4, arbitrary: owning(client) },
-        { weight: 1, arbitrary: trespassing(client) },
-        { weight: 1, arbitrary: lookingBack },
-      )
+      return list(...anything)
+    case 'own':
+      // A channel that has got a state elsewhere can't reach them through Warren: a known limit.
+      return list(...anything, { weight: 12, arbitrary: owning(client) }).map((moves) => [
+        declareKept(client),
+        ...moves,
+      ])
     case 'consume':
       return fc
         .tuple(
@@ -341,7 +358,7 @@ const part: fc.Arbitrary<Part> = fc
   .tuple(
     fc.nat({ max: CLIENTS - 1 }),
     fc.integer({ min: 1, max: CHANNELS }),
-    fc.constantFrom<Kind[]>('publish', 'get', 'get', 'consume'),
+    fc.constantFrom<Kind[]>('publish', 'get', 'get', 'own', 'consume'),
   )
   .chain(([client, channel, kind]) =>
     movesOf(kind, client).map((moves) => toPart({ client, channel, kind, moves })),
