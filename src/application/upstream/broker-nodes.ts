@@ -92,6 +92,8 @@ export class BrokerNodes {
       if (answer.status === 'rejected') failures.push(reasonOf(answer.reason))
       else for (const endpoint of answer.value) addresses.set(addressOf(endpoint), endpoint)
     }
+    // With nothing to try the broker is unreachable: that has a warning of its own, with these failures for its reason.
+    if (addresses.size > 0) for (const name of this.#names) name.warnOfFailure()
     this.#book.keepOnly([...addresses.keys()])
     return { addresses, failures }
   }

@@ -19,6 +19,7 @@ export class NameLookup {
   readonly #parts: NameLookupParts
   #addresses: readonly Endpoint[] = []
   #failure: string | undefined
+  #hasWarned = false
   #pending: Promise<void> | undefined
 
   constructor(parts: NameLookupParts) {
@@ -38,26 +39,27 @@ export class NameLookup {
     throw new Error(this.#failure ?? `the lookup of ${endpoint.host} takes longer than ${limit / 1000} s`)
   }
 
+  /** Warns of a name whose last lookup has failed, if it hasn't since the name was resolved last. */
+  warnOfFailure(): void {
+    if (this.#failure === undefined || this.#hasWarned) return
+    this.#hasWarned = true
+    this.#parts.logger.warn('a name of the broker is not resolved', {
+      node: nameOf(this.#parts.endpoint),
+      reason: this.#failure,
+      lastKnown: this.#addresses.map(({ address }) => address).join(', '),
+    })
+  }
+
   async #lookUp(): Promise<void> {
     const { dialer, endpoint } = this.#parts
     try {
       this.#addresses = await dialer.resolve(endpoint)
       this.#failure = undefined
+      this.#hasWarned = false
     } catch (error) {
-      this.#onFailure(reasonOf(error))
+      this.#failure = reasonOf(error)
     }
     this.#pending = undefined
-  }
-
-  #onFailure(reason: string): void {
-    const isNews = this.#failure === undefined
-    this.#failure = reason
-    if (!isNews) return
-    this.#parts.logger.warn('a name of the broker is not resolved', {
-      node: nameOf(this.#parts.endpoint),
-      reason,
-      lastKnown: this.#addresses.map(({ address }) => address).join(', '),
-    })
   }
 
   async #atMost(milliseconds: number, work: Promise<void>): Promise<void> {

@@ -304,7 +304,29 @@ describe("The broker's addresses", () => {
       expect(client.refusal?.text).to.match(
         /^upstream unreachable: getaddrinfo ENOTFOUND rabbit; next try in/,
       )
-      expect(world.lines('a name of the broker is not resolved')).to.have.length(1)
+      const warnings = world.logger.lines.filter(({ level }) => level === 'warn')
+      expect(warnings.map(({ message, fields }) => [message, fields.reason])).to.deep.equal([
+        ['broker unreachable: clients are told so until it answers', 'getaddrinfo ENOTFOUND rabbit'],
+      ])
+    })
+
+    it('have a warning once while others serve, and again when they were known in between', async () => {
+      const unresolved = (): unknown[] =>
+        world
+          .lines('a name of the broker is not resolved')
+          .map(({ fields }) => [fields.node, fields.lastKnown])
+      await startWith([RABBIT, B], (created) => created.dialer.name('rabbit', []))
+      await connectAnother()
+      expect(unresolved()).to.deep.equal([['rabbit:5672', '']])
+      named(world, ['10.0.0.1'])
+      await connectAnother()
+      world.dialer.name('rabbit', [])
+      await connectAnother()
+      await connectAnother()
+      expect(unresolved()).to.deep.equal([
+        ['rabbit:5672', ''],
+        ['rabbit:5672', '10.0.0.1'],
+      ])
     })
 
     it('do not keep clients from other nodes when the name is unknown, or its lookup hangs', async () => {
