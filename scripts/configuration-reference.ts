@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
-import { entries } from '../src/adapters/config/schema.js'
+import { type ConfigurationEntry, entries } from '../src/adapters/config/schema.js'
 import { liveKeys } from '../src/application/operations/reload.js'
 
 /** Where the page belongs. */
@@ -11,27 +11,42 @@ export const referencePath = fileURLToPath(new URL('../docs/configuration.md', i
 /** The whole page as it should be. */
 export async function renderReference(): Promise<string> {
   const sections = [...new Set(entries.map(({ key }) => sectionOf(key)))]
-  const tables = sections.map((section) => `### ${section}\n\n${tableOf(section)}`)
   const options = await resolveConfig(referencePath)
-  return format(`${introduction}\n\n${tables.join('\n\n')}\n`, { ...options, filepath: referencePath })
+  const page = [introduction, ...sections.map(describeSection)].join('\n\n')
+  return format(`${page}\n`, { ...options, filepath: referencePath })
 }
 
-function tableOf(section: string): string {
-  const rows = entries
-    .filter(({ key }) => sectionOf(key) === section)
-    .flatMap(({ key, flag, env, alias, default: value, allowed, doc, file }) => {
-      const isLive = liveKeys.has(key) ? 'yes' : ''
-      const environment = alias === undefined ? code(env) : `${code(env)} or ${code(alias)}`
-      const row = [code(key), code(flag), environment, value === '' ? 'none' : code(String(value)), allowed]
-      if (file === undefined) return [[...row, isLive, doc]]
-      const name = [code(file.key), code(file.flag), code(file.env), 'none', 'a path']
-      return [
-        [...row, isLive, doc],
-        [...name, isLive, `A file that holds ${code(key)}.`],
-      ]
-    })
-  const header = ['Key', 'Flag', 'Environment', 'Default', 'Allowed', 'Live', 'What it does']
-  return [header, header.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n')
+function describeSection(section: string): string {
+  const keys = entries.filter(({ key }) => sectionOf(key) === section)
+  // A key outside of the sections is one by itself.
+  const title = keys.some(({ key }) => key === section) ? [] : [`### ${section}`]
+  return [...title, ...keys.map(describeKey)].join('\n\n')
+}
+
+/** A heading to link to, what the key does, and its names and values in a line each. */
+function describeKey(entry: ConfigurationEntry): string {
+  const { key, flag, env, alias, allowed, doc, file } = entry
+  const level = key.includes('.') ? '####' : '###'
+  const names = [flag, env, ...(alias === undefined ? [] : [alias])].map(code).join(', ')
+  return [
+    `${level} ${key}`,
+    '',
+    doc,
+    '',
+    `- default: ${shownDefault(entry)}`,
+    `- allowed: ${allowed}`,
+    `- names: ${names}`,
+    ...(file === undefined
+      ? []
+      : [`- as a file that holds it: ${[file.key, file.flag, file.env].map(code).join(', ')}`]),
+    ...(liveKeys.has(key) ? ['- live'] : []),
+  ].join('\n')
+}
+
+function shownDefault({ default: value, format: kind }: ConfigurationEntry): string {
+  if (value === '') return 'none'
+  const mebibytes = Number(value) / 2 ** 20
+  return kind === 'size' && mebibytes >= 1 ? `${code(String(value))} (${mebibytes} MiB)` : code(String(value))
 }
 
 function sectionOf(key: string): string {
@@ -40,7 +55,7 @@ function sectionOf(key: string): string {
 
 const introduction = `# Configuration
 
-<!-- Written by scripts/configuration-reference.ts from src/adapters/config/schema.ts: change it there. -->
+<!-- Written by scripts/configuration-reference.ts from src/adapters/config/schema: change it there. -->
 
 A value is taken from the strongest source that has it:
 
@@ -93,7 +108,7 @@ that off with \`enableServiceLinks: false\`.)
 \`warren --check\` validates the configuration, lists everything that is wrong with it, one line each, and exits. \`warren --print-config\` prints the effective values
 with the source of each, secrets redacted.
 
-On SIGHUP everything is read again, files with secrets included. A configuration that is wrong changes nothing, and the log says why. Keys marked as live are applied; the log names those
+On SIGHUP everything is read again, files with secrets included. A configuration that is wrong changes nothing, and the log says why. Keys that are live ([below](#keys)) are applied; the log names those
 that need a restart.
 
 ## Secrets
@@ -121,7 +136,7 @@ TLS to the broker, see [tls.md](tls.md).
 
 ## Keys
 
-Live keys can be changed while Warren runs: change the file, and send SIGHUP.`
+Keys that are marked as live can be changed while Warren runs: change the file, and send SIGHUP.`
 
 function code(text: string): string {
   return `\`${text}\``

@@ -56,7 +56,7 @@ const flags = entries.flatMap((entry) => [
 /** Leaves out what isn't understood, one argument after the other, so that all of it can be told at once. */
 function parse(argv: readonly string[]): { command: Command; problems: string[] } {
   const problems: string[] = []
-  let rest = withTruths(argv)
+  let rest = withTrue(argv)
   let allowsMore = false
   for (;;) {
     const command = createCommand().allowExcessArguments(allowsMore)
@@ -72,13 +72,13 @@ function parse(argv: readonly string[]): { command: Command; problems: string[] 
   }
 }
 
-/** A flag for a truth may stand alone for true; commander would take the argument behind it for its value. */
-function withTruths(argv: readonly string[]): string[] {
+/** A flag for true or false may stand alone for true; commander would take the argument behind it for its value. */
+function withTrue(argv: readonly string[]): string[] {
   return argv.map((argument, at) => {
-    const isTruth = entries.some(({ flag, format }) => flag === argument && format === 'truth')
+    const isTrueOrFalse = entries.some(({ flag, format }) => flag === argument && format === 'true_or_false')
     const next = argv[at + 1]
     const standsAlone = next === undefined || next.startsWith('-') || next.includes('://')
-    return isTruth && standsAlone ? `${argument}=true` : argument
+    return isTrueOrFalse && standsAlone ? `${argument}=true` : argument
   })
 }
 

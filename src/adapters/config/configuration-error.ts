@@ -1,3 +1,5 @@
+import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
+
 /**
  * The configuration can't be used. The message is one line for the operator and holds no secret;
  * it has no `cause`, since a parser's own error may quote the file with a password in it.
@@ -16,7 +18,6 @@ export class ConfigurationError extends Error {
 }
 
 /** Paths and keys may hold anything. */
-import { CONTROL_CHARACTERS } from '../../domain/control-characters.js'
 function onOneLine(text: string): string {
   return text.replace(CONTROL_CHARACTERS, ' ')
 }

@@ -8,7 +8,7 @@ import { codeOf, failureOf, type ReadFile } from './read-file.js'
 import { type ConfigurationEntry, entries, schema } from './schema.js'
 
 /** Where a file is looked for when none is named; the first is relative to the working directory. */
-export const defaultFiles = ['config.toml', '/etc/warren/config.toml'] as const
+const DEFAULT_FILES = ['config.toml', '/etc/warren/config.toml'] as const
 
 /** A file that was found, values not validated yet, and what is wrong with it. */
 export interface ConfigurationFile {
@@ -32,7 +32,7 @@ export function readConfigurationFile(
   cwd: string,
   readFile: ReadFile,
 ): ConfigurationFile {
-  for (const name of named === undefined ? defaultFiles : [named.name]) {
+  for (const name of named === undefined ? DEFAULT_FILES : [named.name]) {
     const path = resolve(cwd, name)
     let text
     try {

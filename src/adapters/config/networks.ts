@@ -1,16 +1,13 @@
 /** Reads lists of IP networks. */
 import { isIP } from 'node:net'
+import { type TextList, itemsOf } from './text-list.js'
 
 /**
  * Reads addresses and networks such as `10.0.0.0/8`, separated by commas or in a list; an address alone is a network of its own. Throws an
  * Error that quotes what is wrong.
  */
-export function parseNetworks(given: string | readonly string[]): string[] {
-  return (typeof given === 'string' ? [given] : given)
-    .flatMap((text) => text.split(','))
-    .map((text) => text.trim())
-    .filter((text) => text !== '')
-    .map(parseNetwork)
+export function parseNetworks(given: TextList): string[] {
+  return itemsOf(given, ',').map(parseNetwork)
 }
 
 function parseNetwork(text: string): string {

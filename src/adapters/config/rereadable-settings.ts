@@ -1,7 +1,8 @@
 /** Flags, environment and file, read again while Warren runs. */
 import type { SettingsSource } from '../../application/ports/settings-source.js'
 import type { Settings } from '../../application/settings.js'
-import { type LoadedSettings, changedKeys, withChanges } from './load-settings.js'
+import { changedKeys, withChanges } from './changes.js'
+import type { LoadedSettings } from './load-settings.js'
 
 export class RereadableSettings implements SettingsSource {
   readonly #load: () => LoadedSettings

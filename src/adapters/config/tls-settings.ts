@@ -6,12 +6,11 @@ import type {
   UpstreamTlsSettings,
 } from '../../application/settings.js'
 import { Secret } from '../../domain/secret.js'
-import { parseExternalLogins } from './external-logins.js'
-import type { Source } from './given-value.js'
+import type { Sources } from './given-value.js'
+import { parseExternalLogins } from './logins.js'
 import type { Problem } from './problem.js'
-import type { ConfigurationKey, ConfigurationValues, TextList } from './schema.js'
-
-type Sources = Readonly<Record<ConfigurationKey, Source>>
+import type { ConfigurationKey, ConfigurationValues } from './schema.js'
+import { type TextList, itemsOf } from './text-list.js'
 
 /** The `tls` section, for the side of the clients. */
 export function tlsSettings(values: ConfigurationValues): TlsSettings {
@@ -128,8 +127,5 @@ function clientCertificates({ tls }: ConfigurationValues): ClientCertificates {
 
 /** PEM has no commas, nor has base64. */
 function sourcesIn(list: TextList): string[] {
-  return (typeof list === 'string' ? [list] : list)
-    .flatMap((text) => text.split(','))
-    .map((text) => text.trim())
-    .filter((text) => text !== '')
+  return itemsOf(list, ',')
 }

@@ -2,16 +2,14 @@
 import type { Endpoint } from '../../application/ports/dialer.js'
 import type { Credentials } from '../../domain/credentials.js'
 import { isHost } from './host.js'
-import { parseLogin } from './replay-logins.js'
+import { parseLogin } from './logins.js'
+import type { TextList } from './text-list.js'
 
 /** What a warning calls credentials in a URL. */
 export const UNUSED_CREDENTIALS = 'credentials (clients bring their own)'
 
 const defaultPort = 5672
 const defaultTlsPort = 5671
-
-/** `upstream.url` as people write it: one or several URLs, separated by commas or in a list. */
-export type UpstreamUrls = string | readonly string[]
 
 /** What upstream URLs say. */
 export interface UpstreamUrl {
@@ -20,7 +18,7 @@ export interface UpstreamUrl {
   /** Users with their passwords, as far as any are given. */
   readonly logins: readonly Credentials[]
   /** Parts that Warren makes no use of, in words for a warning. */
-  readonly unused: string[]
+  readonly unused: readonly string[]
 }
 
 const allowed =
@@ -34,7 +32,7 @@ const urlSeparator = /\s*,\s*(?=[a-z][a-z\d+.-]*:\/\/)/i
  * several of them separated by commas or in a list; or one with several hosts, `amqp://a,b:5673/`. `isTls`: `amqp://` means TLS too. Throws an Error that says what is allowed, and of several addresses
  * which is wrong; its message quotes nothing that may be a secret.
  */
-export function parseUpstreamUrl(given: UpstreamUrls, isTls = false): UpstreamUrl {
+export function parseUpstreamUrl(given: TextList, isTls = false): UpstreamUrl {
   const urls = (typeof given === 'string' ? [given] : given).flatMap((text) => text.split(urlSeparator))
   if (urls.length === 0) throw new Error('must name at least one address')
   const endpoints: Endpoint[] = []

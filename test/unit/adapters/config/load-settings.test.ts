@@ -3,12 +3,8 @@ import { expect } from 'chai'
 import { ConfigurationError } from '../../../../src/adapters/config/configuration-error.js'
 import { Credentials } from '../../../../src/domain/credentials.js'
 import { Secret } from '../../../../src/domain/secret.js'
-import {
-  changedKeys,
-  loadSettings,
-  type LoadedSettings,
-  withChanges,
-} from '../../../../src/adapters/config/load-settings.js'
+import { changedKeys, withChanges } from '../../../../src/adapters/config/changes.js'
+import { loadSettings, type LoadedSettings } from '../../../../src/adapters/config/load-settings.js'
 
 interface World {
   argv?: string[]

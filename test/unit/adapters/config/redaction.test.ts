@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { redacted, shown } from '../../../../src/adapters/config/redaction.js'
-import { type ConfigurationEntry, entries, type SecretPart } from '../../../../src/adapters/config/schema.js'
+import { type ConfigurationEntry, entries } from '../../../../src/adapters/config/schema.js'
+import type { SecretPart } from '../../../../src/adapters/config/schema/entry.js'
 
 const plain = entries.find(({ key }) => key === 'listen.address')!
 const entry = (secret: SecretPart): ConfigurationEntry => ({ ...plain, secret })

@@ -10,14 +10,16 @@ describe('docs/configuration.md', () => {
   })
 
   it('names every key with its flag and its environment variables, and says whether it can be changed live', async () => {
-    const rows = (await renderReference()).split('\n').filter((line) => line.startsWith('| `'))
-    const cells = rows.map((row) =>
-      row.split(' | ').map((cell) => cell.replace(/^\| |[ `|]+$|`/g, '').trim()),
-    )
-    for (const { key, flag, env, alias } of entries) {
-      const [, flagCell, environment, , , live] = cells.find(([name]) => name === key)!
-      expect([flagCell, environment]).to.deep.equal([flag, alias === undefined ? env : `${env} or ${alias}`])
-      expect(live, key).to.equal(liveKeys.has(key) ? 'yes' : '')
+    const parts = (await renderReference()).split(/^####? /m).slice(1)
+    for (const { key, flag, env, alias, file } of entries) {
+      const [, , ...lines] = parts
+        .find((part) => part.startsWith(`${key}\n`))!
+        .trim()
+        .split('\n')
+      const names = [flag, env, ...(alias === undefined ? [] : [alias])].map((name) => `\`${name}\``)
+      expect(lines).to.include(`- names: ${names.join(', ')}`)
+      if (file !== undefined) expect(lines.join('\n'), key).to.contain(`\`${file.key}\`, \`${file.flag}\``)
+      expect(lines.includes('- live'), key).to.equal(liveKeys.has(key))
     }
     for (const key of liveKeys) expect(entries.map((entry) => entry.key as string)).to.include(key)
   })
