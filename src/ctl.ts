@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 /** warrenctl: looks at a running Warren and changes it, through its management server. */
 import { run } from './adapters/cli/run.js'
-import { version } from './version.js'
+import { version } from './product.js'
+import { endWithReader } from './programs/reader.js'
 
-// `warrenctl clients | head` is no error: who reads has seen enough.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
+endWithReader(process.stdout)
 
 process.exitCode = await run({
   argv: process.argv.slice(2),

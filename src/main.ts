@@ -3,4 +3,4 @@
 import './adapters/signals/early-signals.js'
 import './garbage-collection.js'
 
-await import('./program.js')
+await import('./programs/program.js')

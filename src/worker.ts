@@ -3,4 +3,4 @@ import './adapters/signals/early-signals.js'
 import './garbage-collection.js'
 import './adapters/signals/supervised-signals.js'
 
-await import('./worker-program.js')
+await import('./programs/worker-program.js')

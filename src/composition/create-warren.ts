@@ -1,6 +1,4 @@
 /** Warren inside another program, with adapters of that program's own where it brings any. */
-import { readFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import type { ManagementServer } from '../adapters/http/management-server.js'
 import { WinstonLogger } from '../adapters/logging/winston-logger.js'
 import { BothMetrics } from '../adapters/metrics/both-metrics.js'
@@ -19,6 +17,7 @@ import type { Logger } from '../application/ports/logger.js'
 import type { Metrics, MetricsSink } from '../application/ports/metrics.js'
 import type { BoundAddress, BoundAddresses, Proxy, ShutdownReport } from '../application/proxy.js'
 import type { Settings } from '../application/settings.js'
+import { product } from '../product.js'
 import { createContainer, createManagementServer } from './container.js'
 
 /** What stands behind the ports; whatever is left out is what the program `warren` uses. */
@@ -56,12 +55,6 @@ export interface Warren {
 export function createWarren(settings: Settings, adapters: Adapters = {}): Warren {
   const { logger = WinstonLogger.create(settings.log), metrics, listener, dialer, clock } = adapters
   const { journal, credentials } = adapters
-  const product = {
-    name: 'Warren',
-    version: version(),
-    platform: `Node.js ${process.version}`,
-    host: hostname(),
-  }
   const container = createContainer({ settings, logger, product, journal, credentials })
   for (const [identifier, adapter] of [
     [identifiers.Metrics, metrics && scrapedToo(metrics)],
@@ -98,9 +91,4 @@ export function createWarren(settings: Settings, adapters: Adapters = {}): Warre
 /** The program's own metrics in such a way that operators still have theirs. */
 function scrapedToo(metrics: MetricsSink): Metrics {
   return metrics instanceof PrometheusMetrics ? metrics : new BothMetrics(new PrometheusMetrics(), metrics)
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { version: string }).version
 }

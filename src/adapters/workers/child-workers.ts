@@ -9,6 +9,7 @@ import type {
   WorkerProcesses,
 } from '../../application/ports/worker-processes.js'
 import type { FileSnapshot } from '../config/file-snapshot.js'
+import type { ConnectionMessage } from './handed-sockets.js'
 import { HeldSocket } from './socket-gate.js'
 import type { StartMessage } from './start-message.js'
 
@@ -71,8 +72,9 @@ class ChildWorker implements WorkerProcess {
   }
 
   hand(connection: HeldConnection, isTls: boolean): void {
-    if (connection instanceof HeldSocket)
-      this.#child.send({ kind: 'connection', isTls }, connection.socket, {}, ignore)
+    if (!(connection instanceof HeldSocket)) return
+    const message: ConnectionMessage = { kind: 'connection', isTls }
+    this.#child.send(message, connection.socket, {}, ignore)
   }
 
   send(message: ToWorker): void {

@@ -9,6 +9,13 @@ import { Reception, type ReceptionOptions } from '../net/reception.js'
  */
 const REPORT_MS = 10
 
+/** Comes with each socket that a worker is handed. */
+export interface ConnectionMessage {
+  readonly kind: 'connection'
+  /** The client is to speak TLS. */
+  readonly isTls: boolean
+}
+
 /** Tells the supervisor how many connections are closed. */
 export class HandedSockets {
   readonly #report: (closed: number) => void

@@ -1,31 +1,35 @@
 /** What a worker does: everything that Warren does for its clients, who are handed over by the supervisor. */
 import type { Socket } from 'node:net'
 import type { Container } from 'inversify'
-import type { FileSnapshot } from './adapters/config/file-snapshot.js'
-import { WinstonLogger } from './adapters/logging/winston-logger.js'
-import type { PrometheusMetrics } from './adapters/metrics/prometheus-metrics.js'
-import { FileCertificateStore } from './adapters/tls/file-certificate-store.js'
-import { HandedListener, HandedSockets } from './adapters/workers/handed-sockets.js'
-import type { StartMessage } from './adapters/workers/start-message.js'
-import { WorkerSettings, load } from './adapters/workers/worker-settings.js'
-import { identifiers } from './application/identifiers.js'
-import type { MinuteSummary } from './application/operations/minute-summary.js'
-import type { Operations } from './application/operations/operations.js'
-import type { Overview } from './application/operations/overview.js'
-import { CertificateError } from './application/ports/certificate-store.js'
-import type { LogLevels } from './application/ports/log-levels.js'
-import type { Sight } from './application/ports/management.js'
-import type { ProcessFigures } from './application/ports/process-figures.js'
-import type { FromWorker, Question, ToWorker } from './application/ports/worker-processes.js'
-import type { Proxy, ShutdownReport } from './application/proxy.js'
-import type { Replay } from './application/publishing/replay.js'
-import type { Readiness } from './application/operations/readiness.js'
-import type { Reload } from './application/operations/reload.js'
-import type { LogLevel, Settings } from './application/settings.js'
-import { reasonOf } from './application/upstream/upstream-errors.js'
-import type { WorkerOrder } from './application/workers/workers-controls.js'
-import { createContainer, overviewWithProcess } from './composition/container.js'
-import { EXIT_FAILURE, EXIT_OK, loadCertificates, logBugs, openJournal, product } from './startup.js'
+import type { FileSnapshot } from '../adapters/config/file-snapshot.js'
+import { WinstonLogger } from '../adapters/logging/winston-logger.js'
+import type { PrometheusMetrics } from '../adapters/metrics/prometheus-metrics.js'
+import { FileCertificateStore } from '../adapters/tls/file-certificate-store.js'
+import { type ConnectionMessage, HandedListener, HandedSockets } from '../adapters/workers/handed-sockets.js'
+import type { StartMessage } from '../adapters/workers/start-message.js'
+import { WorkerSettings, load } from '../adapters/workers/worker-settings.js'
+import { identifiers } from '../application/identifiers.js'
+import type { MinuteSummary } from '../application/operations/minute-summary.js'
+import type { Operations } from '../application/operations/operations.js'
+import type { Overview } from '../application/operations/overview.js'
+import { CertificateError } from '../application/ports/certificate-store.js'
+import type { LogLevels } from '../application/ports/log-levels.js'
+import type { Sight } from '../application/ports/management.js'
+import type { ProcessFigures } from '../application/ports/process-figures.js'
+import type { FromWorker, Question, ToWorker } from '../application/ports/worker-processes.js'
+import type { Proxy, ShutdownReport } from '../application/proxy.js'
+import type { Replay } from '../application/publishing/replay.js'
+import type { Readiness } from '../application/operations/readiness.js'
+import type { Reload } from '../application/operations/reload.js'
+import type { LogLevel, Settings } from '../application/settings.js'
+import { reasonOf } from '../application/upstream/upstream-errors.js'
+import type { WorkerOrder } from '../application/workers/workers-controls.js'
+import { createContainer, overviewWithProcess } from '../composition/container.js'
+import { product } from '../product.js'
+import { logBugs } from './bugs.js'
+import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
+import { openJournal } from './journals.js'
+import { loadCertificates } from './startup.js'
 
 // Without its supervisor nobody counts its clients, or could end it.
 process.on('disconnect', () => process.exit(EXIT_FAILURE))
@@ -34,7 +38,7 @@ function tell(message: FromWorker, onSent: () => void = () => undefined): void {
   process.send?.(message, undefined, undefined, onSent)
 }
 
-/** As they were at the last reload; those of the start may be gone by now. */
+/** The certificates as they were at the last reload; the files of the start may be gone by now. */
 function certificatesFor(settings: Settings, start: StartMessage): FileCertificateStore {
   if (start.reloaded === undefined) return loadCertificates(settings)
   const { tls, upstreamTls } = load(start, start.reloaded).settings
@@ -57,8 +61,15 @@ async function run(start: StartMessage): Promise<void> {
   const bugs = logBugs(logger)
   const certificates = certificatesFor(settings, start)
   const journal = await openJournal(settings, logger)
-  const listener = (options: object): HandedListener => new HandedListener(options)
-  const container = createContainer({ settings, logger, product, journal, certificates, source, listener })
+  const container = createContainer({
+    settings,
+    logger,
+    product,
+    journal,
+    certificates,
+    source,
+    listener: (options) => new HandedListener(options),
+  })
   const proxy = container.get<Proxy>(identifiers.Proxy)
   const sight = overviewWithProcess(
     container.get<Overview>(identifiers.Overview),
@@ -93,7 +104,7 @@ function sightOf(sight: Sight): Pick<Answers, 'summary' | 'clients' | 'upstreams
   }
 }
 
-/** What they do, and are warned of. */
+/** What operators do to it, and are warned of. */
 function answersOf(
   container: Container,
   source: WorkerSettings,
@@ -126,7 +137,7 @@ function obey(container: Container, answers: Answers): void {
   const sockets = new HandedSockets((count) => tell({ kind: 'closed', count }))
   const plain = container.get<HandedListener>(identifiers.Listener)
   const secure = tls.enabled ? container.get<HandedListener>(identifiers.TlsListener) : undefined
-  process.on('message', (message: ToWorker | { kind: 'connection'; isTls: boolean }, handle: unknown) => {
+  process.on('message', (message: ToWorker | ConnectionMessage, handle: unknown) => {
     switch (message.kind) {
       case 'connection':
         sockets.receive(handle as Socket | undefined, message.isTls ? secure : plain)
