@@ -20,7 +20,7 @@ import { WorkersControls, WorkersReadiness, WorkersReload } from '../application
 import { WorkersSight } from '../application/workers/workers-sight.js'
 
 /** What is decided before anything can be put together. */
-export interface SupervisionGiven {
+export interface SupervisionNeeds {
   readonly count: number
   readonly settings: Settings
   readonly logger: Logger & LogLevels
@@ -45,10 +45,10 @@ export interface Supervision {
 }
 
 /** Puts the supervisor together with what it needs; nothing is started. */
-export function createSupervision(given: SupervisionGiven): Supervision {
-  const { count, settings, logger, product, processes, clock, source, filesForWorkers } = given
+export function createSupervision(needs: SupervisionNeeds): Supervision {
+  const { count, settings, logger, product, processes, clock, source, filesForWorkers } = needs
   const limits = new Limits(settings, clock, logger)
-  const certificates = new Certificates(given.certificates, clock, logger)
+  const certificates = new Certificates(needs.certificates, clock, logger)
   const metrics = new WorkersMetrics()
   const supervisor = new Supervisor({
     count,

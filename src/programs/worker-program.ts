@@ -12,6 +12,7 @@ import { identifiers } from '../application/identifiers.js'
 import type { MinuteSummary } from '../application/operations/minute-summary.js'
 import type { Operations } from '../application/operations/operations.js'
 import type { Overview } from '../application/operations/overview.js'
+import { ProcessSight } from '../application/operations/process-sight.js'
 import { CertificateError } from '../application/ports/certificate-store.js'
 import type { LogLevels } from '../application/ports/log-levels.js'
 import type { Sight } from '../application/ports/management.js'
@@ -24,7 +25,7 @@ import type { Reload } from '../application/operations/reload.js'
 import type { LogLevel, Settings } from '../application/settings.js'
 import { reasonOf } from '../application/upstream/upstream-errors.js'
 import type { WorkerOrder } from '../application/workers/workers-controls.js'
-import { createContainer, overviewWithProcess } from '../composition/container.js'
+import { createContainer } from '../composition/container.js'
 import { product } from '../product.js'
 import { logBugs } from './bugs.js'
 import { EXIT_FAILURE, EXIT_OK } from './exit-codes.js'
@@ -71,7 +72,7 @@ async function run(start: StartMessage): Promise<void> {
     listener: (options) => new HandedListener(options),
   })
   const proxy = container.get<Proxy>(identifiers.Proxy)
-  const sight = overviewWithProcess(
+  const sight = new ProcessSight(
     container.get<Overview>(identifiers.Overview),
     container.get<ProcessFigures>(identifiers.ProcessFigures),
   )

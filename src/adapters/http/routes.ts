@@ -11,7 +11,7 @@ import { snakeCase } from './snake-case.js'
 
 /** What the routes translate to and from HTTP. */
 export interface UseCases extends HealthUseCases, ProcessUseCases {
-  readonly overview: Omit<Sight, 'summary'> & HealthUseCases['overview']
+  readonly overview: Sight
   readonly limits: Limits
 }
 

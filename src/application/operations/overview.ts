@@ -21,8 +21,8 @@ import type {
   UpstreamView,
 } from './views.js'
 
-/** A bundle of CAs may hold hundreds; what Warren itself shows comes first. */
-const MOST_CERTIFICATES = 32
+/** How many certificates a summary has at the most: a bundle of CAs may hold hundreds; what Warren itself shows comes first. */
+export const MOST_CERTIFICATES = 32
 
 /** How full Warren is, in the words of the limit. */
 export interface ConnectionStats {

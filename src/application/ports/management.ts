@@ -10,7 +10,7 @@ type Eventually<T> = T | Promise<T>
 /** Everything that there is to see. */
 export interface Sight {
   stats(): Eventually<ConnectionStats>
-  summary(): Eventually<Summary>
+  summary(): Eventually<ProcessSummary>
   clients(): Eventually<ClientView[]>
   upstreams(): Eventually<UpstreamView[]>
   pools(): Eventually<PoolView[]>
@@ -42,6 +42,11 @@ export interface ProcessView {
   readonly eventLoopLagP99Seconds: number
   readonly residentBytes: number
   readonly cpuSeconds: number
+}
+
+/** Sums over everything, those of the process included. */
+export interface ProcessSummary extends Summary {
+  readonly process: ProcessView
 }
 
 /** The processes that share the port, if there are several. */

@@ -1,19 +1,15 @@
 /** What operators see, when there are several workers. */
 import type { Certificates } from '../operations/certificates.js'
 import type { Limits } from '../operations/limits.js'
-import type { ConnectionStats, Summary } from '../operations/overview.js'
-import { statsOf } from '../operations/overview.js'
+import { type ConnectionStats, MOST_CERTIFICATES, type Summary, statsOf } from '../operations/overview.js'
 import type { Clock } from '../ports/clock.js'
-import type { ProcessView, Sight } from '../ports/management.js'
+import type { ProcessSummary, ProcessView, Sight } from '../ports/management.js'
 import type { ProcessFigures } from '../ports/process-figures.js'
 import type { Question } from '../ports/worker-processes.js'
 import type { Product } from '../product.js'
 import type { AsideView, ClientView, PoolView, UpstreamView } from '../operations/views.js'
 import { prefixed } from './identity.js'
 import type { Supervisor } from './supervisor.js'
-
-/** What a worker says of itself in numbers. */
-export type WorkerSummary = Summary & { readonly process: ProcessView }
 
 type Counts = Record<string, number>
 
@@ -22,9 +18,6 @@ interface Totals {
   traffic: Counts
   refusals: Counts
 }
-
-/** As many as one process shows. */
-const MOST_CERTIFICATES = 32
 
 /** Looks at all workers. */
 export class WorkersSight implements Sight {
@@ -82,17 +75,17 @@ export class WorkersSight implements Sight {
     return this.#gather<AsideView>('aside', (message, name) => ({ ...message, id: name(message.id) }))
   }
 
-  async summary(): Promise<WorkerSummary> {
+  async summary(): Promise<ProcessSummary> {
     const { limits, clock, product, certificates, figures, refusals } = this.#needs
     const answers = await this.#supervisor.askAll('summary')
-    const all = answers.map(({ answer }) => answer as WorkerSummary)
+    const all = answers.map(({ answer }) => answer as ProcessSummary)
     for (const { number, answer } of answers) this.#see(number, answer as Summary)
     const sum = <K extends SummedKey>(key: K, none: Summary[K]): Summary[K] => {
       const total: Counts = { ...none }
       for (const each of all) add(total, each[key])
       return total as unknown as Summary[K]
     }
-    const sumOf = (read: (summary: WorkerSummary) => number): number =>
+    const sumOf = (read: (summary: ProcessSummary) => number): number =>
       all.reduce((total, each) => total + read(each), 0)
     const traffic = sum('traffic', NO_TRAFFIC) as unknown as Counts
     const refused = sum('refusals', {}) as Counts

@@ -1,26 +1,20 @@
 /** Messages that Warren had accepted and that the broker refuses. */
 import type { Controls, Sight } from '../../../application/ports/management.js'
-import { type PageQuery, pageOf } from '../page.js'
 import * as schema from '../schemas.js'
-import { type Route, changeToOne, counted } from './route.js'
+import { type Route, changeToOne, counted, listRoute } from './route.js'
 
 export function asideRoutes(overview: Pick<Sight, 'aside'>, operations: Controls): Route[] {
   return [
-    {
-      method: 'GET',
-      url: '/aside',
-      role: 'read',
+    listRoute({
+      name: 'aside',
       summary: 'Messages that the broker has refused after Warren had accepted them, page by page.',
-      query: schema.pageQuery,
       answer: schema.aside,
-      handle: async ({ query }) => {
-        const messages = (await overview.aside()).map((message) => ({
+      rows: async () =>
+        (await overview.aside()).map((message) => ({
           ...message,
           refusedAt: new Date(message.refusedAt).toISOString(),
-        }))
-        return pageOf('aside', messages, query as PageQuery)
-      },
-    },
+        })),
+    }),
     changeToOne({
       method: 'POST',
       url: '/aside/:id/retry',

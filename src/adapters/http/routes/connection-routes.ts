@@ -1,23 +1,19 @@
 /** Clients, upstream connections and pools: what there is, and what can be done to one of them. */
 import type { Controls, Sight } from '../../../application/ports/management.js'
-import { type PageQuery, pageOf } from '../page.js'
 import * as schema from '../schemas.js'
-import { type Route, changeToOne, counted } from './route.js'
+import { type Route, changeToOne, counted, listRoute } from './route.js'
 
 export function connectionRoutes(
   overview: Pick<Sight, 'clients' | 'upstreams' | 'pools'>,
   operations: Controls,
 ): Route[] {
   return [
-    {
-      method: 'GET',
-      url: '/clients',
-      role: 'read',
+    listRoute({
+      name: 'clients',
       summary: 'Clients, page by page.',
-      query: schema.pageQuery,
       answer: schema.clients,
-      handle: async ({ query }) => pageOf('clients', await overview.clients(), query as PageQuery),
-    },
+      rows: () => overview.clients(),
+    }),
     changeToOne({
       method: 'DELETE',
       url: '/clients/:id',
@@ -27,15 +23,12 @@ export function connectionRoutes(
       act: (id) => operations.killClient(id),
       tell: ({ client }) => `Client ${client} closed`,
     }),
-    {
-      method: 'GET',
-      url: '/upstreams',
-      role: 'read',
+    listRoute({
+      name: 'upstreams',
       summary: 'Upstream connections, page by page.',
-      query: schema.pageQuery,
       answer: schema.upstreams,
-      handle: async ({ query }) => pageOf('upstreams', await overview.upstreams(), query as PageQuery),
-    },
+      rows: () => overview.upstreams(),
+    }),
     changeToOne({
       method: 'DELETE',
       url: '/upstreams/:id',
@@ -46,15 +39,12 @@ export function connectionRoutes(
       tell: ({ upstream, channels }) =>
         `Upstream connection ${upstream} closed with ${counted(channels, 'channel')}`,
     }),
-    {
-      method: 'GET',
-      url: '/pools',
-      role: 'read',
+    listRoute({
+      name: 'pools',
       summary: 'Pools, page by page.',
-      query: schema.pageQuery,
       answer: schema.pools,
-      handle: async ({ query }) => pageOf('pools', await overview.pools(), query as PageQuery),
-    },
+      rows: () => overview.pools(),
+    }),
     changeToOne({
       method: 'POST',
       url: '/pools/:id/pause',

@@ -4,16 +4,13 @@ import * as schema from '../schemas.js'
 import type { Route } from './route.js'
 
 export interface HealthUseCases {
-  readonly overview: Pick<Sight, 'stats'> & {
-    /** With the figures of the process, or of all processes. */
-    summary(): object | Promise<object>
-  }
+  readonly overview: Pick<Sight, 'stats' | 'summary'>
   readonly readiness: ReadinessCheck
   /** The metrics for Prometheus. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
 }
 
-const SERVICE = 'warren'
+const alive = (): object => ({ status: 'healthy', service: 'warren' })
 
 export function healthRoutes({ overview, readiness, metrics }: HealthUseCases): Route[] {
   return [
@@ -23,7 +20,7 @@ export function healthRoutes({ overview, readiness, metrics }: HealthUseCases): 
       role: 'public',
       summary: 'Whether Warren is alive.',
       answer: schema.health,
-      handle: () => ({ status: 'healthy', service: SERVICE }),
+      handle: alive,
     },
     {
       method: 'GET',
@@ -31,7 +28,7 @@ export function healthRoutes({ overview, readiness, metrics }: HealthUseCases): 
       role: 'public',
       summary: 'Whether Warren is alive, for Kubernetes and its kin.',
       answer: schema.health,
-      handle: () => ({ status: 'healthy', service: SERVICE }),
+      handle: alive,
     },
     {
       method: 'GET',

@@ -3,9 +3,8 @@ import type { LogLevels } from '../../../application/ports/log-levels.js'
 import type { Controls, Reloading, Workers } from '../../../application/ports/management.js'
 import type { LogLevel } from '../../../application/settings.js'
 import { HttpError } from '../http-error.js'
-import { type PageQuery, pageOf } from '../page.js'
 import * as schema from '../schemas.js'
-import { type Route, counted, succeed } from './route.js'
+import { type Route, counted, listRoute, succeed } from './route.js'
 
 export interface ProcessUseCases {
   readonly operations: Controls
@@ -17,15 +16,12 @@ export interface ProcessUseCases {
 
 export function processRoutes({ operations, reload, logLevels, workers }: ProcessUseCases): Route[] {
   return [
-    {
-      method: 'GET',
-      url: '/workers',
-      role: 'read',
+    listRoute({
+      name: 'workers',
       summary: 'The processes that share the port, page by page; none where Warren is one process.',
-      query: schema.pageQuery,
       answer: schema.workers,
-      handle: ({ query }) => pageOf('workers', workers.views(), query as PageQuery),
-    },
+      rows: () => workers.views(),
+    }),
     {
       method: 'POST',
       url: '/workers/restart',

@@ -3,7 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Outcome } from '../../../application/operations/operations.js'
 import type { Role } from '../access.js'
 import { HttpError } from '../http-error.js'
-import type { Schema } from '../schemas.js'
+import { type PageQuery, pageOf } from '../page.js'
+import { type Schema, pageQuery } from '../schemas.js'
 
 /** One route. */
 export interface Route {
@@ -39,6 +40,25 @@ export function succeed<Done extends object>(
 ): object {
   if ('refused' in outcome) throw new HttpError(outcome.refused === 'unknown' ? 404 : 409, outcome.reason)
   return { status: 'success', ...outcome.done, message: message(outcome.done) }
+}
+
+/** What differs between the lists. */
+interface List extends Required<Pick<Route, 'summary' | 'answer'>> {
+  /** In the path, and in the answer. */
+  readonly name: string
+  readonly rows: () => readonly object[] | Promise<readonly object[]>
+}
+
+/** A list, of which the query says the part that is wanted. */
+export function listRoute({ name, rows, ...route }: List): Route {
+  return {
+    ...route,
+    method: 'GET',
+    url: `/${name}`,
+    role: 'read',
+    query: pageQuery,
+    handle: async ({ query }) => pageOf(name, await rows(), query as PageQuery),
+  }
 }
 
 /** What differs between the changes to one thing. */

@@ -3,7 +3,7 @@ import { identifiers } from '../../../../src/application/identifiers.js'
 import { ManagementServer } from '../../../../src/adapters/http/management-server.js'
 import type { UseCases } from '../../../../src/adapters/http/routes.js'
 import { Secret } from '../../../../src/domain/secret.js'
-import { overviewWithProcess } from '../../../../src/composition/container.js'
+import { ProcessSight } from '../../../../src/application/operations/process-sight.js'
 import { settle } from '../../../support/fake-byte-stream.js'
 import { World, type WorldOptions } from '../../../support/fake-world.js'
 
@@ -32,7 +32,7 @@ describe('ManagementServer', () => {
     world = await World.start(options)
     const get = <T>(identifier: symbol): T => world.container.get<T>(identifier)
     const useCases: UseCases = {
-      overview: overviewWithProcess(get(identifiers.Overview), {
+      overview: new ProcessSight(get(identifiers.Overview), {
         takeEventLoopLag: () => ({ p50: 0, p99: 0 }),
         residentBytes: 1,
         cpuSeconds: 1,

@@ -2,13 +2,14 @@ import { expect } from 'chai'
 import { WorkersMetrics } from '../../../../src/adapters/workers/workers-metrics.js'
 import type { Certificates } from '../../../../src/application/operations/certificates.js'
 import type { Limits } from '../../../../src/application/operations/limits.js'
+import type { ProcessSummary } from '../../../../src/application/ports/management.js'
 import type { Question } from '../../../../src/application/ports/worker-processes.js'
 import type { Overview } from '../../../../src/application/operations/overview.js'
 import { type Summary } from '../../../../src/application/operations/overview.js'
 import { identifiers } from '../../../../src/application/identifiers.js'
 import { PrometheusMetrics } from '../../../../src/adapters/metrics/prometheus-metrics.js'
 import { WorkersControls, WorkersReadiness } from '../../../../src/application/workers/workers-controls.js'
-import { WorkersSight, type WorkerSummary } from '../../../../src/application/workers/workers-sight.js'
+import { WorkersSight } from '../../../../src/application/workers/workers-sight.js'
 import { World } from '../../../support/fake-world.js'
 
 type Answers = Partial<Record<Question, (about: unknown) => unknown>>
@@ -82,7 +83,7 @@ describe('the management of several workers', () => {
     })
   }
 
-  function summaryWith(publishes: number, lag: number): WorkerSummary {
+  function summaryWith(publishes: number, lag: number): ProcessSummary {
     return {
       ...summary,
       clients: { handshake: 0, open: 2, waiting: 1, closing: 0 },
