@@ -1,14 +1,15 @@
 /** The metrics of all workers and of their supervisor, summed up as Prometheus reads them. */
-import { AggregatorRegistry, Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client'
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client'
 import type { Refusals } from '../../application/ports/metrics.js'
 import type { Supervisor, SupervisorMetrics } from '../../application/workers/supervisor.js'
 import {
-  MISNAMED,
   type MetricData,
-  UNEXPECTED_ERRORS,
+  addProcessSeries,
   dataOf,
+  refusedClients,
   textOf,
-} from '../metrics/prometheus-metrics.js'
+  unexpectedErrors,
+} from '../metrics/shared-series.js'
 
 const STATES = ['starting', 'ready', 'silent', 'retiring', 'down'] as const
 /** What only grows; it doesn't shrink because a worker is gone. */
@@ -17,22 +18,13 @@ const GROWING = new Set(['counter', 'histogram'])
 /** Counts what the supervisor does, and asks the workers for the rest. */
 export class WorkersMetrics implements SupervisorMetrics {
   readonly #registry = new Registry()
-  readonly #refused = new Counter({
-    name: 'warren_clients_refused_total',
-    help: 'Clients sent away before they were in.',
-    labelNames: ['reason'],
-    registers: [this.#registry],
-  })
+  readonly #refused = refusedClients(this.#registry)
   readonly #crashed = new Counter({
     name: 'warren_worker_crashes_total',
     help: 'Workers that have ended without being asked to.',
     registers: [this.#registry],
   })
-  readonly #unexpected = new Counter({
-    name: 'warren_unexpected_errors_total',
-    help: UNEXPECTED_ERRORS,
-    registers: [this.#registry],
-  })
+  readonly #unexpected = unexpectedErrors(this.#registry)
   readonly #refusals = { client_limit: 0 }
   /** What each worker was last seen to have counted. */
   readonly #seen = new Map<number, MetricData[]>()
@@ -61,8 +53,7 @@ export class WorkersMetrics implements SupervisorMetrics {
           this.set({ state }, supervisor.workers.filter((worker) => worker.state === state).length)
       },
     })
-    collectDefaultMetrics({ register: this.#registry })
-    for (const name of MISNAMED) this.#registry.removeSingleMetric(name)
+    addProcessSeries(this.#registry)
   }
 
   clientRefused(reason: 'client_limit'): void {
