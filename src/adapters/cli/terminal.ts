@@ -7,9 +7,10 @@ export interface Terminal {
   /** Of the tool, for `--version`. */
   readonly version: string
   readonly env: Readonly<Record<string, string | undefined>>
+  /** To the standard output. */
   write(text: string): unknown
+  /** To the standard error. */
   complain(text: string): unknown
+  /** Whether what is written is seen at once, by a person. */
   readonly isTerminal: boolean
-  /** Ends `top`; it runs until the process ends if left out. */
-  readonly signal?: AbortSignal
 }

@@ -1,4 +1,5 @@
 /** `warrenctl top`: everything at a glance, again and again. */
+import { setTimeout } from 'node:timers/promises'
 import type { Json, ManagementClient } from './management-client.js'
 import type { Terminal } from './terminal.js'
 import { topView } from './views.js'
@@ -8,7 +9,7 @@ const INTERVAL_MS = 2000
 const ROWS = 20
 const CLEAR_SCREEN = '\x1b[H\x1b[2J'
 
-/** Shows all of it until the process ends, or `once`. */
+/** Shows it `once`, or until the process ends. */
 export async function top(
   client: ManagementClient,
   terminal: Terminal,
@@ -27,9 +28,7 @@ export async function top(
           topView(summary, before?.summary, seconds, clients),
       )
     before = { summary, at }
-    if (once || terminal.signal?.aborted === true) return
-    await new Promise((resolve) => {
-      setTimeout(resolve, INTERVAL_MS)
-    })
+    if (once) return
+    await setTimeout(INTERVAL_MS)
   }
 }

@@ -1,10 +1,11 @@
 /** Finds and reads the configuration file, TOML or JSON. */
 import { resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
+import { codeOf, fileFailure } from '../node-error.js'
 import type { GivenValue, Source } from './given-value.js'
 import { JsonMistake, parseJson } from './json-text.js'
 import { nearestName } from './nearest-name.js'
-import { codeOf, failureOf, type ReadFile } from './read-file.js'
+import type { ReadFile } from './read-file.js'
 import { type ConfigurationEntry, entries, schema } from './schema.js'
 
 /** Where a file is looked for when none is named; the first is relative to the working directory. */
@@ -40,7 +41,7 @@ export function readConfigurationFile(
     } catch (error) {
       if (named === undefined && codeOf(error) === 'ENOENT') continue
       const source = named === undefined ? '' : ` (${named.source})`
-      return failed(`can't read configuration file ${path}${source}: ${failureOf(error)}`)
+      return failed(`can't read configuration file ${path}${source}: ${fileFailure(error)}`)
     }
     return parseText(text.replace(/^\uFEFF/, ''), path)
   }

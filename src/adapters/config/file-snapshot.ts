@@ -1,5 +1,6 @@
 /** What files held at one moment, so that several processes see the same configuration. */
-import { type ReadFile, codeOf, readText } from './read-file.js'
+import { codeOf } from '../node-error.js'
+import { type ReadFile, readText } from './read-file.js'
 
 /** By path: the text, or why there was none. */
 export type FileSnapshot = Readonly<

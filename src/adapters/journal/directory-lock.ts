@@ -1,20 +1,12 @@
 /** Keeps a second process out of a directory. */
 import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { JournalError } from '../../application/ports/journal.js'
-import { type FileSystem, codeOf, isNoRoom } from './file-system.js'
+import { codeOf } from '../node-error.js'
+import { type FileSystem, isNoRoom } from './file-system.js'
+import { type Holder, isOfThisBoot, parseHolder, stateOf, thisProcess } from './lock-holder.js'
 
-/** Who holds the lock, as its file says. */
-interface Holder {
-  readonly pid: number
-  readonly host: string
-  /** The boot of the machine, and when the process began since then: tells it from a later one with the same number. Empty where the system doesn't say. */
-  readonly started: string
-  /** In which process numbers mean the same: a container has its own. Empty where the system doesn't say. */
-  readonly space: string
-}
-
+/** The lock's file in the directory. */
 const NAME = 'lock'
 /** A lock that its holder hasn't renewed for so long is taken over, if nothing better is known of the holder. */
 export const LEASE_MS = 15_000
@@ -66,7 +58,7 @@ export class DirectoryLock {
     const path = join(directory, NAME)
     const token = randomUUID()
     const own = join(directory, `${NAME}.${token}`)
-    const text = JSON.stringify({ ...self(fs), token })
+    const text = JSON.stringify({ ...thisProcess(fs), token })
     const moveStale = (aside: string): boolean =>
       moveStaleAside(fs, path, aside, directory, wallTime(), staleBeat)
     try {
@@ -150,7 +142,7 @@ function moveStaleAside(
 ): boolean {
   const text = read(fs, path)
   if (text === undefined) return false
-  const holder = parse(text)
+  const holder = parseHolder(text)
   const state = stateOf(fs, holder)
   if (state === 'alive') throw inUse(directory, path, holder, undefined)
   if (state === 'unknown') {
@@ -200,79 +192,5 @@ function read(fs: FileSystem, path: string): string | undefined {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
     throw error
-  }
-}
-
-/** Undefined for a file that isn't ours to judge. */
-function parse(text: string): Holder | undefined {
-  try {
-    const { pid, host, started, space } = JSON.parse(text) as Partial<Holder>
-    const isHolder = Number.isInteger(pid) && pid! > 0 && typeof host === 'string'
-    return isHolder ? { pid: pid!, host, started: started ?? '', space: space ?? '' } : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** What can be seen of the holder from here. */
-function stateOf(fs: FileSystem, holder: Holder | undefined): 'alive' | 'gone' | 'unknown' {
-  if (holder === undefined) return 'unknown'
-  const me = self(fs)
-  const isKnown = holder.started !== '' && holder.space !== '' && holder.space === me.space
-  if (isKnown && isOfThisBoot(fs, holder))
-    return startOf(fs, holder.pid) === holder.started ? 'alive' : 'gone'
-  // Where the system says nothing of processes but whether there's one with that number.
-  const isNeighbour = me.started === '' && holder.started === '' && holder.host === me.host
-  return isNeighbour && !hasProcess(holder.pid) ? 'gone' : 'unknown'
-}
-
-function isOfThisBoot(fs: FileSystem, holder: Holder | undefined): boolean {
-  const boot = bootOf(fs)
-  return boot !== '' && holder?.started.startsWith(`${boot}/`) === true
-}
-
-function hasProcess(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH'
-  }
-}
-
-function self(fs: FileSystem): Holder {
-  return { pid: process.pid, host: hostname(), started: startOf(fs, process.pid), space: spaceOf(fs) }
-}
-
-/** Linux numbers the namespaces of process numbers. */
-function spaceOf(fs: FileSystem): string {
-  try {
-    return fs.readlinkSync('/proc/self/ns/pid')
-  } catch {
-    return ''
-  }
-}
-
-function bootOf(fs: FileSystem): string {
-  try {
-    return fs.readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-  } catch {
-    return ''
-  }
-}
-
-/**
- * When the process began: the boot and the ticks since then, from Linux's /proc. In a container each run may have the same number.
- * Nothing for one that isn't there, that has ended and waits for its parent to notice, or where the system doesn't say.
- */
-function startOf(fs: FileSystem, pid: number): string {
-  try {
-    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The name before them may hold spaces and brackets.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    const boot = bootOf(fs)
-    return 'ZX'.includes(fields[0]) || boot === '' ? '' : `${boot}/${fields[19]}`
-  } catch {
-    return ''
   }
 }

@@ -1,6 +1,5 @@
 /** The journal of the publish buffer in a directory: append-only segments, of which only those are kept that still hold something. */
 import * as nodeFs from 'node:fs'
-import { join } from 'node:path'
 import type { Clock, Timer } from '../../application/ports/clock.js'
 import {
   type AsideNote,
@@ -10,40 +9,36 @@ import {
   type JournalRecord,
 } from '../../application/ports/journal.js'
 import type { Logger } from '../../application/ports/logger.js'
-import { DirectoryInUse, DirectoryLock, LEASE_MS, RENEWAL_MS } from './directory-lock.js'
-import { type FileSystem, codeOf, journalError } from './file-system.js'
-import {
-  NewerSegment,
-  type Scan,
-  decodeMessage,
-  encodeMessage,
-  encodeRemoval,
-  remark,
-  scanSegment,
-} from './segment-format.js'
+import { DirectoryLock, RENEWAL_MS } from './directory-lock.js'
+import { codeOf } from '../node-error.js'
+import { type FileSystem, journalError } from './file-system.js'
+import { whenLockIsFree } from './lock-watch.js'
+import { loadSegments, readSegment, segmentPath } from './segment-files.js'
+import { decodeMessage, encodeMessage, encodeRemoval, remark } from './segment-format.js'
 import { SegmentWriter } from './segment-writer.js'
-import { type Place, type Segment, Segments } from './segments.js'
+import type { Place, Segment, Segments } from './segments.js'
 
-/** When the disk is made to hold what was written: before `append` returns, now and then, or when the system likes. */
+/** When the disk is made to hold what was written: with each `commit`, now and then, or when the system likes. */
 export type SyncPolicy = 'always' | { readonly everyMs: number } | 'never'
 
+/** Where and how a journal is kept. */
 export interface FileJournalOptions {
+  /** Made when it isn't there. One process can use it. */
   readonly directory: string
   readonly sync: SyncPolicy
-  /** From this size on another segment is begun. */
+  /** In bytes: from this size on another segment is begun. 64 MiB if left out. */
   readonly segmentBytes?: number
 }
 
+/** What a journal needs of the world. */
 export interface FileJournalNeeds {
   readonly clock: Clock
   readonly logger: Logger
   readonly fs?: FileSystem
 }
 
-/** How often a lock is looked at that may be stale. */
-const LOCK_POLL_MS = 500
 const DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
-const SEGMENT_NAME = /^(\d{10})\.segment$/
+/** The permissions of everybody but the owner. */
 const OTHERS = 0o077
 /** A full disk is asked again with each removal, so each time only for a few. */
 const REMOVALS_AT_ONCE = 64
@@ -60,10 +55,11 @@ export class FileJournal implements Journal {
   readonly #fs: FileSystem
   readonly #lock: DirectoryLock
   readonly #timers: Timer[]
-  readonly #segments = new Segments()
+  readonly #segments: Segments
   #writer: SegmentWriter | undefined
-  #lastId = 0
-  #lastOldId = 0
+  #lastId: number
+  /** Up to here messages are from an earlier run. */
+  readonly #lastOldId: number
   /** Removals that the disk had no room for. */
   #unwritten: number[] = []
   /** What was appended since the last commit, where that means something. */
@@ -90,7 +86,9 @@ export class FileJournal implements Journal {
       logger.warn('others may look into the journal directory', { directory: this.#directory })
     this.#lock = DirectoryLock.take(fs, this.#directory, () => clock.wallTime(), staleBeat)
     try {
-      this.#readSegments()
+      const { segments, lastId } = loadSegments(fs, this.#directory, logger)
+      this.#segments = segments
+      this.#lastId = this.#lastOldId = lastId
     } catch (error) {
       this.#lock.release()
       throw error
@@ -118,26 +116,12 @@ export class FileJournal implements Journal {
    * As {@link open}, but for a lock whose holder can't be seen from here, as it was in another container or on another machine: it's watched,
    * and taken over when it isn't renewed.
    */
-  static async openWhenFree(options: FileJournalOptions, needs: FileJournalNeeds): Promise<FileJournal> {
-    const { clock, logger } = needs
-    let watched: { readonly beat: string; readonly since: number } | undefined
-    for (;;) {
-      try {
-        const isStale = watched !== undefined && clock.now() - watched.since >= LEASE_MS
-        return FileJournal.open(options, needs, isStale ? watched?.beat : undefined)
-      } catch (error) {
-        const beat = error instanceof DirectoryInUse ? error.beat : undefined
-        // Who renews it lives.
-        if (beat === undefined || (watched !== undefined && watched.beat !== beat)) throw error
-        if (watched === undefined)
-          logger.warn('the journal may be in use: waiting whether its lock is renewed', {
-            directory: options.directory,
-            atMost: `${LEASE_MS / 1000} s`,
-          })
-        watched ??= { beat, since: clock.now() }
-      }
-      await new Promise<void>((resolve) => clock.after(LOCK_POLL_MS, resolve))
-    }
+  static openWhenFree(options: FileJournalOptions, needs: FileJournalNeeds): Promise<FileJournal> {
+    return whenLockIsFree(
+      (staleBeat) => FileJournal.open(options, needs, staleBeat),
+      options.directory,
+      needs,
+    )
   }
 
   recover(): readonly JournalRecord[] {
@@ -145,7 +129,7 @@ export class FileJournal implements Journal {
     for (const { path, live } of this.#segments.all) {
       const old = [...live].filter(([id]) => id <= this.#lastOldId)
       if (old.length === 0) continue
-      const bytes = this.#read(path)
+      const bytes = readSegment(this.#fs, path)
       for (const [, { offset, size }] of old)
         records.push(decodeMessage(bytes.subarray(offset, offset + size)))
     }
@@ -258,46 +242,6 @@ export class FileJournal implements Journal {
     }
   }
 
-  #readSegments(): void {
-    const numbers = this.#fs
-      .readdirSync(this.#directory)
-      .flatMap((name) => SEGMENT_NAME.exec(name)?.[1] ?? [])
-      .map(Number)
-      .sort((a, b) => a - b)
-    for (const number of numbers) {
-      const path = this.#pathOf(number)
-      const bytes = this.#read(path)
-      const scan = scanFile(path, bytes)
-      this.#tell(path, scan)
-      const segment = this.#segments.add(number, path, bytes.length - scan.tornBytes)
-      for (const { kind, id, offset, size } of scan.entries) {
-        if (kind === 'message') this.#segments.keep(id, segment, { offset, size })
-        else this.#segments.release(id)
-        this.#lastId = Math.max(this.#lastId, id)
-      }
-    }
-    this.#lastOldId = this.#lastId
-  }
-
-  #tell(path: string, { damagedBytes, goodEnd, tornBytes }: Scan): void {
-    if (damagedBytes > 0)
-      this.#logger.error('a part of the journal is unreadable; the messages in it are lost', {
-        file: path,
-        lostBytes: damagedBytes,
-      })
-    if (tornBytes === 0) return
-    this.#logger.warn('the journal ends in a record that was never finished; it was cut off', {
-      file: path,
-      cutBytes: tornBytes,
-    })
-    const descriptor = this.#fs.openSync(path, 'r+')
-    try {
-      this.#fs.ftruncateSync(descriptor, goodEnd)
-    } finally {
-      this.#fs.closeSync(descriptor)
-    }
-  }
-
   /** Adds a message's record to the newest segment. */
   #keep(id: number, encode: (marker: Uint8Array) => Buffer): void {
     const offset = this.#write(encode)
@@ -318,7 +262,7 @@ export class FileJournal implements Journal {
     if (this.#isMoving) this.#syncMoved()
     else if (this.#policy !== 'never') this.#syncQuietly()
     const number = (this.#segments.newest?.number ?? 0) + 1
-    const path = this.#pathOf(number)
+    const path = segmentPath(this.#directory, number)
     const next = SegmentWriter.create(this.#fs, path, this.#policy !== 'never')
     writer?.close()
     this.#writer = next
@@ -347,7 +291,7 @@ export class FileJournal implements Journal {
   /** Copies first, and counts on the copies only once they're as safe as the originals. */
   #moveOut({ path, live }: Segment): void {
     if (live.size === 0) return
-    const bytes = this.#read(path)
+    const bytes = readSegment(this.#fs, path)
     const moved: { id: number; segment: Segment; place: Place }[] = []
     for (const [id, { offset, size }] of live) {
       const at = this.#write((marker) => remark(bytes.subarray(offset, offset + size), marker))
@@ -401,26 +345,5 @@ export class FileJournal implements Journal {
         error: (error as Error).message,
       })
     }
-  }
-
-  #read(path: string): Buffer {
-    try {
-      return this.#fs.readFileSync(path)
-    } catch (error) {
-      throw journalError(`${path} can't be read`, error)
-    }
-  }
-
-  #pathOf(number: number): string {
-    return join(this.#directory, `${String(number).padStart(10, '0')}.segment`)
-  }
-}
-
-function scanFile(path: string, bytes: Buffer): Scan {
-  try {
-    return scanSegment(bytes)
-  } catch (error) {
-    if (!(error instanceof NewerSegment)) throw error
-    throw new JournalError(`${path} was written by a newer Warren (${error.message})`)
   }
 }

@@ -1,6 +1,7 @@
 /** The file system as the journal uses it, and its errors in the journal's words. */
 import type * as fs from 'node:fs'
 import { JournalError, JournalFull } from '../../application/ports/journal.js'
+import { codeOf } from '../node-error.js'
 
 /** What the journal asks of the file system; tests hand in one that fails. */
 export type FileSystem = Pick<
@@ -26,11 +27,6 @@ export type FileSystem = Pick<
 >
 
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT'])
-
-/** The system's code for what went wrong, such as ENOENT. */
-export function codeOf(error: unknown): string | undefined {
-  return (error as NodeJS.ErrnoException).code
-}
 
 /** Whether the disk is full, or the user's share of it. */
 export function isNoRoom(error: unknown): boolean {

@@ -11,7 +11,7 @@ import type { AsideNote, JournalPool, JournalRecord } from '../../application/po
 
 const MAGIC = Buffer.from('WARRENPJ')
 /** The only version so far. */
-export const SEGMENT_VERSION = 1
+const SEGMENT_VERSION = 1
 export const MARKER_SIZE = 8
 const VERSION_AT = 8
 const MARKER_AT = 12
@@ -63,6 +63,7 @@ export interface Scan {
 /** The segment can't be read by this version. */
 export class NewerSegment extends Error {}
 
+/** What a segment begins with; its records carry the same marker, {@link MARKER_SIZE} bytes. */
 export function encodeHeader(marker: Uint8Array): Buffer {
   const header = Buffer.alloc(SEGMENT_HEADER_SIZE)
   MAGIC.copy(header)

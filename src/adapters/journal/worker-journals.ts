@@ -2,7 +2,8 @@
 import { type Dirent, readdirSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Journal, JournalRecord } from '../../application/ports/journal.js'
-import { codeOf, journalError } from './file-system.js'
+import { codeOf } from '../node-error.js'
+import { journalError } from './file-system.js'
 
 /** The directory of worker `number`. */
 export function workerJournal(directory: string, number: number): string {

@@ -1,15 +1,13 @@
 /** Everything that is wrong with the certificates of a configuration, where the store stops at the first mistake. */
-import { CertificateError } from '../../application/ports/certificate-store.js'
-import type { PemSource, Settings } from '../../application/settings.js'
+import { CertificateError, type CertificateSettings } from '../../application/ports/certificate-store.js'
+import type { PemSource } from '../../application/settings.js'
 import type { Problem } from '../config/problem.js'
+import type { ReadFile } from '../config/read-file.js'
 import { FileCertificateStore, keyPairOf, readText } from './file-certificate-store.js'
-import { type Pem, type ReadFile, certificatesIn, privateKeyIn, readPem } from './pem.js'
+import { type Pem, certificatesIn, privateKeyIn, readPem } from './pem.js'
 
 /** What a {@link FileCertificateStore} would refuse of `settings`, one line each. What isn't given at all is for others to judge. */
-export function certificateProblems(
-  settings: Pick<Settings, 'tls' | 'upstreamTls'>,
-  readFile: ReadFile = readText,
-): Problem[] {
+export function certificateProblems(settings: CertificateSettings, readFile: ReadFile = readText): Problem[] {
   const problems: Problem[] = []
   /** What `read` gives, if it can be used. */
   const attempt = <T>(keys: readonly string[], read: () => T): T | undefined => {

@@ -5,12 +5,14 @@ import { type SecureContext, type SecureContextOptions, createSecureContext } fr
 import {
   CertificateError,
   type CertificateInUse,
+  type CertificateSettings,
   type CertificateStore,
   type CertificateUse,
 } from '../../application/ports/certificate-store.js'
-import type { ClientCertificates, PemSource, Settings } from '../../application/settings.js'
+import type { ClientCertificates, PemSource } from '../../application/settings.js'
+import type { ReadFile } from '../config/read-file.js'
 import { shortNameOf } from './certificate-names.js'
-import { type Pem, type ReadFile, certificatesIn, privateKeyIn, readPem } from './pem.js'
+import { type Pem, certificatesIn, privateKeyIn, readPem } from './pem.js'
 
 /** Forward secrecy and authenticated encryption, as all clients of the last ten years have them. */
 const CIPHERS = [
@@ -62,7 +64,7 @@ export class FileCertificateStore implements CertificateStore {
   #onLoaded: (() => void)[] = []
 
   /** Throws {@link CertificateError}. */
-  constructor(settings: Pick<Settings, 'tls' | 'upstreamTls'>, readFile: ReadFile = readText) {
+  constructor(settings: CertificateSettings, readFile: ReadFile = readText) {
     this.#readFile = readFile
     this.#loaded = this.#stage(settings)
   }
@@ -85,12 +87,12 @@ export class FileCertificateStore implements CertificateStore {
     this.#onLoaded.push(callback)
   }
 
-  load(settings: Pick<Settings, 'tls' | 'upstreamTls'>): void {
+  load(settings: CertificateSettings): void {
     this.#loaded = this.#stage(settings)
     for (const callback of this.#onLoaded) callback()
   }
 
-  #stage({ tls, upstreamTls }: Pick<Settings, 'tls' | 'upstreamTls'>): Loaded {
+  #stage({ tls, upstreamTls }: CertificateSettings): Loaded {
     const inUse = new InUse()
     const pairs = tls.enabled
       ? tls.certificates.map(({ cert, key }, at) => {

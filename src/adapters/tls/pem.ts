@@ -3,9 +3,8 @@ import { X509Certificate, createPrivateKey, type KeyObject } from 'node:crypto'
 import { CertificateError } from '../../application/ports/certificate-store.js'
 import type { PemSource } from '../../application/settings.js'
 import { isPlainPath } from '../config/plain-path.js'
-
-/** Gives a file's text, or throws an Error with Node's `code`. */
-export type ReadFile = (path: string) => string
+import type { ReadFile } from '../config/read-file.js'
+import { fileFailure } from '../node-error.js'
 
 const BEGIN = '-----BEGIN '
 const CERTIFICATE =
@@ -30,7 +29,7 @@ export function readPem(key: string, source: PemSource, readFile: ReadFile): Pem
   } catch (error) {
     // A short base64 that went wrong isn't quoted either.
     const shown = isPlainPath(value) ? value : '(not shown)'
-    throw new CertificateError(`${key}: can't read file ${shown}: ${reasonOf(error)}`)
+    throw new CertificateError(`${key}: can't read file ${shown}: ${fileFailure(error)}`)
   }
   const origin = `${key} (${value})`
   const found = inlinePem(text)
@@ -69,12 +68,4 @@ function inlinePem(text: string): string | undefined {
   if (!/^[A-Za-z\d+/\s]+=*\s*$/.test(text)) return undefined
   const decoded = Buffer.from(text, 'base64').toString('latin1')
   return decoded.includes(BEGIN) ? decoded : undefined
-}
-
-function reasonOf(error: unknown): string {
-  const { code } = error as { code?: unknown }
-  if (code === 'ENOENT' || code === 'ENOTDIR') return 'no such file'
-  if (code === 'EACCES' || code === 'EPERM') return 'permission denied'
-  if (code === 'EISDIR') return 'it is a directory'
-  return typeof code === 'string' ? code : 'unknown reason'
 }

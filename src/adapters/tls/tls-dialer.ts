@@ -3,6 +3,7 @@ import { type Socket, isIP } from 'node:net'
 import { type TLSSocket, checkServerIdentity, connect } from 'node:tls'
 import type { ByteStream } from '../../application/ports/byte-stream.js'
 import { type Dialer, type Endpoint, nameOf } from '../../application/ports/dialer.js'
+import { codeOf } from '../node-error.js'
 import { NetByteStream } from '../net/net-byte-stream.js'
 import type { NetDialer } from '../net/net-dialer.js'
 import type { FileCertificateStore } from './file-certificate-store.js'
@@ -84,6 +85,6 @@ function explain(reason: Error | undefined, dialled: Dialled, isSilent: boolean)
 }
 
 function isReset(error: Error): boolean {
-  const { code } = error as { code?: string }
+  const code = codeOf(error)
   return code === 'ECONNRESET' || code === 'EPIPE'
 }

@@ -1,6 +1,7 @@
 /** Why TLS to the broker failed, in the words that an operator needs. */
 import type { PeerCertificate } from 'node:tls'
 import { readableTime } from '../../domain/calendar.js'
+import { codeOf } from '../node-error.js'
 import { printable } from './client-words.js'
 
 /** What was dialled. */
@@ -71,7 +72,7 @@ export function wordsForCertificate(
 
 /** Why the handshake, or what follows it, has failed. Errors that aren't about TLS are named as they are. */
 export function wordsForFailure(error: Error, { node, hasClientCertificate }: Dialled): string {
-  const code = (error as { code?: string }).code ?? ''
+  const code = codeOf(error) ?? ''
   if (NOT_TLS.has(code)) return `TLS: ${node} does not speak TLS; is that its plain port?`
   if (NO_COMMON_VERSION.has(code))
     return `TLS: no version of TLS in common with ${node}; Warren speaks 1.2 and 1.3`

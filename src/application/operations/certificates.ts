@@ -5,13 +5,12 @@ import { judgeValidity } from '../../domain/policy/certificate-validity.js'
 import { identifiers } from '../identifiers.js'
 import {
   CertificateError,
-  type CertificateInUse,
+  type CertificateSettings,
   type CertificateStore,
   type CertificateUse,
 } from '../ports/certificate-store.js'
 import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
-import type { Settings } from '../settings.js'
 
 /** A certificate as operators see it. */
 export interface CertificateView {
@@ -19,7 +18,7 @@ export interface CertificateView {
   readonly name: string
   /** As ISO 8601 has it. */
   readonly expires: string
-  /** Why somebody should do something about it; null when nobody need. */
+  /** Why somebody should do something about it; null when nobody has to. */
   readonly warning: string | null
 }
 
@@ -47,12 +46,7 @@ export class Certificates {
     this.#logger = logger
   }
 
-  /** All that are in use, those that Warren shows first. */
-  get inUse(): readonly CertificateInUse[] {
-    return this.#store.inUse
-  }
-
-  /** All that are in use, for people. */
+  /** All that are in use, for people: those that Warren shows first. */
   views(): CertificateView[] {
     const now = this.#clock.wallTime()
     return this.#store.inUse.map(({ use, name, ...dates }) => ({
@@ -63,7 +57,7 @@ export class Certificates {
     }))
   }
 
-  /** What should be done something about, one line each. */
+  /** Which of them somebody should do something about, and why: one line each. */
   warnings(): string[] {
     return this.views().flatMap(({ use, name, warning }) =>
       warning === null ? [] : [`${USES[use]} (${name}) ${warning}`],
@@ -83,10 +77,10 @@ export class Certificates {
   }
 
   /**
-   * Reads everything anew, validates it, and uses it for connections that are made from then on; those that there are stay. When any of
-   * it is of no use nothing changes: returns why.
+   * Reads everything anew, validates it, and uses it for connections that are made from then on; those that are open stay. When any of
+   * it can't be used, nothing changes, and it returns why.
    */
-  reload(settings: Settings): string | undefined {
+  reload(settings: CertificateSettings): string | undefined {
     const before = this.#store.inUse.map(({ fingerprint }) => fingerprint).join()
     try {
       this.#store.load(settings)
