@@ -21,10 +21,10 @@ export {
   type JournalPool,
   type JournalRecord,
 } from './application/ports/journal.js'
-export type { Arrival, Doorkeeper, Listener } from './application/ports/listener.js'
+export type { Arrival, BoundAddress, Doorkeeper, Listener } from './application/ports/listener.js'
 export type { LogLevels } from './application/ports/log-levels.js'
 export type { LogFields, Logger } from './application/ports/logger.js'
 export type { KeptMessageEvent, MetricsSink, RefusalReason } from './application/ports/metrics.js'
-export type { BoundAddress, ShutdownReport } from './application/proxy.js'
+export type { ShutdownReport } from './application/proxy.js'
 export type { LogLevel, Settings } from './application/settings.js'
 export { Credentials } from './domain/credentials.js'

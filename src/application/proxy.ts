@@ -12,7 +12,7 @@ import type { PoolDirectory } from './upstream/pool-directory.js'
 import { type ByteStream, hostOf } from './ports/byte-stream.js'
 import type { Clock } from './ports/clock.js'
 import { nameOf } from './ports/dialer.js'
-import type { Arrival, Listener } from './ports/listener.js'
+import type { Arrival, BoundAddress, Listener } from './ports/listener.js'
 import type { Logger } from './ports/logger.js'
 import type { Metrics } from './ports/metrics.js'
 import type { Quarantine } from './client/quarantine.js'
@@ -27,12 +27,6 @@ const INTRODUCTION_WAIT_MS = 2000
 
 /** How long it waits for messages of an earlier run to be published. */
 const REPLAY_WAIT_MS = 10_000
-
-/** Where Warren listens. */
-export interface BoundAddress {
-  readonly address: string
-  readonly port: number
-}
 
 /** The same for each kind of listener that there is. */
 export interface BoundAddresses {

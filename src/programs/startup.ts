@@ -6,6 +6,7 @@ import type { WinstonLogger } from '../adapters/logging/winston-logger.js'
 import { announceReady } from '../adapters/signals/service-manager.js'
 import { FileCertificateStore } from '../adapters/tls/file-certificate-store.js'
 import { CertificateError } from '../application/ports/certificate-store.js'
+import type { BoundAddress } from '../application/ports/listener.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { SettingsSource } from '../application/ports/settings-source.js'
 import type { Settings } from '../application/settings.js'
@@ -60,7 +61,7 @@ export async function startManagement(
 /** For an address that can't be had: says so, and ends the program. */
 export function cannotListen(
   logger: Logger,
-  { address, port }: { readonly address: string; readonly port: number },
+  { address, port }: BoundAddress,
 ): (error: unknown) => never {
   return (error) => {
     // Of several ports it's the one in the error.

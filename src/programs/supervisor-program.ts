@@ -5,6 +5,7 @@ import type { FileSnapshot } from '../adapters/config/file-snapshot.js'
 import { ChildWorkers } from '../adapters/workers/child-workers.js'
 import { SocketGate } from '../adapters/workers/socket-gate.js'
 import { nameOf } from '../application/ports/dialer.js'
+import type { BoundAddress } from '../application/ports/listener.js'
 import type { LogFields, Logger } from '../application/ports/logger.js'
 import type { Settings } from '../application/settings.js'
 import { type Supervisor, WorkerNotStarted } from '../application/workers/supervisor.js'
@@ -94,7 +95,7 @@ async function openGates(
   logger: Logger,
 ): Promise<LogFields> {
   const { address } = listen
-  const open = (gate: SocketGate, port: number, isTls: boolean): Promise<{ address: string; port: number }> =>
+  const open = (gate: SocketGate, port: number, isTls: boolean): Promise<BoundAddress> =>
     gate
       .open(address, port, (connection) => supervisor.admit(connection, isTls))
       .catch(cannotListen(logger, { address, port }))

@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { expect } from 'chai'
-import { NetListener, type NetListenerOptions, bind } from '../../src/adapters/net/net-listener.js'
+import { NetListener, bind } from '../../src/adapters/net/net-listener.js'
+import type { ReceptionOptions } from '../../src/adapters/net/reception.js'
 import { TrustedProxies } from '../../src/adapters/net/trusted-proxies.js'
 import { FileCertificateStore } from '../../src/adapters/tls/file-certificate-store.js'
 import { TlsEntrance } from '../../src/adapters/tls/tls-entrance.js'
@@ -35,7 +36,7 @@ interface Subject {
 
 /** How a client gets from a TCP connection to where it can be heard. */
 interface Way {
-  readonly options?: () => NetListenerOptions
+  readonly options?: () => ReceptionOptions
   readonly connect?: (socket: Socket) => Promise<Socket>
 }
 
@@ -82,7 +83,7 @@ class AcceptedForIt implements Listener {
   readonly #handed: HandedListener
   #server: Server | undefined
 
-  constructor(options?: NetListenerOptions) {
+  constructor(options?: ReceptionOptions) {
     this.#handed = new HandedListener(options)
   }
 

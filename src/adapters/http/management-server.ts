@@ -2,6 +2,7 @@
 import swagger from '@fastify/swagger'
 import { type FastifyInstance, type FastifyReply, fastify } from 'fastify'
 import type { AddressInfo } from 'node:net'
+import type { BoundAddress } from '../../application/ports/listener.js'
 import type { Product } from '../../application/product.js'
 import { Access, type AccessSettings, type Role } from './access.js'
 import { answerErrors, badRequestAnswer, failed } from './failures.js'
@@ -71,7 +72,7 @@ export class ManagementServer {
   }
 
   /** Listens; resolves with the address in use. Rejects when it can't be had. */
-  async listen(address: string, port: number): Promise<{ address: string; port: number }> {
+  async listen(address: string, port: number): Promise<BoundAddress> {
     await this.#app.listen({ host: address, port })
     const bound = this.#app.server.address() as AddressInfo
     return { address: bound.address, port: bound.port }

@@ -52,7 +52,7 @@ export class SegmentWriter {
       for (let done = 0; done < record.length;)
         done += this.#fs.writeSync(this.#descriptor, record, done, record.length - done, offset + done)
     } catch (error) {
-      this.cutBack(offset)
+      this.#cutBack(offset)
       throw error
     }
     this.#size += record.length
@@ -61,7 +61,7 @@ export class SegmentWriter {
   }
 
   /** Takes back what lies behind `size`. */
-  cutBack(size: number): void {
+  #cutBack(size: number): void {
     this.#size = size
     try {
       this.#fs.ftruncateSync(this.#descriptor, size)

@@ -1,23 +1,21 @@
 /** Accepts connections: TCP, and what may come on top of it before a client is there. */
 import { type AddressInfo, type Server, createServer } from 'node:net'
-import type { Doorkeeper, Listener } from '../../application/ports/listener.js'
+import type { BoundAddress, Doorkeeper, Listener } from '../../application/ports/listener.js'
 import { Reception, type ReceptionOptions } from './reception.js'
 
 /** Connections that the system may hold for us while we are busy. */
-export const BACKLOG = 4096
-
-export type NetListenerOptions = ReceptionOptions
+const BACKLOG = 4096
 
 /** Accepts TCP connections. */
 export class NetListener implements Listener {
   readonly #reception: Reception
   #server: Server | undefined
 
-  constructor(options: NetListenerOptions = {}) {
+  constructor(options: ReceptionOptions = {}) {
     this.#reception = new Reception(options)
   }
 
-  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<{ address: string; port: number }> {
+  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<BoundAddress> {
     const server = createServer((socket) => this.#reception.receive(socket, doorkeeper))
     this.#server = server
     return bind(server, address, port)
@@ -38,7 +36,7 @@ export function bind(
   server: Server,
   address: string,
   port: number,
-): Promise<{ address: string; port: number }> {
+): Promise<BoundAddress> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: address, port, backlog: BACKLOG }, () => {

@@ -1,6 +1,6 @@
 /** The clients of a worker: sockets that its supervisor has accepted, and what the supervisor hears of them. */
 import type { Socket } from 'node:net'
-import type { Doorkeeper, Listener } from '../../application/ports/listener.js'
+import type { BoundAddress, Doorkeeper, Listener } from '../../application/ports/listener.js'
 import { Reception, type ReceptionOptions } from '../net/reception.js'
 
 /**
@@ -54,7 +54,7 @@ export class HandedListener implements Listener {
   }
 
   /** Resolves with the address that is asked for: the supervisor has it, or will. */
-  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<{ address: string; port: number }> {
+  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<BoundAddress> {
     this.#doorkeeper = doorkeeper
     return Promise.resolve({ address, port })
   }

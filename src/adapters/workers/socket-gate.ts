@@ -1,5 +1,6 @@
 /** Accepts TCP connections without reading from them, for whoever gets them. */
 import { type Server, type Socket, createServer } from 'node:net'
+import type { BoundAddress } from '../../application/ports/listener.js'
 import type { Gate, HeldConnection } from '../../application/ports/worker-processes.js'
 import { bind } from '../net/net-listener.js'
 
@@ -28,7 +29,7 @@ export class SocketGate implements Gate {
     address: string,
     port: number,
     onConnection: (connection: HeldConnection) => void,
-  ): Promise<{ address: string; port: number }> {
+  ): Promise<BoundAddress> {
     // What a client sends is for the worker to read.
     this.#server = createServer({ pauseOnConnect: true }, (socket) => onConnection(new HeldSocket(socket)))
     return bind(this.#server, address, port)

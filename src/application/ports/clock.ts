@@ -1,3 +1,5 @@
+/** Time, as the application has it. */
+
 /** A timer that was started by a {@link Clock}. */
 export interface Timer {
   /** Stops the timer; calling it again, or after it fired, does nothing. */

@@ -1,3 +1,5 @@
+/** Where messages outlive the process. */
+
 /** Whose messages a record belongs to. No password is ever kept. */
 export interface JournalPool {
   readonly user: string

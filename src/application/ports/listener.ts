@@ -19,12 +19,19 @@ export interface Doorkeeper {
   onLost(remoteAddress: string, reason: string | undefined): void
 }
 
+/** Where somebody listens. */
+export interface BoundAddress {
+  /** An IP address, or the host name that was asked for. */
+  readonly address: string
+  readonly port: number
+}
+
 /** Accepts connections from clients. */
 export interface Listener {
   /** Whether somebody else accepts the connections, and knows the address. */
   readonly isHandedOver?: boolean
   /** Starts accepting; resolves with the address in use (the port may have been chosen by the system). Rejects when the port is taken or may not be used. */
-  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<{ address: string; port: number }>
+  listen(address: string, port: number, doorkeeper: Doorkeeper): Promise<BoundAddress>
   /** Stops accepting; streams live on, what was still on its way here is closed. Can be called twice. */
   close(): Promise<void>
 }

@@ -1,3 +1,5 @@
+/** The log. */
+
 /** Named values that go with a log line; those that are undefined are left out. They never hold secrets. */
 export type LogFields = Readonly<Record<string, unknown>>
 

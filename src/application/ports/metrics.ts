@@ -1,4 +1,11 @@
-/** Why a client was sent away before it was in. */
+/** What is counted, and timed. */
+
+/**
+ * Why a client was sent away before it was in. `client_limit`: as many as may be are there. `admission`: as many of its address, or in their handshake.
+ * `not_accepted`: its PROXY header or its TLS handshake has failed. `other_protocol`: what it speaks isn't AMQP 0-9-1. `timeout`: its handshake took too long.
+ * `access_refused` and `not_allowed`: it was answered 403 or 530. `unavailable`: it was answered 503 or 320, as the broker is away or Warren full or ending.
+ * `protocol_error`: it broke AMQP's rules.
+ */
 export type RefusalReason =
   | 'client_limit'
   | 'admission'
@@ -16,6 +23,7 @@ export type RefusalReason =
  * `dropped`: refused, and there was no room to set it aside.
  */
 export type KeptMessageEvent = 'replayed' | 'repeated' | 'expired' | 'set_aside' | 'dropped'
+
 /** How many clients were sent away for each reason. */
 export type Refusals = Readonly<Partial<Record<RefusalReason, number>>>
 

@@ -1,3 +1,6 @@
+/** The processes of workers, as their supervisor sees them. */
+import type { BoundAddress } from './listener.js'
+
 /** An accepted connection that the supervisor holds until a worker has it. */
 export interface HeldConnection {
   /** Whether this process has let go of it: a worker has it, or it's closed. */
@@ -68,7 +71,7 @@ export interface Gate {
     address: string,
     port: number,
     onConnection: (connection: HeldConnection) => void,
-  ): Promise<{ address: string; port: number }>
+  ): Promise<BoundAddress>
   /** Stops accepting. Can be called twice. */
   close(): void
 }
