@@ -59,10 +59,7 @@ export async function startManagement(
 }
 
 /** For an address that can't be had: says so, and ends the program. */
-export function cannotListen(
-  logger: Logger,
-  { address, port }: BoundAddress,
-): (error: unknown) => never {
+export function cannotListen(logger: Logger, { address, port }: BoundAddress): (error: unknown) => never {
   return (error) => {
     // Of several ports it's the one in the error.
     const taken = (error as { port?: number }).port ?? port

@@ -32,11 +32,7 @@ export class NetListener implements Listener {
 }
 
 /** Lets a server listen; resolves with the address in use, rejects when it can't be had. */
-export function bind(
-  server: Server,
-  address: string,
-  port: number,
-): Promise<BoundAddress> {
+export function bind(server: Server, address: string, port: number): Promise<BoundAddress> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host: address, port, backlog: BACKLOG }, () => {
