@@ -14,14 +14,15 @@ export class Unreachable extends Error {
   override readonly name = 'Unreachable'
 }
 
-/** What the user said of server or token makes no sense. */
+/** What was said on the command line, or in the environment, can't be meant. */
 export class Misuse extends Error {
   override readonly name = 'Misuse'
 }
 
+/** An object of JSON. */
 export type Json = Readonly<Record<string, unknown>>
 
-interface Answer {
+interface HttpAnswer {
   readonly status: number
   readonly body: string
 }
@@ -68,8 +69,8 @@ export class ManagementClient {
     throw new Refusal(typeof answer['error'] === 'string' ? answer['error'] : `status ${response.status}`)
   }
 
-  /** Not by fetch, which has a list of ports that it doesn't ask. */
-  #request(method: string, path: string, body: Json | undefined): Promise<Answer> {
+  /** Not by fetch, which refuses to ask on a list of ports. */
+  #request(method: string, path: string, body: Json | undefined): Promise<HttpAnswer> {
     const url = new URL(`${this.#url}${path}`)
     const bytes = body === undefined ? undefined : JSON.stringify(body)
     return new Promise((resolve, reject) => {

@@ -1,3 +1,5 @@
+/** What can only be the path of a file, where a secret may stand in its place. */
+
 /** A file's name has an extension, and base64 has no dot. */
 const named = /^[\w./~ -]{1,255}\.[a-z\d]{1,10}$/i
 /** From a known place on, in short steps: `/run/secrets/tls-key`. */

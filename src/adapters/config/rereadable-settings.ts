@@ -1,9 +1,10 @@
-/** Flags, environment and file, read again while Warren runs. */
+/** The configuration, read again while Warren runs. */
 import type { SettingsSource } from '../../application/ports/settings-source.js'
 import type { Settings } from '../../application/settings.js'
 import { changedKeys, withChanges } from './changes.js'
 import type { LoadedSettings } from './load-settings.js'
 
+/** A SettingsSource that asks `load` again, and knows which of the changes are in effect. */
 export class RereadableSettings implements SettingsSource {
   readonly #load: () => LoadedSettings
   /** What is in effect: what a reload couldn't apply still differs from it at the next one. */

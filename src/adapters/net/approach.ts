@@ -16,15 +16,18 @@ export interface Entrance {
   enter(socket: Socket, onEntered: (entered: Entered) => void): void
 }
 
+/** What stands between this connection and a stream. */
 export interface ApproachOptions {
   /** A PROXY header has to come first. */
   readonly isFromProxy: boolean
   readonly entrance: Entrance | undefined
+  /** For all of it. */
   readonly limitMs: number
   /** It's over, one way or the other. Comes once. */
   readonly onEnd: () => void
 }
 
+/** Exactly one of two things comes of it: a stream for the arrival, or a failure. */
 export class Approach {
   readonly #socket: Socket
   readonly #doorkeeper: Doorkeeper

@@ -11,6 +11,7 @@ import type { StartMessage } from './start-message.js'
 /** Keys that the supervisor applies for all workers together. */
 const SUPERVISORS_KEYS: readonly string[] = ['pool.max_client_connections']
 
+/** A SettingsSource for a worker, whose files are handed to it. */
 export class WorkerSettings implements SettingsSource {
   /** As they were at the start. */
   readonly initial: Settings

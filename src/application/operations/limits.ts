@@ -68,7 +68,7 @@ export class Limits {
     return change
   }
 
-  /** What a signal means: up or down by 100. */
+  /** Moves the client limit by 100, as SIGUSR1 and SIGUSR2 do. */
   onSignal(direction: 'up' | 'down'): void {
     if (direction === 'up') this.increase(SIGNAL_STEP, 'signal')
     else this.decrease(SIGNAL_STEP, 'signal')

@@ -2,7 +2,7 @@
 import { inject, injectable } from 'inversify'
 import { identifiers } from '../identifiers.js'
 import type { Overview, Summary } from './overview.js'
-import type { Clock, Timer } from '../ports/clock.js'
+import type { Clock } from '../ports/clock.js'
 import type { Logger } from '../ports/logger.js'
 
 const INTERVAL_MS = 60_000
@@ -32,7 +32,6 @@ export class MinuteSummary {
   readonly #overview: Overview
   readonly #clock: Clock
   readonly #logger: Logger
-  #timer: Timer | undefined
   #told: Standing = { clients: 0, channels: 0, upstreams: 0, buffered: 0 }
   #totals: Totals = { accepted: 0, publishes: 0, deliveries: 0, refusals: {} }
 
@@ -46,15 +45,9 @@ export class MinuteSummary {
     this.#logger = logger
   }
 
-  /** From now on there is a line each minute. */
+  /** From now on there is a line each minute, until the process ends. To be called once. */
   start(): void {
-    this.#timer ??= this.#clock.every(INTERVAL_MS, () => this.#tell())
-  }
-
-  /** Can be called twice. */
-  stop(): void {
-    this.#timer?.cancel()
-    this.#timer = undefined
+    this.#clock.every(INTERVAL_MS, () => this.#tell())
   }
 
   #tell(): void {

@@ -14,10 +14,10 @@ import type { UpstreamPool } from '../upstream/upstream-pool.js'
 export type Outcome<Done> =
   { readonly done: Done } | { readonly refused: 'unknown' | 'conflict'; readonly reason: string }
 
-/** In the place of an id. */
+/** Stands for every id. */
 const ALL = 'all'
 
-/** Each operation answers with what it did. */
+/** Each operation answers with what it did, or why it can't be done; all are logged. */
 @injectable()
 export class Operations {
   readonly #proxy: Proxy
@@ -103,7 +103,7 @@ export class Operations {
   }
 
   /**
-   * Publishes a message again that the broker has refused, or `all` of them; if its user isn't there, as soon as he comes. One that has expired
+   * Publishes a message again that the broker has refused, or `all` of them; where its user has no pool, at the next login of that user. One that has expired
    * stays where it is.
    */
   retryAside(id: string): Outcome<{ retried: number; waiting: number; expired: number }> {

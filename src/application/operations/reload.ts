@@ -12,7 +12,7 @@ import { reasonOf } from '../upstream/upstream-errors.js'
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Applied where they are read, by whatever connects or ends from then on. */
+/** Keys that are read where they are used: what connects or ends from then on has the new value. */
 const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => void>> = {
   'client.handshake_timeout': (from, to) =>
     (write(to.client).handshakeTimeout = from.client.handshakeTimeout),
@@ -34,13 +34,13 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
   'tls.external_logins': (from, to) => (write(to.tls).externalLogins = from.tls.externalLogins),
 }
 
-/** Taking one away would leave open what the address that is bound, which only a restart changes, may not leave open. */
+/** Only a restart can take one away: the address that is bound may need it, and stays bound. */
 const TOKENS = [
   { key: 'token', name: 'token' },
   { key: 'read_token', name: 'readToken' },
 ] as const
 
-/** Used together, all or none of them: what they name is read anew also when none of them has changed. */
+/** Applied together, all or none of them. What they name is read anew even when none of them has changed. */
 const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
   'tls.cert',
   'tls.key',
@@ -112,7 +112,7 @@ export class Reload {
     }
   }
 
-  /** `changed` names the keys in which `settings` differ from what was loaded before. */
+  /** Applies what it can of `settings`; `changed` names the keys in which they differ from what was loaded before. */
   apply(settings: Settings, changed: readonly string[]): ReloadReport {
     const applied: string[] = []
     const needsRestart: string[] = []
@@ -132,14 +132,14 @@ export class Reload {
     return report
   }
 
-  /** A listener with TLS comes and goes with a restart only. */
+  /** Returns why not, if it can't be done. A listener with TLS comes and goes with a restart only. */
   #reloadCertificates(settings: Settings): string | undefined {
     const { enabled } = this.#settings.tls
     if (enabled && !settings.tls.enabled) return undefined
     return this.#certificates.reload({ ...settings, tls: { ...settings.tls, enabled } })
   }
 
-  /** Returns why not; `restart` if never. */
+  /** Returns why not, or `restart` where only a restart can apply the key. */
   #applyOne(key: string, settings: Settings): string | undefined {
     if (
       TOKENS.some(

@@ -1,18 +1,18 @@
 /** What operators see of clients, upstream connections and pools at one moment. */
 
+/** `handshake`: not in yet. `waiting`: in, and not read from for now. `closing`: told to go, or going. */
 export type ClientState = 'handshake' | 'open' | 'waiting' | 'closing'
 
 /** A client. */
 export interface ClientView {
   readonly id: string
   readonly remoteAddress: string
-  /** What the client calls its connection; null if it hasn't said. */
+  /** What the client calls its connection; null if it hasn't said. The client chose it: it may hold anything. */
   readonly connectionName: string | null
   /** Null until the client has said. */
   readonly user: string | null
   readonly vhost: string | null
   readonly pool: string | null
-  /** `waiting`: it's in, and nothing is read from it for now. */
   readonly state: ClientState
   readonly channels: number
   readonly bytesIn: number
@@ -24,6 +24,7 @@ export interface ClientView {
   readonly ageSeconds: number
 }
 
+/** `blocked`: the broker has stopped publishers by Connection.Blocked. `retiring`: gets no further channels, and is closed behind its last. */
 export type UpstreamState = 'open' | 'blocked' | 'retiring' | 'closing'
 
 /** A connection to the broker. */
@@ -34,10 +35,13 @@ export interface UpstreamView {
   readonly vhost: string
   readonly state: UpstreamState
   readonly role: 'publisher' | 'consumer' | null
-  /** Channels that carry a client's, that are kept open for the next one, that wait for the broker, and the most there can be. */
+  /** Those that carry a client's channel. */
   readonly channels: number
+  /** Those that are kept open for the next client. */
   readonly spareChannels: number
+  /** Those that wait for the broker's answer to their end. */
   readonly closingChannels: number
+  /** The most that there can be. */
   readonly maxChannels: number
   readonly bytesIn: number
   readonly bytesOut: number
@@ -49,6 +53,7 @@ export interface UpstreamView {
   readonly ageSeconds: number
 }
 
+/** `paused`: by an operator. `reconnecting`: its last upstream connection was lost. `idle`: it has none, and needs none for now. */
 export type PoolState = 'open' | 'paused' | 'reconnecting' | 'idle'
 
 /** The upstream connections of one credential set. */
@@ -76,7 +81,7 @@ export interface AsideView {
   readonly vhost: string
   readonly exchange: string
   readonly routingKey: string
-  /** Of the body. */
+  /** Of the body, in bytes. */
   readonly size: number
   /** In the broker's words. */
   readonly reason: string

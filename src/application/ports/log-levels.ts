@@ -5,5 +5,6 @@ import type { LogLevel } from '../settings.js'
 export interface LogLevels {
   /** The least severe level that is logged. */
   readonly level: LogLevel
+  /** Logs from now on what is at least as severe as `level`. */
   setLevel(level: LogLevel): void
 }

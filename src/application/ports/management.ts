@@ -32,7 +32,7 @@ export interface ReadinessCheck {
 
 /** Reads configuration and certificates again. */
 export interface Reloading {
-  /** Returns why not, when nothing could even be read. */
+  /** Returns what became of the changes, or why nothing could even be read. */
   run(): Eventually<ReloadReport | string>
 }
 

@@ -22,7 +22,7 @@ export type Question =
   | 'operation'
   | 'reload'
   | 'level'
-  /** Whether it's there. */
+  /** Whether it still answers. */
   | 'pulse'
 
 /** What the supervisor tells a worker, beside the connections that it hands over. */
@@ -61,6 +61,7 @@ export interface WorkerProcess {
 
 /** Starts workers. */
 export interface WorkerProcesses {
+  /** `number`: from 1; whoever takes the place of one that has ended has its number. */
   start(number: number, events: WorkerEvents): WorkerProcess
 }
 

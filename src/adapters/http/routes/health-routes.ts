@@ -3,6 +3,7 @@ import type { ReadinessCheck, Sight } from '../../../application/ports/managemen
 import * as schema from '../schemas.js'
 import type { Route } from './route.js'
 
+/** What these routes ask. */
 export interface HealthUseCases {
   readonly overview: Pick<Sight, 'stats' | 'summary'>
   readonly readiness: ReadinessCheck

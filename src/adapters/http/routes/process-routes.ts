@@ -6,6 +6,7 @@ import { HttpError } from '../http-error.js'
 import * as schema from '../schemas.js'
 import { type Route, counted, listRoute, succeed } from './route.js'
 
+/** What these routes ask, and change. */
 export interface ProcessUseCases {
   readonly operations: Controls
   readonly reload: Reloading

@@ -1,56 +1,12 @@
 /** The status page: asks every two seconds what there is, and changes what it's told to. */
-import { exact } from './format.js'
-import { find, make, setText } from './elements.js'
+import { find, setText } from './elements.js'
 import { Figures } from './figures.js'
+import { makeLimit } from './limit.js'
 import { makeLists } from './lists.js'
+import { isSure, say, sentence, setState } from './notices.js'
 import { Refusal, ask, setToken, token } from './server.js'
 
 const INTERVAL_MS = 2000
-const TOAST_MS = 8000
-const MOST_CHANGES = 50
-
-// ---- what is said ----------------------------------------------------------------------------------------------------
-
-let toastTimer
-function say(text, isError = false) {
-  const toast = find('toast')
-  toast.className = isError ? 'error' : ''
-  toast.textContent = sentence(text)
-  clearTimeout(toastTimer)
-  toastTimer = setTimeout(() => (toast.textContent = ''), TOAST_MS)
-}
-
-/** The state in a word, and what is wrong in a sentence. A sentence in which only figures have changed isn't read out again. */
-function setState(text, tone, reason = '') {
-  setText(find('state'), text)
-  find('state').className = `pill ${tone}`
-  document.title = tone === 'good' ? 'Warren' : `${text} – Warren`
-  const banner = find('banner')
-  banner.className = tone
-  banner.hidden = reason === ''
-  setText(banner, reason)
-}
-
-/** Asks first; Cancel has the focus. */
-function isSure(text, note, verb) {
-  const dialog = find('question')
-  setText(find('questionText'), text)
-  setText(find('questionNote'), note)
-  setText(find('yes'), verb)
-  return new Promise((resolve) => {
-    find('yes').onclick = () => {
-      resolve(true)
-      dialog.close()
-    }
-    find('no').onclick = () => dialog.close()
-    // The browser tells of a close some time after it: this question may be open by then, and the one before it meant.
-    dialog.onclose = () => {
-      if (!dialog.open) resolve(false)
-    }
-    dialog.showModal()
-    find('no').focus()
-  })
-}
 
 /** Has the server change something; `tell` says how it went. */
 async function change(method, path, { body, tell = say } = {}) {
@@ -69,8 +25,6 @@ function reasonOf(error) {
   return error.name === 'TimeoutError' ? 'Warren does not answer' : 'Warren cannot be reached'
 }
 
-// ---- token -----------------------------------------------------------------------------------------------------------
-
 function demandToken({ message }) {
   const isWrong = token() !== ''
   find('tokenForm').hidden = false
@@ -81,10 +35,6 @@ function demandToken({ message }) {
 
 const WANTED =
   'This Warren shows its figures to those who have a token: management.token, or management.read_token to look only.'
-
-function sentence(text) {
-  return `${text[0].toUpperCase()}${text.slice(1).replace(/\.?$/, '.')}`
-}
 
 find('tokenForm').onsubmit = (event) => {
   event.preventDefault()
@@ -97,78 +47,11 @@ find('forgetToken').onclick = () => {
   void refresh().then(() => find('token').focus())
 }
 
-// ---- figures and lists -----------------------------------------------------------------------------------------------
-
 const figures = new Figures()
 const load = (path) => ask('GET', path)
 
 const lists = makeLists({ load, change, isSure })
-
-// ---- the limit -------------------------------------------------------------------------------------------------------
-
-let limitTimer
-function tellLimit(text, isError) {
-  const message = find('limitMessage')
-  message.className = isError ? 'bad' : 'good'
-  message.textContent = sentence(text)
-  find('newLimit').setAttribute('aria-invalid', String(isError))
-  clearTimeout(limitTimer)
-  if (isError) return
-  find('newLimit').value = ''
-  limitTimer = setTimeout(() => (message.textContent = ''), TOAST_MS)
-}
-
-find('limitForm').onsubmit = (event) => {
-  event.preventDefault()
-  void change('PUT', '/limit', { body: { limit: Number(find('newLimit').value) }, tell: tellLimit })
-}
-find('newLimit').oninput = () => {
-  find('newLimit').removeAttribute('aria-invalid')
-  find('limitMessage').textContent = ''
-}
-find('liftLimit').onclick = async () => {
-  const note = 'Any number of clients may connect from then on.'
-  if (await isSure('Lift the limit on clients?', note, 'Lift it'))
-    await change('DELETE', '/limit', { tell: tellLimit })
-}
-
-function showLimit({ current_limit: limit, active_connections: active }) {
-  const used = `${exact(active)} ${active === 1 ? 'client' : 'clients'}`
-  setText(
-    find('limit'),
-    limit === 0 ? `${used}, not limited` : `${used} of ${exact(limit)} (${percent(active / limit)})`,
-  )
-}
-
-function percent(part) {
-  return `${(part * 100).toFixed(part > 0 && part < 0.1 ? 1 : 0)} %`
-}
-
-let shownChanges
-function showHistory({ changes }) {
-  if (shownChanges === changes.length && changes.length < MOST_CHANGES) return
-  shownChanges = changes.length
-  find('changes').hidden = changes.length === 0
-  const times = changes.length === 1 ? 'once' : `${exact(changes.length)} times`
-  setText(find('historyTitle'), `Changed ${times} since the start`)
-  const word = (n) => (n === 0 ? 'no limit' : exact(n))
-  const head = ['Time', 'From', 'To', 'By'].map((textContent) => make('th', { textContent, scope: 'col' }))
-  const rows = changes
-    .slice(-MOST_CHANGES)
-    .reverse()
-    .map(({ time, old, new: to, who }) =>
-      make(
-        'tr',
-        {},
-        ...[new Date(time).toLocaleString(), word(old), word(to), who].map((textContent) =>
-          make('td', { textContent }),
-        ),
-      ),
-    )
-  find('history').replaceChildren(make('thead', {}, make('tr', {}, ...head)), make('tbody', {}, ...rows))
-}
-
-// ---- following -------------------------------------------------------------------------------------------------------
+const limit = makeLimit({ change, isSure })
 
 let isLive = true
 find('live').onclick = () => {
@@ -208,7 +91,7 @@ function refresh() {
 
 async function look() {
   try {
-    const [summary, limit, history, ready] = await Promise.all([
+    const [summary, clientLimit, history, ready] = await Promise.all([
       ask('GET', '/summary'),
       ask('GET', '/limit'),
       ask('GET', '/limit/history'),
@@ -216,8 +99,8 @@ async function look() {
     ])
     figures.show(summary)
     lastSeen = new Date()
-    showLimit(limit)
-    showHistory(history)
+    limit.show(clientLimit)
+    limit.showHistory(history)
     showReadiness(ready, summary)
     await Promise.all(lists.map((list) => list.refresh()))
     find('token').removeAttribute('aria-invalid')
