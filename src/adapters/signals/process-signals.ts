@@ -6,16 +6,20 @@ export type ShutdownSignal = 'SIGTERM' | 'SIGINT'
 /** What this needs of Node's `process`. */
 export interface SignalSource {
   on(signal: ShutdownSignal, listener: (signal: ShutdownSignal) => void): unknown
+  off(signal: ShutdownSignal, listener: (signal: ShutdownSignal) => void): unknown
 }
 
 const shutdownSignals: readonly ShutdownSignal[] = ['SIGTERM', 'SIGINT']
 
-/** Calls `first` at the first SIGTERM or SIGINT, and `second` at each one after it, whichever of the two it is. */
+/**
+ * Calls `first` at the first SIGTERM or SIGINT, and `second` at each one after it, whichever of the two it is. Returns a
+ * function that stops this, after which the signals end the process again as usual; it can be called twice.
+ */
 export function onShutdownSignal(
   process: SignalSource,
   first: (signal: ShutdownSignal) => void,
   second: (signal: ShutdownSignal) => void,
-): void {
+): () => void {
   let asked = false
   const listener = (signal: ShutdownSignal): void => {
     const callback = asked ? second : first
@@ -23,6 +27,9 @@ export function onShutdownSignal(
     callback(signal)
   }
   for (const signal of shutdownSignals) process.on(signal, listener)
+  return () => {
+    for (const signal of shutdownSignals) process.off(signal, listener)
+  }
 }
 
 /** A signal that changes something and stops nothing. */

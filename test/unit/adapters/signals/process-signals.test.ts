@@ -9,11 +9,12 @@ import {
 describe('onShutdownSignal', () => {
   let process: EventEmitter
   let calls: string[]
+  let stop: () => void
 
   beforeEach(() => {
     process = new EventEmitter()
     calls = []
-    onShutdownSignal(
+    stop = onShutdownSignal(
       process,
       (signal) => calls.push(`first ${signal}`),
       (signal) => calls.push(`second ${signal}`),
@@ -50,6 +51,12 @@ describe('onShutdownSignal', () => {
     )
     other.emit('SIGINT', 'SIGINT')
     expect(nested).to.deep.equal(['first', 'second'])
+  })
+
+  it('leaves no handlers behind once it is stopped, also twice', () => {
+    stop()
+    stop()
+    expect(process.eventNames()).to.deep.equal([])
   })
 
   it('works on the real process', () => {
