@@ -35,10 +35,13 @@ const READ_WHEN_USED: Readonly<Record<string, (from: Settings, to: Settings) => 
 }
 
 /** Only a restart can take one away: the address that is bound may need it, and stays bound. */
-const TOKENS = [
-  { key: 'token', name: 'token' },
-  { key: 'read_token', name: 'readToken' },
-] as const
+const TOKENS: Readonly<Record<string, 'token' | 'readToken'>> = {
+  'management.token': 'token',
+  'management.read_token': 'readToken',
+}
+
+/** In the place of a reason: the key can be applied by a restart alone. */
+const RESTART = 'restart'
 
 /** Applied together, all or none of them. What they name is read anew even when none of them has changed. */
 const CERTIFICATE_KEYS: ReadonlySet<string> = new Set([
@@ -123,7 +126,7 @@ export class Reload {
     for (const key of changed) {
       const reason = CERTIFICATE_KEYS.has(key) ? badCertificates : this.#applyOne(key, settings)
       if (reason === undefined) applied.push(key)
-      else if (reason === 'restart') needsRestart.push(key)
+      else if (reason === RESTART) needsRestart.push(key)
       else refused.push(`${key}: ${reason}`)
     }
     const report = { applied, needsRestart, refused }
@@ -139,14 +142,10 @@ export class Reload {
     return this.#certificates.reload({ ...settings, tls: { ...settings.tls, enabled } })
   }
 
-  /** Returns why not, or `restart` where only a restart can apply the key. */
+  /** Returns why not, or RESTART. */
   #applyOne(key: string, settings: Settings): string | undefined {
-    if (
-      TOKENS.some(
-        (token) => `management.${token.key}` === key && settings.management[token.name] === undefined,
-      )
-    )
-      return 'restart'
+    const token = TOKENS[key]
+    if (token !== undefined && settings.management[token] === undefined) return RESTART
     const write = READ_WHEN_USED[key]
     if (write !== undefined) write(settings, this.#settings)
     else if (key === 'log.level') {
@@ -156,7 +155,7 @@ export class Reload {
       this.#limits.upstreamLimit = settings.pool.maxUpstreamConnections
     else if (key === 'pool.max_client_connections')
       return this.#limitClients(settings.pool.maxClientConnections)
-    else return 'restart'
+    else return RESTART
     return undefined
   }
 
