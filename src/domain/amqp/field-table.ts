@@ -19,9 +19,9 @@ export type FieldValue =
 /** Names and values in the order of the wire. RabbitMQ allows a name twice; the first one counts. */
 export type FieldTable = readonly (readonly [name: string, value: FieldValue])[]
 
-/** How deep tables and arrays may nest unless somebody says otherwise; RabbitMQ has no limit of its own, a parser must. */
+/** How deep tables and arrays may nest unless somebody says otherwise; RabbitMQ has no limit of its own. */
 export const FIELD_DEPTH_LIMIT = 32
-/** The deepest nesting that is read at all, whoever allowed it: a parser must have a limit. */
+/** The deepest nesting that is read at all, whoever allowed it: reading it takes stack. */
 const DEEPEST = 1000
 
 const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder('utf-8', { ignoreBOM: true }) }
@@ -129,13 +129,13 @@ function readValue(reader: ByteReader, depth: number): FieldValue {
 
 function readFloat(reader: ByteReader, type: 'float' | 'double'): number {
   const bytes = reader.take(type === 'float' ? 4 : 8)
-  if (!isFinite(bytes, 0, TAGS[type])) throw new MalformedBytes('a number that is none')
+  if (!isFiniteNumber(bytes, 0, TAGS[type])) throw new MalformedBytes('not a number, or an infinite one')
   const view = new DataView(bytes.buffer, bytes.byteOffset)
   return type === 'float' ? view.getFloat32(0) : view.getFloat64(0)
 }
 
 function readArray(reader: ByteReader, depth: number): FieldValue[] {
-  if (depth > FIELD_DEPTH_LIMIT) throw new MalformedBytes('arrays nested too deeply')
+  if (depth > DEEPEST) throw new MalformedBytes('arrays nested too deeply')
   const size = reader.long()
   if (size > reader.remaining) throw new MalformedBytes('an array is longer than what holds it')
   const end = reader.position + size
@@ -264,7 +264,7 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
     const tag = bytes[at++]
     const size = FIXED_SIZE[tag]
     if (size >= 0) {
-      if ((tag === TAGS.float || tag === TAGS.double) && !isFinite(bytes, at, tag)) return -1
+      if ((tag === TAGS.float || tag === TAGS.double) && !isFiniteNumber(bytes, at, tag)) return -1
       at += size
     } else if (tag === TAGS.string || tag === TAGS.bytes) {
       if (stop - at < 4) return -1
@@ -280,8 +280,8 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
   return at
 }
 
-/** Erlang has no NaN and no infinity: RabbitMQ fails over one. They have all bits of the exponent set. */
-function isFinite(bytes: Uint8Array, at: number, tag: number): boolean {
+/** Whether a float or double is finite. Erlang has no NaN and no infinity: RabbitMQ fails over one. They have all bits of the exponent set (IEEE 754). */
+function isFiniteNumber(bytes: Uint8Array, at: number, tag: number): boolean {
   const exponent = tag === TAGS.float ? 0x7f80 : 0x7ff0
   return (((bytes[at] << 8) | bytes[at + 1]) & exponent) !== exponent
 }

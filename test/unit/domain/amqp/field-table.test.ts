@@ -178,6 +178,9 @@ describe('field tables', () => {
       expect(skipTable(tooDeep, 0, tooDeep.length, FIELD_DEPTH_LIMIT + 1), 'where more is allowed').to.equal(
         tooDeep.length,
       )
+      expect(endOfTable(tooDeep, 0, tooDeep.length), 'whoever reads it').to.equal(tooDeep.length)
+      const deepestRead = encode(nest(1001, type))
+      expect(endOfTable(deepestRead, 0, deepestRead.length)).to.equal(deepestRead.length)
       expect(() => readTable(new ByteReader(encode(nest(1002, type))))).to.throw('nested too deeply')
     })
   }

@@ -16,6 +16,7 @@ import {
 import { own, payload, viewOf } from '../../../support/frames.js'
 import {
   FrameType,
+  type TableValue,
   bodyFrame,
   frame,
   headerFrame,
@@ -37,8 +38,8 @@ const NAMES: Record<Verdict, string> = {
   [VERDICT_WAIT]: 'wait',
 }
 
-function newGuard(maxMessageBytes = 1000): ChannelGuard {
-  return new ChannelGuard({ maxMessageBytes, maxTableDepth: 32 })
+function newGuard(maxMessageBytes = 1000, maxTableDepth = 32): ChannelGuard {
+  return new ChannelGuard({ maxMessageBytes, maxTableDepth })
 }
 
 function judge(guard: ChannelGuard, bytes: Uint8Array): string {
@@ -116,6 +117,19 @@ describe('ChannelGuard', () => {
     it('a message of exactly the largest size', () => {
       const frames = [publish(), headerFrame(1, 1000), bodyFrame(1, Buffer.alloc(1000))]
       expect(judgeAll(newGuard(1000), frames)).to.deep.equal(['part', 'part', 'last'])
+    })
+
+    it('arguments and headers that nest as deeply as is allowed, in tables or in arrays', () => {
+      for (const wrap of [(inner: TableValue) => [inner], (inner: TableValue) => ({ k: inner })]) {
+        let value: TableValue = null
+        for (let level = 0; level < 100; level++) value = wrap(value)
+        const frames = [
+          method(1, 'queue.declare', { queue: 'q', arguments: { k: value } }),
+          ...[publish(), headerFrame(1, 0, { headers: { k: value, CC: [FORGED.slice(0, -2)] } })],
+        ]
+        expect(judgeAll(newGuard(1000, 100), frames)).to.deep.equal(['single', 'part', 'last'])
+        expect(judge(newGuard(1000, 99), frames[0])).to.equal('refused')
+      }
     })
 
     it('one message after the other, and methods between them', () => {
