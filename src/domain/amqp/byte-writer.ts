@@ -1,9 +1,12 @@
 /** Writes AMQP's elementary values one after the other (AMQP 0-9-1, 4.2). */
+import { writeLong, writeShort } from './frame.js'
 
 const utf8 = new TextEncoder()
 
 /** The most bytes that a short string can have. */
 export const SHORT_STRING_LIMIT = 255
+/** Stands for what was left out. */
+const MORE = '...'
 
 /** A byte array that grows as values are added. */
 export class ByteWriter {
@@ -26,8 +29,7 @@ export class ByteWriter {
 
   short(value: number): this {
     const at = this.#reserve(2)
-    this.#bytes[at] = value >>> 8
-    this.#bytes[at + 1] = value
+    writeShort(this.#bytes, at, value)
     return this
   }
 
@@ -45,7 +47,7 @@ export class ByteWriter {
   shortString(value: string): this {
     const bytes = utf8.encode(value)
     if (bytes.length > SHORT_STRING_LIMIT)
-      throw new RangeError(`a short string has at most 255 bytes, not ${bytes.length}`)
+      throw new RangeError(`a short string has at most ${SHORT_STRING_LIMIT} bytes, not ${bytes.length}`)
     return this.octet(bytes.length).raw(bytes)
   }
 
@@ -63,10 +65,7 @@ export class ByteWriter {
 
   /** Overwrites four bytes that were written before, for lengths known only afterwards. */
   setLong(at: number, value: number): void {
-    this.#bytes[at] = value >>> 24
-    this.#bytes[at + 1] = value >>> 16
-    this.#bytes[at + 2] = value >>> 8
-    this.#bytes[at + 3] = value
+    writeLong(this.#bytes, at, value)
   }
 
   /** What was written so far, in an array of its own. */
@@ -88,15 +87,15 @@ export class ByteWriter {
   }
 }
 
-/** Shortens `text` so that it fits a short string, without cutting a character in two. */
+/** Shortens `text` so that it fits a short string, without cutting a character in two; dots say that there was more. */
 export function fitShortString(text: string): string {
   if (utf8.encode(text).length <= SHORT_STRING_LIMIT) return text
   let fitting = ''
   let size = 0
   for (const character of text) {
     size += utf8.encode(character).length
-    if (size > SHORT_STRING_LIMIT - 3) break
+    if (size > SHORT_STRING_LIMIT - MORE.length) break
     fitting += character
   }
-  return `${fitting}...`
+  return fitting + MORE
 }

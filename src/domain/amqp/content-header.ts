@@ -6,6 +6,8 @@ import { readLong, readShort } from './frame.js'
 /** Where the announced size of the body stands. */
 export const BODY_SIZE_AT = 4
 const FLAGS_AT = 12
+/** Of the first property. */
+const HIGHEST_FLAG = 1 << 15
 const HEADERS_FLAG = 1 << 13
 const EXPIRATION_FLAG = 1 << 8
 /** Class, weight, body size and flags. */
@@ -87,21 +89,12 @@ export function hasHeaders(bytes: Uint8Array, at: number): boolean {
 
 /** The headers table of a well-formed header in `bytes[at, end)` that has one. */
 export function readHeaders(bytes: Uint8Array, at: number, end: number): FieldTable {
-  const flags = readShort(bytes, at + FLAGS_AT)
-  at += CONTENT_HEADER_MIN_SIZE
-  // Content type and content encoding come before it.
-  for (let bit = 15; bit > 13; bit--) if ((flags & (1 << bit)) !== 0) at += 1 + bytes[at]
-  return readTable(new ByteReader(bytes, at, end))
+  return readTable(new ByteReader(bytes, propertyAt(HEADERS_FLAG, bytes, at, end), end))
 }
 
 /** Where the expiration property of a well-formed header in `bytes[at, end)` stands, a short string; -1 when it has none. */
 export function expirationAt(bytes: Uint8Array, at: number, end: number): number {
-  const flags = readShort(bytes, at + FLAGS_AT)
-  if ((flags & EXPIRATION_FLAG) === 0) return -1
-  at += CONTENT_HEADER_MIN_SIZE
-  for (let bit = 15, i = 0; 1 << bit > EXPIRATION_FLAG; bit--, i++)
-    if ((flags & (1 << bit)) !== 0) at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, Infinity)
-  return at
+  return propertyAt(EXPIRATION_FLAG, bytes, at, end)
 }
 
 /** The expiration property of a well-formed header in `bytes[at, end)`, as it was written; undefined when it has none. */
@@ -110,6 +103,17 @@ export function readExpiration(bytes: Uint8Array, at: number, end: number): stri
   return expiration < 0 ? undefined : new ByteReader(bytes, expiration, end).shortString()
 }
 
+/** Where the property with this flag stands in a well-formed header in `bytes[at, end)`; -1 when it isn't there. */
+function propertyAt(flag: number, bytes: Uint8Array, at: number, end: number): number {
+  const flags = readShort(bytes, at + FLAGS_AT)
+  if ((flags & flag) === 0) return -1
+  at += CONTENT_HEADER_MIN_SIZE
+  for (let i = 0, before = HIGHEST_FLAG; before > flag; i++, before >>>= 1)
+    if ((flags & before) !== 0) at = skipProperty(BASIC_PROPERTIES[i], bytes, at, end, Infinity)
+  return at
+}
+
+/** Returns where the property at `at` ends; -1, or a place behind `end`, when it isn't whole. */
 function skipProperty(
   type: PropertyType,
   bytes: Uint8Array,

@@ -1,10 +1,8 @@
 /** Errors about single frames, in the words of RabbitMQ, which shows the octets as Erlang prints them. */
-import type { FrameFault } from './frame-reader.js'
+import { type FrameFault, SNIPPET_SIZE } from './frame-reader.js'
 import { FRAME_HEADER_SIZE, type Frame } from './frame.js'
 import { type AmqpError, CHANNEL_ERROR, FRAME_ERROR, UNEXPECTED_FRAME, amqpError } from './reply-codes.js'
 import { joinSlices } from './slice-list.js'
-
-const SNIPPET = 16
 
 /** The frame's outer form is broken. */
 export function brokenFrame(fault: FrameFault): AmqpError {
@@ -30,7 +28,7 @@ export function unexpectedFrame(frame: Frame): AmqpError {
 
 /** A method whose arguments don't have its form. */
 export function undecodableMethod(frame: Frame): AmqpError {
-  const args = frame.bytes.subarray(frame.payloadStart + 4, frame.payloadEnd)
+  const args = frame.bytes.subarray(frame.argumentsStart, frame.payloadEnd)
   // The text is cut to 255 bytes anyway.
   return amqpError(FRAME_ERROR, `cannot decode ${erlangBinary(args.subarray(0, 256))}`, frame.methodId)
 }
@@ -49,8 +47,8 @@ function describeFrame(frame: Frame): string {
 }
 
 function describe(type: number, payload: Uint8Array, payloadSize: number): string {
-  const share = payloadSize <= SNIPPET ? 'all' : `first ${SNIPPET}`
-  return `type ${type}, ${share} octets = ${erlangBinary(payload.subarray(0, SNIPPET))}`
+  const share = payloadSize <= SNIPPET_SIZE ? 'all' : `first ${SNIPPET_SIZE}`
+  return `type ${type}, ${share} octets = ${erlangBinary(payload.subarray(0, SNIPPET_SIZE))}`
 }
 
 /** As Erlang's ~p prints a binary: a string when all of it is printable, else the octets in decimal. */

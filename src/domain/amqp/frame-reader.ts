@@ -1,11 +1,14 @@
 /** Finds the frames in a stream of chunks, however the chunks are cut, without copying payloads. */
 import {
+  CHANNEL_AT,
   FRAME_BODY,
   FRAME_END,
   FRAME_HEADER_SIZE,
   FRAME_METHOD,
   FRAME_OVERHEAD,
   Frame,
+  METHOD_IDS_SIZE,
+  SIZE_AT,
   readLong,
   readShort,
 } from './frame.js'
@@ -36,11 +39,12 @@ export interface FrameFault {
   readonly payloadSize: number
   /** The largest payload by the negotiated frame_max for `too-large`, the octet found for `bad-end`. */
   readonly detail: number
-  /** Up to 16 bytes of the payload, as far as they had arrived. */
+  /** Up to {@link SNIPPET_SIZE} bytes of the payload, as far as they had arrived. */
   readonly snippet: Uint8Array
 }
 
-const SNIPPET = 16
+/** RabbitMQ shows so many octets of a payload in its errors. */
+export const SNIPPET_SIZE = 16
 
 /** Reads one direction of one connection. */
 export class FrameReader {
@@ -145,13 +149,13 @@ export class FrameReader {
         at = afterMessage
         continue
       }
-      const size = readLong(chunk, at + 3)
+      const size = readLong(chunk, at + SIZE_AT)
       if (size > this.#maxPayload) return this.#tooLarge(chunk, at)
       const end = at + size + FRAME_OVERHEAD
       if (end > length) break
       if (chunk[end - 1] !== FRAME_END) return this.#badEnd(chunk, at, chunk[end - 1])
       frame.type = chunk[at]
-      frame.channel = readShort(chunk, at + 1)
+      frame.channel = readShort(chunk, at + CHANNEL_AT)
       frame.bytes = chunk
       frame.start = at
       frame.end = end
@@ -191,7 +195,7 @@ export class FrameReader {
     while (this.#headerLength < FRAME_HEADER_SIZE && at < chunk.length)
       header[this.#headerLength++] = chunk[at++]
     if (this.#headerLength < FRAME_HEADER_SIZE) return at
-    const size = readLong(header, 3)
+    const size = readLong(header, SIZE_AT)
     if (size > this.#maxPayload) {
       this.#tooLarge(header, 0)
       return at
@@ -218,7 +222,7 @@ export class FrameReader {
     if (endOctet !== FRAME_END) return this.#badEnd(joinSlices(parts), 0, endOctet)
     const frame = this.#frame
     frame.type = header[0]
-    frame.channel = readShort(header, 1)
+    frame.channel = readShort(header, CHANNEL_AT)
     frame.payloadSize = size
     if (frame.type === FRAME_BODY && parts.length > 1) {
       frame.parts = parts
@@ -241,13 +245,13 @@ export class FrameReader {
 
   #fault(kind: FrameFault['kind'], bytes: Uint8Array, at: number, detail: number): void {
     this.end()
-    const payloadSize = readLong(bytes, at + 3)
+    const payloadSize = readLong(bytes, at + SIZE_AT)
     const from = at + FRAME_HEADER_SIZE
-    const snippet = new Uint8Array(bytes.subarray(from, from + Math.min(payloadSize, SNIPPET)))
+    const snippet = new Uint8Array(bytes.subarray(from, from + Math.min(payloadSize, SNIPPET_SIZE)))
     this.#handler.onFrameFault({
       kind,
       type: bytes[at],
-      channel: readShort(bytes, at + 1),
+      channel: readShort(bytes, at + CHANNEL_AT),
       payloadSize,
       detail,
       snippet,
@@ -257,7 +261,9 @@ export class FrameReader {
 
 function beginsWithMethod(chunk: Uint8Array, at: number, methodId: number): boolean {
   const idAt = at + FRAME_HEADER_SIZE
-  return chunk[at] === FRAME_METHOD && chunk.length - idAt >= 4 && readLong(chunk, idAt) === methodId
+  return (
+    chunk[at] === FRAME_METHOD && chunk.length - idAt >= METHOD_IDS_SIZE && readLong(chunk, idAt) === methodId
+  )
 }
 
 function payloadLimit(frameMax: number): number {

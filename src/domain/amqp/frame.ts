@@ -11,6 +11,8 @@ export const FRAME_END = 0xce
 export const FRAME_HEADER_SIZE = 7
 /** What a frame adds to its payload; the negotiated frame_max counts it too. */
 export const FRAME_OVERHEAD = 8
+/** The class and method ids at the head of a method frame's payload. */
+export const METHOD_IDS_SIZE = 4
 /** The least frame_max that RabbitMQ lets a client choose. */
 export const FRAME_MIN_SIZE = 4096
 /** The frame_max that holds before Connection.Tune-Ok: 4096 up to RabbitMQ 4.0, 8192 from 4.1. */
@@ -18,6 +20,11 @@ export const FRAME_MAX_BEFORE_TUNING = 8192
 
 /** Opens every AMQP 0-9-1 connection; it is also the answer to any other protocol. */
 export const PROTOCOL_HEADER = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1)
+
+/** Where the channel number stands in a frame. */
+export const CHANNEL_AT = 1
+/** Where the payload's size stands in a frame. */
+export const SIZE_AT = 3
 
 const NOTHING = new Uint8Array(0)
 
@@ -57,6 +64,11 @@ export class Frame {
     return this.start + FRAME_HEADER_SIZE
   }
 
+  /** Where a method's arguments begin in `bytes`. Only for method frames of at least four bytes. */
+  get argumentsStart(): number {
+    return this.start + FRAME_HEADER_SIZE + METHOD_IDS_SIZE
+  }
+
   /** One past the payload's last byte in `bytes`. */
   get payloadEnd(): number {
     return this.end - 1
@@ -73,8 +85,7 @@ export class Frame {
     this.channel = channel
     const bytes = this.parts === undefined ? this.bytes : this.parts[0]
     const at = this.parts === undefined ? this.start : 0
-    bytes[at + 1] = channel >>> 8
-    bytes[at + 2] = channel & 0xff
+    writeShort(bytes, at + CHANNEL_AT, channel)
   }
 }
 
@@ -86,6 +97,12 @@ export function readShort(bytes: Uint8Array, at: number): number {
 /** A 32-bit unsigned number at `at`; the caller knows that it's there. */
 export function readLong(bytes: Uint8Array, at: number): number {
   return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+}
+
+/** Puts a 16-bit number at `at`; the caller knows that there is room. */
+export function writeShort(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >>> 8
+  bytes[at + 1] = value
 }
 
 /** Puts a 32-bit number at `at`; the caller knows that there is room. */

@@ -3,8 +3,9 @@ import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 import { FIELD_DEPTH_LIMIT, type FieldTable, readTable, skipTable, writeTable } from './field-table.js'
 import { isUtf8 } from './utf8.js'
-import { FRAME_END, FRAME_HEADER_SIZE, FRAME_METHOD, readLong } from './frame.js'
+import { FRAME_END, FRAME_HEADER_SIZE, FRAME_METHOD, type Frame, SIZE_AT, readLong } from './frame.js'
 
+/** AMQP's elementary types (AMQP 0-9-1, 4.2.1), and `table`. */
 export type ArgumentType = 'bit' | 'octet' | 'short' | 'long' | 'longlong' | 'shortstr' | 'longstr' | 'table'
 
 interface ArgumentValues {
@@ -137,6 +138,11 @@ export function readArguments<A extends ArgumentLayout>(
   return values as Arguments<A>
 }
 
+/** The arguments of a method frame that was found to be of this method. Throws MalformedBytes. */
+export function argumentsOf<A extends ArgumentLayout>(method: MethodLayout<A>, frame: Frame): Arguments<A> {
+  return readArguments(method, frame.bytes, frame.argumentsStart, frame.payloadEnd)
+}
+
 function readArgument(type: Exclude<ArgumentType, 'bit'>, reader: ByteReader): unknown {
   switch (type) {
     case 'octet':
@@ -178,7 +184,7 @@ export function methodFrame<A extends ArgumentLayout>(
     writeArgument(writer, type, value)
   }
   if (bit > 0) writer.octet(bits)
-  writer.setLong(3, writer.length - FRAME_HEADER_SIZE)
+  writer.setLong(SIZE_AT, writer.length - FRAME_HEADER_SIZE)
   return writer.octet(FRAME_END).finish()
 }
 

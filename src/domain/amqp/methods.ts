@@ -2,6 +2,11 @@
 import * as id from './method-ids.js'
 import { type MethodLayout, defineMethod } from './method-layout.js'
 
+/** The class of what concerns the connection as a whole, on channel 0. */
+export const CONNECTION_CLASS = 10
+/** The class of messages. */
+export const BASIC_CLASS = 60
+
 export const ConnectionStart = defineMethod('connection.start', id.CONNECTION_START, 'server', {
   versionMajor: 'octet',
   versionMinor: 'octet',

@@ -4,7 +4,8 @@ import { type Frame, readLong, readShort } from './frame.js'
 import * as id from './method-ids.js'
 
 const LAST_BIT = 0b1
-const PREFETCH_COUNT_AT = 8
+/** Behind the prefetch size, which is a long. */
+const PREFETCH_COUNT_AT = 4
 const HIGH = 2 ** 32
 
 /** Whether a Basic.Publish is mandatory. */
@@ -18,14 +19,13 @@ export function isSilentSelect({ bytes, payloadEnd }: Frame): boolean {
 }
 
 /** Whether a Basic.Qos limits all consumers of its channel together. A count of 0 limits nothing. */
-export function isGlobalPrefetch({ bytes, payloadStart, payloadEnd }: Frame): boolean {
-  return (bytes[payloadEnd - 1] & LAST_BIT) !== 0 && readShort(bytes, payloadStart + PREFETCH_COUNT_AT) > 0
+export function isGlobalPrefetch({ bytes, argumentsStart, payloadEnd }: Frame): boolean {
+  return (bytes[payloadEnd - 1] & LAST_BIT) !== 0 && readShort(bytes, argumentsStart + PREFETCH_COUNT_AT) > 0
 }
 
 /** The delivery tag of a method that begins with it: Basic.Ack, Nack, Reject. */
-export function deliveryTagOf({ bytes, payloadStart }: Frame): number {
-  const at = payloadStart + 4
-  return readLong(bytes, at) * HIGH + readLong(bytes, at + 4)
+export function deliveryTagOf({ bytes, argumentsStart }: Frame): number {
+  return readLong(bytes, argumentsStart) * HIGH + readLong(bytes, argumentsStart + 4)
 }
 
 /** Whether a Basic.Ack, Nack or Reject settles all deliveries up to its own. */
@@ -34,6 +34,6 @@ export function settlesMany({ methodId, bytes, payloadEnd }: Frame): boolean {
 }
 
 /** The consumer tag of a method that begins with it: Basic.Consume-Ok, Cancel, Cancel-Ok. */
-export function consumerTagOf({ bytes, payloadStart, payloadEnd }: Frame): string {
-  return new ByteReader(bytes, payloadStart + 4, payloadEnd).shortString()
+export function consumerTagOf({ bytes, argumentsStart, payloadEnd }: Frame): string {
+  return new ByteReader(bytes, argumentsStart, payloadEnd).shortString()
 }

@@ -1,10 +1,16 @@
 /** A message that stands whole in one chunk, as nearly all small ones do, seen as one thing instead of as three frames. */
 import { BODY_SIZE_AT, CONTENT_HEADER_MIN_SIZE } from './content-header.js'
-import { FRAME_BODY, FRAME_END, FRAME_HEADER, FRAME_HEADER_SIZE, FRAME_OVERHEAD } from './frame.js'
+import {
+  CHANNEL_AT,
+  FRAME_BODY,
+  FRAME_END,
+  FRAME_HEADER,
+  FRAME_HEADER_SIZE,
+  FRAME_OVERHEAD,
+  METHOD_IDS_SIZE,
+  SIZE_AT,
+} from './frame.js'
 
-const CHANNEL_AT = 1
-const SIZE_AT = 3
-const IDS_SIZE = 4
 const NOTHING = new Uint8Array(0)
 const NO_VIEW = new DataView(NOTHING.buffer)
 
@@ -28,7 +34,7 @@ export class WholeMessage {
 
   /** The method's arguments lie in `bytes[argumentsStart, argumentsEnd)`. */
   get argumentsStart(): number {
-    return this.start + FRAME_HEADER_SIZE + IDS_SIZE
+    return this.start + FRAME_HEADER_SIZE + METHOD_IDS_SIZE
   }
 
   get argumentsEnd(): number {
@@ -54,7 +60,7 @@ export class WholeMessage {
     const { length } = bytes
     const methodSize = view.getUint32(at + SIZE_AT)
     const header = at + methodSize + FRAME_OVERHEAD
-    if (methodSize < IDS_SIZE || methodSize > maxPayload) return false
+    if (methodSize < METHOD_IDS_SIZE || methodSize > maxPayload) return false
     if (length - header < FRAME_OVERHEAD + CONTENT_HEADER_MIN_SIZE) return false
     const headerSize = view.getUint32(header + SIZE_AT)
     const body = header + headerSize + FRAME_OVERHEAD

@@ -9,7 +9,7 @@ import {
   hasWellFormedProperties,
 } from '../amqp/content-header.js'
 import { undecodableMethod, unknownFrame } from '../amqp/frame-errors.js'
-import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../amqp/frame.js'
+import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame, METHOD_IDS_SIZE } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
 import { hasShapeOf, hasUtf8Strings, readArguments } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
@@ -45,6 +45,7 @@ export const VERDICT_REFUSED = 4
 /** It can't be judged before the broker has answered an earlier request: to be judged again then. */
 export const VERDICT_WAIT = 5
 
+/** What {@link ChannelGuard.judge} says: small numbers, since it says one for each frame. */
 export type Verdict =
   | typeof VERDICT_SINGLE
   | typeof VERDICT_PART
@@ -64,8 +65,6 @@ const PUBLISH_IMMEDIATE = 0b10
 /** Of a Basic.Ack's payload: ids, delivery tag, flags. */
 const ACK_SIZE = 13
 
-const CONNECTION_CLASS = 10
-const BASIC_CLASS = 60
 const EXPECTS_METHOD = 0
 const EXPECTS_HEADER = 1
 const EXPECTS_BODY = 2
@@ -136,7 +135,7 @@ export class ChannelGuard {
     const flagsAt = publishFlagsAt(bytes, argumentsStart)
     if (flagsAt !== argumentsEnd - 1 || (bytes[flagsAt] & PUBLISH_IMMEDIATE) !== 0) return false
     if (replyAddressIn(bytes, argumentsStart) !== '') return false
-    if (contentWeight(bytes, headerStart) !== 0 || contentClass(bytes, headerStart) !== BASIC_CLASS)
+    if (contentWeight(bytes, headerStart) !== 0 || contentClass(bytes, headerStart) !== method.BASIC_CLASS)
       return false
     if (!hasWellFormedProperties(bytes, headerStart, headerEnd, this.#limits.maxTableDepth)) return false
     return !hasHeaders(bytes, headerStart) || !copiesToForgedReplyTo(bytes, headerStart, headerEnd)
@@ -158,7 +157,7 @@ export class ChannelGuard {
   }
 
   #judgeMethod(frame: Frame): Verdict {
-    if (frame.payloadSize < 4) return this.#refuse(unknownFrame(frame))
+    if (frame.payloadSize < METHOD_IDS_SIZE) return this.#refuse(unknownFrame(frame))
     const methodId = frame.methodId
     if (this.#expects !== EXPECTS_METHOD) return this.#refuseInContent()
     // The two that come in great numbers, judged without looking up what they look like.
@@ -169,9 +168,9 @@ export class ChannelGuard {
     }
     const layout = method.methodOf(methodId)
     if (layout === undefined) return this.#refuseUnknown(methodId)
-    if (layout.sender === 'server' || layout.classId === CONNECTION_CLASS)
+    if (layout.sender === 'server' || layout.classId === method.CONNECTION_CLASS)
       return this.#refuseUnimplemented(methodId)
-    const args = frame.payloadStart + 4
+    const args = frame.argumentsStart
     if (!hasShapeOf(layout, frame.bytes, args, frame.payloadEnd, this.#limits.maxTableDepth))
       return this.#refuse(undecodableMethod(frame))
     if (!hasUtf8Strings(layout, frame.bytes, args, frame.payloadEnd))
@@ -183,7 +182,7 @@ export class ChannelGuard {
   /** RabbitMQ doesn't look whether its strings are UTF-8. */
   #judgePublish(frame: Frame): Verdict {
     const { bytes } = frame
-    const args = frame.payloadStart + 4
+    const args = frame.argumentsStart
     const flagsAt = publishFlagsAt(bytes, args)
     if (flagsAt !== frame.payloadEnd - 1) return this.#refuse(undecodableMethod(frame))
     if ((bytes[flagsAt] & PUBLISH_IMMEDIATE) !== 0)
@@ -262,11 +261,11 @@ export class ChannelGuard {
     if (frame.payloadSize < CONTENT_HEADER_MIN_SIZE) return this.#refuse(unknownFrame(frame))
     if (contentWeight(frame.bytes, at) !== 0) return this.#refuseInContent()
     const contentClassId = contentClass(frame.bytes, at)
-    if (contentClassId !== BASIC_CLASS)
+    if (contentClassId !== method.BASIC_CLASS)
       return this.#refuse(
         amqpError(
           UNEXPECTED_FRAME,
-          `expected content header for class ${BASIC_CLASS}, got one for class ${contentClassId} instead`,
+          `expected content header for class ${method.BASIC_CLASS}, got one for class ${contentClassId} instead`,
           id.BASIC_PUBLISH,
         ),
       )
@@ -304,7 +303,7 @@ export class ChannelGuard {
   #refuseInContent(): Verdict {
     const text =
       this.#expects === EXPECTS_HEADER
-        ? `expected content header for class ${BASIC_CLASS}, got non content header frame instead`
+        ? `expected content header for class ${method.BASIC_CLASS}, got non content header frame instead`
         : 'expected content body, got non content body frame instead'
     return this.#refuse(amqpError(UNEXPECTED_FRAME, text, id.BASIC_PUBLISH))
   }

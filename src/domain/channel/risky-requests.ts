@@ -2,7 +2,7 @@
 import { type FieldTable, type FieldValue, fieldOf } from '../amqp/field-table.js'
 import type { Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
-import { methodFrame, readArguments } from '../amqp/method-layout.js'
+import { argumentsOf, methodFrame } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
 import { replyAddressIn, replyNodeOf } from './reply-to.js'
 
@@ -25,7 +25,7 @@ const text = new TextDecoder()
 export function mayBeRisky(frame: Frame): boolean {
   switch (frame.methodId) {
     case id.BASIC_PUBLISH:
-      return replyAddressIn(frame.bytes, frame.payloadStart + 4) !== ''
+      return replyAddressIn(frame.bytes, frame.argumentsStart) !== ''
     case id.EXCHANGE_DECLARE:
     case id.QUEUE_DECLARE:
     case id.BASIC_CONSUME:
@@ -37,19 +37,18 @@ export function mayBeRisky(frame: Frame): boolean {
 
 /** The kind of risk in a well-formed method that {@link mayBeRisky}, in words; undefined when there's none. What the broker does with one it does with all of a kind. */
 export function riskOf(frame: Frame): string | undefined {
-  const { bytes, methodId, payloadStart, payloadEnd } = frame
-  const at = payloadStart + 4
-  switch (methodId) {
+  switch (frame.methodId) {
     case id.BASIC_PUBLISH:
-      return riskOfAnswer(replyAddressIn(bytes, at))
+      return riskOfAnswer(replyAddressIn(frame.bytes, frame.argumentsStart))
     case id.EXCHANGE_DECLARE:
-      return riskOfExchange(readArguments(method.ExchangeDeclare, bytes, at, payloadEnd))
+      return riskOfExchange(argumentsOf(method.ExchangeDeclare, frame))
     case id.QUEUE_DECLARE:
-      return riskOfQueue(readArguments(method.QueueDeclare, bytes, at, payloadEnd))
+      return riskOfQueue(argumentsOf(method.QueueDeclare, frame))
     case id.BASIC_CONSUME:
-      return riskOfConsumer(readArguments(method.BasicConsume, bytes, at, payloadEnd))
+      return riskOfConsumer(argumentsOf(method.BasicConsume, frame))
+    default:
+      return undefined
   }
-  return undefined
 }
 
 /** RabbitMQ up to 3.10 fails over the address of a node that isn't in its cluster, or not any more. */
@@ -128,10 +127,10 @@ function shown(field: FieldValue): string {
  * the question whether anybody waits for it.
  */
 export function trialOf(frame: Frame): Uint8Array {
-  const { bytes, start, end, methodId, payloadStart } = frame
+  const { bytes, start, end, methodId, argumentsStart } = frame
   if (methodId !== id.BASIC_PUBLISH) return new Uint8Array(bytes.subarray(start, end))
   return methodFrame(method.QueueDeclare, 0, {
-    queue: replyAddressIn(bytes, payloadStart + 4),
+    queue: replyAddressIn(bytes, argumentsStart),
     passive: true,
     durable: false,
     exclusive: false,

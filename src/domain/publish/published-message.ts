@@ -1,11 +1,20 @@
 /** What must be known of a message that is kept: read from its bytes when it's asked for. */
 import { ByteReader } from '../amqp/byte-reader.js'
 import { contentBodySize, expirationAt, readExpiration } from '../amqp/content-header.js'
-import { FRAME_HEADER_SIZE, FRAME_OVERHEAD, readLong } from '../amqp/frame.js'
+import {
+  CHANNEL_AT,
+  FRAME_HEADER_SIZE,
+  FRAME_OVERHEAD,
+  METHOD_IDS_SIZE,
+  SIZE_AT,
+  readLong,
+  readShort,
+  writeLong,
+  writeShort,
+} from '../amqp/frame.js'
 
-const SIZE_AT = 3
 /** Behind the frame's header, the method's ids and a reserved short. */
-const EXCHANGE_AT = FRAME_HEADER_SIZE + 4 + 2
+const EXCHANGE_AT = FRAME_HEADER_SIZE + METHOD_IDS_SIZE + 2
 const MANDATORY = 1
 /** RabbitMQ refuses to let a message wait longer, some 49 days. */
 const LONGEST_EXPIRATION = 2 ** 32 - 1
@@ -74,24 +83,21 @@ export function withExpiration(message: Uint8Array, milliseconds: number): Uint8
   copy[from] = digits.length
   for (let i = 0; i < digits.length; i++) copy[from + 1 + i] = digits.charCodeAt(i)
   copy.set(message.subarray(to), to + grown)
-  new DataView(copy.buffer).setUint32(header + SIZE_AT, end - header - FRAME_OVERHEAD + grown)
+  writeLong(copy, header + SIZE_AT, end - header - FRAME_OVERHEAD + grown)
   return copy
 }
 
-/** The channel number of the last frame of a message that has one number throughout; -1 if it hasn't. */
+/** The channel number of a message's frames, if it's one throughout; -1 if it isn't. */
 export function channelOf(bytes: Uint8Array): number {
-  const channel = (bytes[1] << 8) | bytes[2]
+  const channel = readShort(bytes, CHANNEL_AT)
   for (let at = 0; at < bytes.length; at = frameEnd(bytes, at))
-    if (((bytes[at + 1] << 8) | bytes[at + 2]) !== channel) return -1
+    if (readShort(bytes, at + CHANNEL_AT) !== channel) return -1
   return channel
 }
 
 /** Writes another channel number into every frame of `bytes`, in place. */
 export function rewriteChannel(bytes: Uint8Array, channel: number): void {
-  for (let at = 0; at < bytes.length; at = frameEnd(bytes, at)) {
-    bytes[at + 1] = channel >>> 8
-    bytes[at + 2] = channel & 0xff
-  }
+  for (let at = 0; at < bytes.length; at = frameEnd(bytes, at)) writeShort(bytes, at + CHANNEL_AT, channel)
 }
 
 function frameEnd(bytes: Uint8Array, at: number): number {

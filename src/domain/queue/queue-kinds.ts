@@ -1,7 +1,7 @@
 /** What RabbitMQ's kinds of queue can't do. It answers by closing the whole connection, so that the kind has to be known before. */
 import type { Frame } from '../amqp/frame.js'
 import * as id from '../amqp/method-ids.js'
-import { readArguments } from '../amqp/method-layout.js'
+import { argumentsOf } from '../amqp/method-layout.js'
 import * as method from '../amqp/methods.js'
 import {
   type AmqpError,
@@ -28,18 +28,16 @@ export type Demand = 'get' | 'purge' | 'no-ack' | 'global-prefetch' | 'if-unused
  * prefetch for all its consumers together.
  */
 export function demandOf(frame: Frame, hasGlobalPrefetch: boolean): Demand | undefined {
-  const { bytes, methodId, payloadStart, payloadEnd } = frame
-  const at = payloadStart + 4
-  switch (methodId) {
+  switch (frame.methodId) {
     case id.BASIC_GET:
       return 'get'
     case id.QUEUE_PURGE:
       return 'purge'
     case id.BASIC_CONSUME:
-      if (readArguments(method.BasicConsume, bytes, at, payloadEnd).noAck) return 'no-ack'
+      if (argumentsOf(method.BasicConsume, frame).noAck) return 'no-ack'
       return hasGlobalPrefetch ? 'global-prefetch' : undefined
     case id.QUEUE_DELETE: {
-      const { ifUnused, ifEmpty } = readArguments(method.QueueDelete, bytes, at, payloadEnd)
+      const { ifUnused, ifEmpty } = argumentsOf(method.QueueDelete, frame)
       return ifUnused ? 'if-unused' : ifEmpty ? 'if-empty' : undefined
     }
     default:
