@@ -15,6 +15,7 @@ import { concat } from '../../../support/frames.js'
 import {
   type Properties,
   headerFrame,
+  long,
   longlong,
   longstr,
   octet,
@@ -138,6 +139,19 @@ describe('content headers', () => {
   it('are malformed with a malformed table', () => {
     const start = Buffer.concat([short(60), short(0), longlong(0), short(0x2000)])
     expect(isWellFormed(Buffer.concat([start, longstr('garbage')]))).to.equal(false)
+  })
+
+  it('are malformed with a malformed table, whatever properties may seem to follow it', () => {
+    // The flags of headers, delivery mode, timestamp and type, which would end with the header if they began in front of it.
+    const start = Buffer.concat([
+      short(60),
+      short(0),
+      Buffer.alloc(4),
+      octet(9),
+      Buffer.alloc(3),
+      short(0x3060),
+    ])
+    expect(isWellFormed(Buffer.concat([start, long(0xff)]))).to.equal(false)
   })
 
   it('are judged without throwing, whatever the bytes, and as another reading judges', () => {

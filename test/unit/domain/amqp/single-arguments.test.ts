@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  consumerTagOf,
   isGlobalPrefetch,
   isMandatoryPublish,
   isSilentSelect,
@@ -13,6 +14,11 @@ describe('Single arguments', () => {
       const publish = method(1, 'basic.publish', { exchange: 'e', routingKey: 'k', mandatory })
       expect(isMandatoryPublish(viewOf(publish))).to.equal(mandatory)
     })
+
+  it('tell the consumer tag that a method begins with', () => {
+    for (const name of ['basic.consume-ok', 'basic.cancel', 'basic.cancel-ok'] as const)
+      expect(consumerTagOf(viewOf(method(1, name, { consumerTag: 'täg' })))).to.equal('täg')
+  })
 
   for (const noWait of [true, false])
     it(`tell that a Confirm.Select wants ${noWait ? 'no' : 'an'} answer`, () => {

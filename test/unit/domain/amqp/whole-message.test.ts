@@ -4,7 +4,7 @@ import { FrameReader } from '../../../../src/domain/amqp/frame-reader.js'
 import type { WholeMessage } from '../../../../src/domain/amqp/whole-message.js'
 import { ChannelGuard, VERDICT_LAST, VERDICT_PART } from '../../../../src/domain/channel/channel-guard.js'
 import { FrameRecorder, concat, cutAt, framesIn, hex, own } from '../../../support/frames.js'
-import { bodyFrame, headerFrame, method, publishFrames } from '../../../support/wire-format.js'
+import { bodyFrame, frame, headerFrame, method, publishFrames } from '../../../support/wire-format.js'
 import { mutated } from '../arbitraries.js'
 
 const PUBLISH = 0x3c0028
@@ -95,6 +95,15 @@ describe('WholeMessage', () => {
     expect(countIn(concat([method(1, 'basic.deliver', {}), headerFrame(1, 1), bodyFrame(1, 'a')]))).to.equal(
       0,
     )
+  })
+
+  it('is not found where the header ends before its flags', () => {
+    const [publishing, body] = [method(1, 'basic.publish', {}), bodyFrame(1, 'a')]
+    const header = headerFrame(1, 1).subarray(7, -1)
+    for (const size of [0, 12, 13])
+      expect(countIn(concat([publishing, frame(2, 1, header.subarray(0, size)), body])), `${size}`).to.equal(
+        0,
+      )
   })
 
   it('is not found across channels', () => {

@@ -98,6 +98,19 @@ describe('PendingRequests', () => {
     expect([pending.includes(0), pending.countIfOnly(id.CONFIRM_SELECT)]).to.deep.equal([false, 0])
   })
 
+  it('are forgotten with the upstream channel', () => {
+    pending.sent(id.BASIC_REJECT)
+    pending.sent(id.QUEUE_DECLARE)
+    pending.published()
+    pending.forget()
+    expect(pending.isEmpty).to.equal(true)
+    for (const request of [id.BASIC_REJECT, id.QUEUE_DECLARE, id.BASIC_PUBLISH])
+      expect(pending.includes(request)).to.equal(false)
+    pending.sent(id.BASIC_QOS)
+    pending.answered(id.QUEUE_DECLARE_OK)
+    expect(pending.includes(id.BASIC_QOS), 'a late answer says nothing').to.equal(true)
+  })
+
   it('forget the oldest of many that want no answer', () => {
     for (let count = 0; count < 100; count++) pending.sent(id.QUEUE_BIND)
     pending.sent(id.QUEUE_PURGE)

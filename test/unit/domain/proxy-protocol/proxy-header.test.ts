@@ -129,10 +129,12 @@ describe('ProxyHeaderReader', () => {
       )
     })
 
-    it(`waits for all of ${what}`, () => {
+    it(`waits for all of ${what}, and for nothing behind it`, () => {
       const reader = new ProxyHeaderReader()
       expect(reader.push(bytes.subarray(0, -1))).to.equal(bytes.length - 1)
       expect(reader.result).to.equal(undefined)
+      expect(reader.push(bytes.subarray(-1))).to.equal(1)
+      expect(reader.result).to.deep.equal(expected)
     })
   }
 

@@ -213,6 +213,21 @@ describe('PublishBuffer', () => {
     })
   })
 
+  it('gives everything away in order, what is under way first, and has room for all again', () => {
+    const { buffer, messages } = filled(4)
+    buffer.takeNext(0)
+    buffer.takeNext(0)
+    buffer.confirm(1, false)
+    expect(records(buffer.takeAll())).to.deep.equal(records(messages.slice(1)))
+    expect([buffer.length, buffer.bytes, buffer.underWay]).to.deep.equal([0, 0, 0])
+    const next = message()
+    buffer.append(next)
+    expect([records(takeAll(buffer)), records(buffer.confirm(1, false))]).to.deep.equal([
+      records([next]),
+      records([next]),
+    ])
+  })
+
   it('takes its acceptance back only for what waits still', () => {
     const { buffer, messages } = filled(4)
     buffer.takeNext(0)

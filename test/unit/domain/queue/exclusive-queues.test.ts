@@ -73,6 +73,9 @@ describe('ExclusiveQueues', () => {
     expect(queues.hasClaims('a'), 'another declaration is under way').to.equal(true)
     queues.settleUnnamed('a')
     expect(queues.hasClaims('a')).to.equal(false)
+    queues.settleUnnamed('a')
+    queues.announceUnnamed('a')
+    expect(queues.hasClaims('a'), 'whatever was settled too often').to.equal(true)
   })
 
   it("forgets an owner's queue, and nobody else's", () => {
