@@ -1,5 +1,5 @@
 /** Frames that Warren says by itself, to clients and to brokers; those that are sent often are built once, or by hand. */
-import { FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD } from '../domain/amqp/frame.js'
+import { CHANNEL_AT, FRAME_END, FRAME_HEARTBEAT, FRAME_METHOD, writeShort } from '../domain/amqp/frame.js'
 import { fitShortString } from '../domain/amqp/byte-writer.js'
 import { type AmqpError, REPLY_SUCCESS } from '../domain/amqp/reply-codes.js'
 import { methodFrame } from '../domain/amqp/method-layout.js'
@@ -85,7 +85,6 @@ function closeArguments(error: AmqpError | undefined): CloseArguments {
 /** A copy of a frame, for another channel. */
 export function onChannel(frame: Uint8Array, channel: number): Uint8Array {
   const copy = frame.slice()
-  copy[1] = channel >>> 8
-  copy[2] = channel & 0xff
+  writeShort(copy, CHANNEL_AT, channel)
   return copy
 }

@@ -2,6 +2,7 @@
  * What a consumer's channel publishes goes round the consumers' upstream connection, which the broker would stop reading in an alarm: over a second
  * upstream channel, on the publishers' connection.
  */
+import { readClose } from '../../domain/amqp/close-error.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
@@ -13,7 +14,6 @@ import { channelFlowFrame } from '../common-frames.js'
 import type { BindingOwner, ChannelBinding, ClientReceiver } from '../upstream/channel-binding.js'
 import { ChannelPair } from '../upstream/channel-pair.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
-import { readClose } from '../upstream/upstream-handshake.js'
 import type { ChannelPublishing } from './channel-publishing.js'
 import type { ClientChannelHost } from './client-channel-host.js'
 
@@ -258,7 +258,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** The client hears of it once the other upstream channel is over, too, and what wasn't acknowledged there is back in its queue. */
   onBrokerClose(close: Frame): boolean {
-    const error: AmqpError = { ...readClose(close), scope: 'channel' }
+    const error = readClose(close)
     this.#binding = undefined
     this.#forgetAcks()
     this.#whenQuiet = undefined

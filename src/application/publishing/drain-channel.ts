@@ -1,8 +1,7 @@
 /** The channel over which a backlog drains: what the broker says there is about its messages alone. */
+import { readClose } from '../../domain/amqp/close-error.js'
 import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
 import type { Frame } from '../../domain/amqp/frame.js'
-import { readArguments } from '../../domain/amqp/method-layout.js'
-import * as method from '../../domain/amqp/methods.js'
 import { InternalChannel } from '../upstream/internal-channel.js'
 
 /** Whose messages are on their way. */
@@ -28,9 +27,8 @@ export class DrainChannel extends InternalChannel {
 
   override onBrokerClose(close?: Frame): boolean {
     if (close === undefined) return false
-    const { bytes, payloadStart, payloadEnd } = close
-    const { replyCode, replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
-    this.#host.onDrainClosed(`${replyCode} ${replyText}`)
+    const { code, text } = readClose(close)
+    this.#host.onDrainClosed(`${code} ${text}`)
     return false
   }
 }

@@ -421,7 +421,7 @@ export class PublishBacklog implements DrainWaiter, ConfirmKeeper, DrainChannelH
   #keepAside({ bytes, expiresAt, record }: BufferedMessage<Origin>, reason: string, wasTold: boolean): void {
     const { refused, pool, fields, clock } = this.#parts
     const note = { reason, refusedAt: clock.wallTime(), wasTold }
-    refused.setAside({ pool, bytes, expiresAt: this.#wallTimeOf(expiresAt), record, ...note }, fields)
+    refused.setAside({ pool, bytes, expiresAtEpochMs: this.#wallTimeOf(expiresAt), record, ...note }, fields)
   }
 
   #rewind(): void {

@@ -15,8 +15,8 @@ import type { AsideView } from '../operations/views.js'
 export interface Refusal extends AsideNote {
   readonly pool: JournalPool
   readonly bytes: Uint8Array
-  /** Milliseconds since 1970; undefined when the message doesn't expire. */
-  readonly expiresAt: number | undefined
+  /** Undefined when the message doesn't expire. */
+  readonly expiresAtEpochMs: number | undefined
   /** Where it's kept in the journal; undefined if it isn't. */
   readonly record: number | undefined
 }
@@ -75,10 +75,10 @@ export class RefusedMessages {
   }
 
   /** Without room on the disk the old record stays: after a restart the message is tried again. */
-  #write({ pool, bytes, expiresAt, record, ...note }: Refusal): number | undefined {
+  #write({ pool, bytes, expiresAtEpochMs, record, ...note }: Refusal): number | undefined {
     try {
       const { reason, refusedAt, wasTold } = note
-      return this.#journal?.noteRefusal(record, pool, bytes, expiresAt, { reason, refusedAt, wasTold })
+      return this.#journal?.noteRefusal(record, pool, bytes, expiresAtEpochMs, { reason, refusedAt, wasTold })
     } catch (error) {
       if (!(error instanceof JournalError)) throw error
       this.#logger.warn('the journal cannot note that a message is set aside', { reason: error.message })
@@ -94,7 +94,7 @@ export class RefusedMessages {
           user: pool.user,
           virtualHost: pool.virtualHost,
           bytes,
-          expiresAt: expiresAtEpochMs,
+          expiresAtEpochMs,
           record: id,
           ...aside,
         })
@@ -115,8 +115,8 @@ export class RefusedMessages {
   }
 
   /** Whether a message has waited longer than it may. */
-  isExpired({ expiresAt }: AsideMessage): boolean {
-    return expiresAt !== undefined && expiresAt <= this.#clock.wallTime()
+  isExpired(message: AsideMessage): boolean {
+    return hasExpired(message, this.#clock.wallTime())
   }
 
   /** Takes a message out, to be tried again; its record in the journal stays. */
@@ -132,8 +132,12 @@ export class RefusedMessages {
   }
 }
 
+function hasExpired({ expiresAtEpochMs }: AsideMessage, now: number): boolean {
+  return expiresAtEpochMs !== undefined && expiresAtEpochMs <= now
+}
+
 function viewOf(message: AsideMessage, now: number): AsideView {
-  const { id, user, virtualHost, bytes, reason, refusedAt, expiresAt, wasTold } = message
+  const { id, user, virtualHost, bytes, reason, refusedAt, wasTold } = message
   return {
     id: String(id),
     user,
@@ -141,7 +145,7 @@ function viewOf(message: AsideMessage, now: number): AsideView {
     ...describeMessage(bytes),
     reason,
     refusedAt,
-    isExpired: expiresAt !== undefined && expiresAt <= now,
+    isExpired: hasExpired(message, now),
     isPublisherTold: wasTold,
   }
 }

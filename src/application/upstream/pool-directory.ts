@@ -275,8 +275,8 @@ export class PoolDirectory {
   }
 
   /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
-  retry({ user, virtualHost, bytes, expiresAt, record }: AsideMessage): boolean {
-    const message = { bytes, expiresAtEpochMs: expiresAt, record }
+  retry({ user, virtualHost, bytes, expiresAtEpochMs, record }: AsideMessage): boolean {
+    const message = { bytes, expiresAtEpochMs, record }
     const theirs = [...this.#pools].filter(
       (pool) => pool.virtualHost === virtualHost && pool.credentials.user === user,
     )

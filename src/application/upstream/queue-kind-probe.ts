@@ -1,8 +1,9 @@
 /** A question to the broker: of what kind is a queue? */
+import { readClose } from '../../domain/amqp/close-error.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import { textField } from '../../domain/amqp/field-table.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { methodFrame, readArguments } from '../../domain/amqp/method-layout.js'
+import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
 import { InternalChannel } from './internal-channel.js'
@@ -46,9 +47,8 @@ export class QueueKindProbe extends InternalChannel {
 
   override onBrokerClose(close?: Frame): boolean {
     if (close === undefined) return false
-    const { bytes, payloadStart, payloadEnd } = close
-    const { replyText } = readArguments(method.ChannelClose, bytes, payloadStart + 4, payloadEnd)
-    this.#onAnswer((TYPE.exec(replyText)?.[1] as QueueKind | undefined) ?? 'other', false)
+    const [, kind] = TYPE.exec(readClose(close).text) ?? []
+    this.#onAnswer((kind as QueueKind | undefined) ?? 'other', false)
     return false
   }
 }

@@ -1,6 +1,7 @@
 /** One request on an upstream connection of its own, to see whether the broker closes the connection or the channel over it. */
+import { readClose } from '../../domain/amqp/close-error.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { type Frame, readLong } from '../../domain/amqp/frame.js'
+import { FRAME_HEADER_SIZE, type Frame, METHOD_IDS_SIZE, readLong } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED } from '../../domain/amqp/reply-codes.js'
@@ -8,12 +9,9 @@ import { onChannel } from '../common-frames.js'
 import { InternalChannel } from './internal-channel.js'
 import type { UpstreamConnection, UpstreamObserver } from './upstream-connection.js'
 import { UpstreamUnreachable } from './upstream-errors.js'
-import { readClose } from './upstream-handshake.js'
 
-const METHOD_AT = 7
-const CONNECTION_CLASS = 10
 /** Behind the frame's header, the ids and two reserved octets. */
-const QUEUE_NAME_AT = 13
+const QUEUE_NAME_AT = FRAME_HEADER_SIZE + METHOD_IDS_SIZE + 2
 
 /**
  * Sends `request`, a method frame, over `upstream`, which nobody else uses, and closes it. Resolves with the error by which the broker
@@ -29,7 +27,7 @@ export async function tryAlone(
       upstream.observer = trial
       const binding = upstream.bind(trial)
       if (binding === undefined) return reject(new UpstreamUnreachable('the broker grants no channel'))
-      const isForConnection = readLong(request, METHOD_AT) >>> 16 === CONNECTION_CLASS
+      const isForConnection = methodIdOf(request) >>> 16 === method.CONNECTION_CLASS
       upstream.send(onChannel(request, isForConnection ? 0 : binding.upstreamChannel))
       if (makesNamelessQueue(request)) upstream.send(deleteCurrentQueue(binding.upstreamChannel))
       upstream.endBinding(binding)
@@ -51,7 +49,7 @@ class TrialChannel extends InternalChannel implements UpstreamObserver {
   }
 
   override onBrokerClose(close?: Frame): boolean {
-    if (close !== undefined) this.#resolve({ ...readClose(close), scope: 'channel' })
+    if (close !== undefined) this.#resolve(readClose(close))
     return false
   }
 
@@ -72,9 +70,13 @@ class TrialChannel extends InternalChannel implements UpstreamObserver {
   onUpstreamBlocked(): void {}
 }
 
+function methodIdOf(request: Uint8Array): number {
+  return readLong(request, FRAME_HEADER_SIZE)
+}
+
 /** A queue that the broker names is a further one with every declaration. */
 function makesNamelessQueue(request: Uint8Array): boolean {
-  return readLong(request, METHOD_AT) === id.QUEUE_DECLARE && request[QUEUE_NAME_AT] === 0
+  return methodIdOf(request) === id.QUEUE_DECLARE && request[QUEUE_NAME_AT] === 0
 }
 
 function deleteCurrentQueue(channel: number): Uint8Array {

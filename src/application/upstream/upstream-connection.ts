@@ -1,10 +1,11 @@
 /** One connection to the broker and the client channels that it carries. */
+import { readClose } from '../../domain/amqp/close-error.js'
 import { FRAME_METHOD, type Frame, PROTOCOL_HEADER } from '../../domain/amqp/frame.js'
 import { WholeMessage } from '../../domain/amqp/whole-message.js'
 import { FrameReader, type FrameFault, type FrameHandler } from '../../domain/amqp/frame-reader.js'
 import type { FieldTable } from '../../domain/amqp/field-table.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { readArguments } from '../../domain/amqp/method-layout.js'
+import { argumentsOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, CONNECTION_FORCED, amqpError } from '../../domain/amqp/reply-codes.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
@@ -24,7 +25,7 @@ import { UpstreamChannels, type UpstreamChannelsHost } from './upstream-channels
 import { type UpstreamRefused, UpstreamUnreachable, reasonOf } from './upstream-errors.js'
 import type { UpstreamQueues } from './upstream-queues.js'
 import type { UpstreamState, UpstreamView } from '../operations/views.js'
-import { type Login, UpstreamHandshake, type UpstreamHandshakeHost, readClose } from './upstream-handshake.js'
+import { type Login, UpstreamHandshake, type UpstreamHandshakeHost } from './upstream-handshake.js'
 
 /** What a pool wants to hear of its connections. */
 export interface UpstreamObserver {
@@ -511,10 +512,7 @@ export class UpstreamConnection
         this.#hangUp()
         break
       case id.CONNECTION_BLOCKED:
-        this.#setBlocked(
-          readArguments(method.ConnectionBlocked, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-            .reason,
-        )
+        this.#setBlocked(argumentsOf(method.ConnectionBlocked, frame).reason)
         break
       case id.CONNECTION_UNBLOCKED:
         this.#setBlocked(undefined)

@@ -1,15 +1,11 @@
 /** Warren's side of the handshake with a broker: Start, Tune, Open. */
+import { readClose } from '../../domain/amqp/close-error.js'
 import type { Frame } from '../../domain/amqp/frame.js'
-import { type FieldTable } from '../../domain/amqp/field-table.js'
+import type { FieldTable } from '../../domain/amqp/field-table.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import {
-  type ArgumentLayout,
-  type MethodLayout,
-  methodFrame,
-  readArguments,
-} from '../../domain/amqp/method-layout.js'
+import { argumentsOf, methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import { type AmqpError, amqpError, ACCESS_REFUSED, connectionError } from '../../domain/amqp/reply-codes.js'
+import { ACCESS_REFUSED, amqpError } from '../../domain/amqp/reply-codes.js'
 import type { Credentials, Mechanism } from '../../domain/credentials.js'
 import type { Tuning } from './broker-profile.js'
 import { CONNECTION_CLOSE_OK_FRAME } from '../common-frames.js'
@@ -67,7 +63,7 @@ export class UpstreamHandshake {
         return this.#onStart(frame)
       case id.CONNECTION_TUNE:
         this.#expects = 0
-        return this.#host.onTuned(this.#read(method.ConnectionTune, frame))
+        return this.#host.onTuned(argumentsOf(method.ConnectionTune, frame))
       case id.CONNECTION_OPEN_OK:
         this.#expects = 0
         return this.#host.onOpened()
@@ -95,8 +91,7 @@ export class UpstreamHandshake {
   }
 
   #onStart(frame: Frame): void {
-    const start = this.#read(method.ConnectionStart, frame)
-    this.#host.onStart(start.serverProperties)
+    this.#host.onStart(argumentsOf(method.ConnectionStart, frame).serverProperties)
     if (this.#login === undefined) return
     const { credentials, mechanism, clientProperties } = this.#login
     this.#expects = id.CONNECTION_TUNE
@@ -115,21 +110,8 @@ export class UpstreamHandshake {
     this.#fail(new UpstreamRefused(readClose(frame)))
   }
 
-  #read<A extends ArgumentLayout>(
-    layout: MethodLayout<A>,
-    frame: Frame,
-  ): ReturnType<typeof readArguments<A>> {
-    return readArguments(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-  }
-
   #fail(error: UpstreamRefused | UpstreamUnreachable): void {
     this.#expects = 0
     this.#host.onHandshakeFailed(error)
   }
-}
-
-/** The broker's Connection.Close, or its Channel.Close, which looks the same, as an error of the connection, code and text unchanged. */
-export function readClose(frame: Frame): AmqpError {
-  const close = readArguments(method.ConnectionClose, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-  return connectionError(close.replyCode, close.replyText, (close.classId << 16) | close.methodId)
 }

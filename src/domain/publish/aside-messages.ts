@@ -14,8 +14,8 @@ export interface AsideMessage {
   readonly reason: string
   /** Milliseconds since 1970. */
   readonly refusedAt: number
-  /** The same; undefined when the message doesn't expire. */
-  readonly expiresAt: number | undefined
+  /** Undefined when the message doesn't expire. */
+  readonly expiresAtEpochMs: number | undefined
   /** Whether its publisher was told of the refusal. */
   readonly wasTold: boolean
   /** Where it's kept in the journal; undefined without one. */

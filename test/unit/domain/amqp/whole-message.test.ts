@@ -97,6 +97,10 @@ describe('WholeMessage', () => {
     )
   })
 
+  it('is found with a payload as large as may be', () => {
+    expect(countIn(publishFrames(1, { body: 'x'.repeat(MAX), frameMax: MAX + 8 }))).to.equal(1)
+  })
+
   it('is not found where the header ends before its flags', () => {
     const [publishing, body] = [method(1, 'basic.publish', {}), bodyFrame(1, 'a')]
     const header = headerFrame(1, 1).subarray(7, -1)

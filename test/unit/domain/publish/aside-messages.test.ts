@@ -8,7 +8,7 @@ function message(size: number, virtualHost = '/', user = 'guest'): Omit<AsideMes
     bytes: new Uint8Array(size),
     reason: 'NOT_FOUND',
     refusedAt: 0,
-    expiresAt: undefined,
+    expiresAtEpochMs: undefined,
     wasTold: false,
     record: undefined,
   }
