@@ -18,7 +18,7 @@ import type { ChannelBinding } from '../upstream/channel-binding.js'
 import type { ClientChannelHost } from './client-channel-host.js'
 import { confirmSelectFrame, confirmSelectOkFrame, txSelectFrame } from '../common-frames.js'
 import { ConfirmTracking } from '../publishing/confirm-tracking.js'
-import type { ConfirmOrigin } from '../publishing/publish-backlog.js'
+import type { ConfirmOrigin } from '../publishing/kept-messages.js'
 import type { PublishRoom } from '../publishing/publish-room.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 

@@ -18,8 +18,8 @@ export type RefusalReason =
   | 'protocol_error'
 
 /**
- * What becomes of messages that Warren keeps. `replayed`: published and confirmed after an outage. `repeated`: sent again, since the connection was
- * lost before the broker's confirm; the broker may have it twice. `expired`: had waited too long. `set_aside`: refused by the broker.
+ * What becomes of messages that Warren keeps. `replayed`: published and confirmed after an outage. `repeated`: sent again, since the connection or
+ * the channel was lost before the broker's confirm; the broker may have it twice. `expired`: had waited too long. `set_aside`: refused by the broker.
  * `dropped`: refused, and there was no room to set it aside.
  */
 export type KeptMessageEvent = 'replayed' | 'repeated' | 'expired' | 'set_aside' | 'dropped'

@@ -4,7 +4,7 @@ import type { PublishRoom } from './publish-room.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 
 /** A message that the broker hasn't confirmed. `sequence` is its number among the client's confirms; 0 when the client asked for none. */
-export interface KeptMessage extends UnconfirmedMessage {
+export interface NumberedMessage extends UnconfirmedMessage {
   readonly sequence: number
 }
 
@@ -101,7 +101,7 @@ export class ConfirmTracking {
   }
 
   /** The upstream channel is gone: what the broker hasn't confirmed, in order. */
-  takeAll(): KeptMessage[] {
+  takeAll(): NumberedMessage[] {
     const { count, bytes } = this.#unconfirmed
     const all = this.#unconfirmed.takeAll().map(({ seq, message }) => ({
       ...message,

@@ -3,7 +3,7 @@ import { inject, injectable, optional } from 'inversify'
 import { identifiers } from '../identifiers.js'
 import type { Journal, JournalPool } from '../ports/journal.js'
 import type { Logger } from '../ports/logger.js'
-import type { Leftover } from './publish-backlog.js'
+import type { Leftover } from './kept-messages.js'
 import type { RefusedMessages } from './refused-messages.js'
 
 /** The messages of one user in one virtual host, in order. */

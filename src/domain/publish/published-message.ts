@@ -87,17 +87,20 @@ export function withExpiration(message: Uint8Array, milliseconds: number): Uint8
   return copy
 }
 
+/** The message with this channel number. A copy, if it has another: those bytes may still be on their way to where they were sent first. */
+export function withChannel(message: Uint8Array, channel: number): Uint8Array {
+  if (channelOf(message) === channel) return message
+  const copy = new Uint8Array(message)
+  for (let at = 0; at < copy.length; at = frameEnd(copy, at)) writeShort(copy, at + CHANNEL_AT, channel)
+  return copy
+}
+
 /** The channel number of a message's frames, if it's one throughout; -1 if it isn't. */
-export function channelOf(bytes: Uint8Array): number {
+function channelOf(bytes: Uint8Array): number {
   const channel = readShort(bytes, CHANNEL_AT)
   for (let at = 0; at < bytes.length; at = frameEnd(bytes, at))
     if (readShort(bytes, at + CHANNEL_AT) !== channel) return -1
   return channel
-}
-
-/** Writes another channel number into every frame of `bytes`, in place. */
-export function rewriteChannel(bytes: Uint8Array, channel: number): void {
-  for (let at = 0; at < bytes.length; at = frameEnd(bytes, at)) writeShort(bytes, at + CHANNEL_AT, channel)
 }
 
 function frameEnd(bytes: Uint8Array, at: number): number {

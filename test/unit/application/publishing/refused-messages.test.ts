@@ -92,6 +92,13 @@ describe('Messages that the broker refuses after Warren has accepted them', () =
     expect(sum.bytes).to.be.greaterThan(3)
   })
 
+  it('have those sent again that were on their way with them, which is counted: the broker may have them twice', async () => {
+    await publishAway(['bad', 'good', 'better'])
+    expect(aside()).to.have.length(1)
+    expect(world.metrics.count('keptMessages:repeated')).to.equal(3)
+    expect(world.metrics.count('keptMessages:replayed')).to.equal(2)
+  })
+
   it('are said to have been told to a publisher with confirms, who got a Basic.Nack', async () => {
     const client = await publishAway(['good', 'bad'], true)
     expect(aside()[0].isPublisherTold).to.equal(true)

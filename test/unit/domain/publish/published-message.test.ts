@@ -2,9 +2,8 @@ import { expect } from 'chai'
 import fc from 'fast-check'
 import {
   PublishedMessage,
-  channelOf,
   describeMessage,
-  rewriteChannel,
+  withChannel,
   withExpiration,
 } from '../../../../src/domain/publish/published-message.js'
 import { framesIn } from '../../../support/frames.js'
@@ -112,25 +111,27 @@ describe('withExpiration', () => {
   })
 })
 
-describe('rewriteChannel', () => {
-  it('writes the channel into every frame and leaves all else', () => {
+describe('withChannel', () => {
+  it('writes the channel into every frame of a copy, and leaves all else', () => {
     fc.assert(
       fc.property(message, fc.nat(0xffff), fc.nat(0xffff), (given, from, to) => {
         const bytes = publishFrames(from, given)
-        rewriteChannel(bytes, to)
-        expect(framesIn(bytes)).to.deep.equal(framesIn(publishFrames(to, given)))
+        expect(framesIn(withChannel(bytes, to))).to.deep.equal(framesIn(publishFrames(to, given)))
+        expect(framesIn(bytes), 'those may be on their way').to.deep.equal(
+          framesIn(publishFrames(from, given)),
+        )
       }),
     )
   })
-})
 
-describe('channelOf', () => {
-  it('is the number that all frames of a message have', () => {
-    for (const channel of [1, 0xff, 0x100, 0xabcd, 0xffff])
-      expect(channelOf(publishFrames(channel, { body: 'x'.repeat(100), frameMax: 20 }))).to.equal(channel)
+  it('copies nothing where all frames of a message have the number', () => {
+    for (const channel of [1, 0xff, 0x100, 0xabcd, 0xffff]) {
+      const bytes = publishFrames(channel, { body: 'x'.repeat(100), frameMax: 20 })
+      expect(withChannel(bytes, channel)).to.equal(bytes)
+    }
   })
 
-  it('is none where one frame has another number', () => {
+  it('finds the one frame that has another number', () => {
     const message = publishFrames(0x0201, { body: 'x' })
     const [, header, body] = framesIn(message)
     const bodyAt = message.length - body.payload.length / 2 - 8
@@ -139,7 +140,10 @@ describe('channelOf', () => {
       for (const other of [0x0101, 0x0202]) {
         const bytes = Buffer.from(message)
         bytes.writeUInt16BE(other, frameAt + 1)
-        expect(channelOf(bytes), `${frameAt}`).to.equal(-1)
+        for (const channel of [0x0201, other])
+          expect(framesIn(withChannel(bytes, channel)), `${frameAt}`).to.deep.equal(
+            framesIn(publishFrames(channel, { body: 'x' })),
+          )
       }
   })
 })
