@@ -20,24 +20,12 @@ import type { Settings } from '../settings.js'
 import type { Trials } from './trials.js'
 import type { UpstreamConnection } from './upstream-connection.js'
 import type { UpstreamConnector } from './upstream-connector.js'
+import { SpareLogins } from './spare-logins.js'
 import { UpstreamRefused, isBrokerAway } from './upstream-errors.js'
 import type { PoolClient } from './pool-client.js'
 import { UpstreamPool } from './upstream-pool.js'
 
-/** A login that the broker was asked for, or has accepted, and that no pool has taken yet. */
-interface SpareLogin {
-  readonly credentials: Credentials
-  readonly mechanism: Mechanism
-  readonly upstream: Promise<UpstreamConnection>
-  /** Names the pool to come: operators see it beside the connection from the login on. Undefined once a pool has taken it. */
-  poolId: string | undefined
-  timer: Timer | undefined
-}
-
-/** RabbitMQ gives a connection 10 s to open its virtual host; one that nobody takes is given up before. */
-const SPARE_LOGIN_MS = 8000
-
-/** All pools, and the logins on their way to one. Credentials are checked by the broker, and only by it. */
+/** Finds or makes the pool of each client. Credentials are checked by the broker, and only by it. */
 @injectable()
 export class PoolDirectory {
   readonly #connector: UpstreamConnector
@@ -58,7 +46,7 @@ export class PoolDirectory {
   readonly #pools = new Set<UpstreamPool>()
   /** The same by the name of the user: finding one mustn't cost more with every user that there is. */
   readonly #poolsOf = new Map<string, Set<UpstreamPool>>()
-  readonly #spares = new Set<SpareLogin>()
+  readonly #spareLogins: SpareLogins
   #sweep: Timer | undefined
   #created = 0
   /** Hears that there is more in {@link strandedOf}. */
@@ -94,6 +82,7 @@ export class PoolDirectory {
     this.#commits = commits
     this.#refused = refused
     this.#leftovers = leftovers
+    this.#spareLogins = new SpareLogins(connector, clock, () => this.#nextPoolId())
     connector.onBrokerBack = () => {
       for (const pool of this.#pools) pool.onBrokerBack()
       this.onBrokerBack()
@@ -127,30 +116,14 @@ export class PoolDirectory {
       if (pool.openUpstream !== undefined) return pool.openUpstream.tuning
       if (pool.tuningWhileAway === undefined) continue
       // Nobody waits for the broker, but clients that come are a reason to look for it.
-      this.#login(credentials, mechanism).catch(() => undefined)
+      this.#spareLogins.login(credentials, mechanism).catch(() => undefined)
       return pool.tuningWhileAway
     }
     try {
-      return (await this.#login(credentials, mechanism)).tuning
+      return (await this.#spareLogins.login(credentials, mechanism)).tuning
     } catch (error) {
       return this.#tuningWithoutBroker(credentials, error)
     }
-  }
-
-  /** A login for a client, which a pool will take; clients that come meanwhile share it. */
-  #login(credentials: Credentials, mechanism: Mechanism): Promise<UpstreamConnection> {
-    let spare = this.#findSpare(
-      (login) => login.mechanism === mechanism && login.credentials.equals(credentials),
-    )
-    // One that is under way doesn't keep anybody waiting once the broker is known to be down.
-    const isHopeless = spare?.timer === undefined && this.#connector.knowsOutage
-    if (spare === undefined || isHopeless) {
-      const poolId = this.#nextPoolId()
-      const upstream = this.#connector.login(credentials, mechanism, poolId, 'client')
-      spare = { credentials, mechanism, upstream, poolId, timer: undefined }
-      this.#keepSpare(spare)
-    }
-    return spare.upstream
   }
 
   /** With a publish buffer whom the broker has accepted before may come in although it's away. */
@@ -174,11 +147,7 @@ export class PoolDirectory {
       const isFor = pool.virtualHost === virtualHost && pool.quarantine === quarantine
       if (isFor && pool.credentials.equals(credentials)) return pool
     }
-    const spare = this.#findSpare(
-      (login) => login.poolId !== undefined && login.credentials.equals(credentials),
-    )
-    const id = spare?.poolId ?? this.#nextPoolId()
-    if (spare !== undefined) spare.poolId = undefined
+    const id = this.#spareLogins.takePoolId(credentials)
     const pool: UpstreamPool = new UpstreamPool({
       id,
       credentials,
@@ -251,35 +220,35 @@ export class PoolDirectory {
   /** Closes every upstream connection; resolves when the broker has answered all. */
   async close(): Promise<void> {
     this.#sweep?.cancel()
-    const spares = [...this.#spares]
-    for (const spare of spares) this.#dropSpare(spare)
+    this.#spareLogins.close()
     await Promise.all([...this.#pools].map((pool) => pool.close()))
     this.#commits?.commit()
     this.#journal?.close()
   }
 
   /** Pools of a user in a virtual host whose messages wait for a password that the broker refuses. */
-  strandedOf({ user, virtualHost }: JournalPool): UpstreamPool[] {
-    const theirs = [...(this.#poolsOf.get(user) ?? [])]
-    return theirs.filter((pool) => pool.isStranded && pool.virtualHost === virtualHost)
+  strandedOf(owner: JournalPool): UpstreamPool[] {
+    return this.#poolsAt(owner).filter(({ isStranded }) => isStranded)
+  }
+
+  #poolsAt({ user, virtualHost }: JournalPool): UpstreamPool[] {
+    return [...(this.#poolsOf.get(user) ?? [])].filter((pool) => pool.virtualHost === virtualHost)
   }
 
   /** Another pool of the user publishes what this one can't. */
   #findHeir(stranded: UpstreamPool): void {
-    for (const pool of this.#poolsOf.get(stranded.credentials.user) ?? []) {
-      if (pool.virtualHost !== stranded.virtualHost || pool.openUpstream === undefined) continue
-      pool.backlog.recover(stranded.backlog.surrender())
-      return pool.backlog.resumeIfIdle()
-    }
-    this.onStranded()
+    const { credentials, virtualHost, backlog } = stranded
+    const theirs = this.#poolsAt({ user: credentials.user, virtualHost })
+    const heir = theirs.find(({ openUpstream }) => openUpstream !== undefined)
+    if (heir === undefined) return this.onStranded()
+    heir.backlog.recover(backlog.surrender())
+    heir.backlog.resumeIfIdle()
   }
 
   /** Tries a message again that the broker has refused. Returns whether its user is there; if not, it waits for the next login. */
   retry({ user, virtualHost, bytes, expiresAtEpochMs, record }: AsideMessage): boolean {
     const message = { bytes, expiresAtEpochMs, record }
-    const theirs = [...this.#pools].filter(
-      (pool) => pool.virtualHost === virtualHost && pool.credentials.user === user,
-    )
+    const theirs = this.#poolsAt({ user, virtualHost })
     const pool = theirs.find(({ openUpstream }) => openUpstream !== undefined) ?? theirs[0]
     if (pool === undefined) this.#leftovers.add({ user, virtualHost }, message)
     else pool.backlog.retry(message)
@@ -305,45 +274,14 @@ export class PoolDirectory {
     poolId: string,
     held: UpstreamPlace | undefined,
   ): Promise<UpstreamConnection> {
-    const spare = this.#findSpare((login) => login.credentials.equals(credentials))
     const login = (): Promise<UpstreamConnection> =>
       this.#connector.login(credentials, mechanism, poolId, 'pool', held)
-    if (spare === undefined) return login()
-    this.#forgetSpare(spare)
-    return spare.upstream.then((upstream) => (upstream.isTuned ? upstream : login()))
+    const spare = this.#spareLogins.take(credentials)
+    return spare === undefined ? login() : spare.then((upstream) => (upstream.isTuned ? upstream : login()))
   }
 
   #nextPoolId(): string {
     return `p${++this.#created}`
-  }
-
-  #findSpare(matches: (login: SpareLogin) => boolean): SpareLogin | undefined {
-    for (const spare of this.#spares) if (matches(spare)) return spare
-    return undefined
-  }
-
-  #keepSpare(spare: SpareLogin): void {
-    this.#spares.add(spare)
-    spare.upstream.then(
-      () => {
-        if (this.#spares.has(spare))
-          spare.timer = this.#clock.after(SPARE_LOGIN_MS, () => this.#dropSpare(spare))
-      },
-      () => this.#forgetSpare(spare),
-    )
-  }
-
-  #forgetSpare(spare: SpareLogin): void {
-    this.#spares.delete(spare)
-    spare.timer?.cancel()
-  }
-
-  #dropSpare(spare: SpareLogin): void {
-    this.#forgetSpare(spare)
-    spare.upstream.then(
-      (upstream) => upstream.close(),
-      () => undefined,
-    )
   }
 
   #sweepPools(): void {
