@@ -16,7 +16,9 @@ import type { Product } from '../application/product.js'
 import { Reload } from '../application/operations/reload.js'
 import type { LogLevel, Settings } from '../application/settings.js'
 import { Supervisor } from '../application/workers/supervisor.js'
-import { WorkersControls, WorkersReadiness, WorkersReload } from '../application/workers/workers-controls.js'
+import { WorkersControls } from '../application/workers/workers-controls.js'
+import { WorkersReadiness } from '../application/workers/workers-readiness.js'
+import { WorkersReload } from '../application/workers/workers-reload.js'
 import { WorkersSight } from '../application/workers/workers-sight.js'
 
 /** What is decided before anything can be put together. */

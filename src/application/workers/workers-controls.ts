@@ -1,9 +1,7 @@
-/** What operators do, when there are several workers. */
+/** What operators do to clients, connections, pools and messages, when there are several workers. */
 import type { Operations, Outcome } from '../operations/operations.js'
-import type { Controls, ReadinessCheck, Reloading } from '../ports/management.js'
-import type { Certificates } from '../operations/certificates.js'
+import type { Controls } from '../ports/management.js'
 import type { Limits } from '../operations/limits.js'
-import type { Reload, ReloadReport } from '../operations/reload.js'
 import type { Settings } from '../settings.js'
 import { reasonOf } from '../upstream/upstream-errors.js'
 import { located, prefixed } from './identity.js'
@@ -26,7 +24,7 @@ const ALL = 'all'
 /** The fields of an answer that name things. */
 const NAMES = ['client', 'upstream', 'pool'] as const
 
-/** Has the worker do it that an id belongs to. */
+/** Has an operation done by the worker that the id belongs to, or by all of them. */
 export class WorkersControls implements Controls {
   readonly #supervisor: Asking
   readonly #limits: Limits
@@ -113,79 +111,4 @@ export class WorkersControls implements Controls {
 
 function sum<T>(all: readonly T[], read: (each: T) => number): number {
   return all.reduce((total, each) => total + read(each), 0)
-}
-
-/** Ready as long as one worker is. */
-export class WorkersReadiness implements ReadinessCheck {
-  readonly #supervisor: Pick<Supervisor, 'askAll' | 'isAccepting' | 'workers'>
-  readonly #certificates: Certificates
-
-  constructor(
-    supervisor: Pick<Supervisor, 'askAll' | 'isAccepting' | 'workers'>,
-    certificates: Certificates,
-  ) {
-    this.#supervisor = supervisor
-    this.#certificates = certificates
-  }
-
-  async reasons(): Promise<string[]> {
-    if (!this.#supervisor.isAccepting) return ['clients are not accepted']
-    const { troubles, isAnyReady } = await this.#look()
-    return isAnyReady ? [] : troubles
-  }
-
-  async warnings(): Promise<string[]> {
-    const [{ troubles, isAnyReady }, theirs] = await Promise.all([
-      this.#look(),
-      this.#supervisor.askAll('warnings'),
-    ])
-    const ofWorkers = theirs.flatMap(({ number, answer }) =>
-      (answer as string[]).map((warning) => `worker ${number}: ${warning}`),
-    )
-    return [...(isAnyReady ? troubles : []), ...ofWorkers, ...this.#certificates.warnings()]
-  }
-
-  /** A worker that is asked again at once has its answer at hand. */
-  async #look(): Promise<{ troubles: string[]; isAnyReady: boolean }> {
-    const answers = new Map(
-      (await this.#supervisor.askAll('readiness')).map(({ number, answer }) => [number, answer as string[]]),
-    )
-    let isAnyReady = false
-    const troubles = this.#supervisor.workers.flatMap(({ state }, at) => {
-      const reasons = answers.get(at + 1)
-      const about = (reason: string): string => `worker ${at + 1}: ${reason}`
-      if (state !== 'ready') return [about(state)]
-      if (reasons === undefined) return [about('no answer')]
-      isAnyReady ||= reasons.length === 0
-      return reasons.map(about)
-    })
-    return { troubles, isAnyReady }
-  }
-}
-
-/** Has the supervisor read and validate everything, and then every worker apply it. */
-export class WorkersReload implements Reloading {
-  readonly #supervisor: Pick<Supervisor, 'askAll'>
-  readonly #reload: Reload
-  readonly #files: () => unknown
-
-  /** `files`: what the supervisor has read last, for the workers to read the same. */
-  constructor(supervisor: Pick<Supervisor, 'askAll'>, reload: Reload, files: () => unknown) {
-    this.#supervisor = supervisor
-    this.#reload = reload
-    this.#files = files
-  }
-
-  async run(): Promise<ReloadReport | string> {
-    const own = this.#reload.run()
-    if (typeof own === 'string') return own
-    const answers = await this.#supervisor.askAll('reload', this.#files())
-    const refused = answers.flatMap(({ number, answer }) =>
-      (typeof answer === 'string' ? [answer] : (answer as ReloadReport).refused)
-        // What the supervisor has refused, all workers refuse.
-        .filter((reason) => !own.refused.includes(reason))
-        .map((reason) => `worker ${number}: ${reason}`),
-    )
-    return { ...own, refused: [...own.refused, ...refused] }
-  }
 }

@@ -8,7 +8,8 @@ import type { Overview } from '../../../../src/application/operations/overview.j
 import { type Summary } from '../../../../src/application/operations/overview.js'
 import { identifiers } from '../../../../src/application/identifiers.js'
 import { PrometheusMetrics } from '../../../../src/adapters/metrics/prometheus-metrics.js'
-import { WorkersControls, WorkersReadiness } from '../../../../src/application/workers/workers-controls.js'
+import { WorkersControls } from '../../../../src/application/workers/workers-controls.js'
+import { WorkersReadiness } from '../../../../src/application/workers/workers-readiness.js'
 import { WorkersSight } from '../../../../src/application/workers/workers-sight.js'
 import { World } from '../../../support/fake-world.js'
 
