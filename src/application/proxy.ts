@@ -1,6 +1,7 @@
 /** Warren as a whole: who comes in, and how it ends. */
 import { inject, injectable, optional } from 'inversify'
 import { CONNECTION_FORCED, amqpError } from '../domain/amqp/reply-codes.js'
+import { atMost } from './at-most.js'
 import type { Admission, AdmissionPass } from './client/admission.js'
 import type { BrokerProfile } from './upstream/broker-profile.js'
 import { ClientSession } from './client/client-session.js'
@@ -69,8 +70,6 @@ export class Proxy {
   /** Hears of a shutdown as soon as anybody asks for it, and can wait for its end. */
   onShutDown: (report: Promise<ShutdownReport>) => void = () => undefined
   #accepted = 0
-  /** The limit was reached, and nobody has left since: the log has said so. */
-  #isFull = false
   #cutOff = 0
   #whenEmpty: (() => void) | undefined
 
@@ -118,7 +117,7 @@ export class Proxy {
     await this.#meetBroker()
     this.#directory.start()
     // Before any client: what an earlier run has promised comes first. Behind a broker that is away, or slow, it still comes first in each pool.
-    await this.#atMost(REPLAY_WAIT_MS, this.#replay.start())
+    await atMost(this.#clock, REPLAY_WAIT_MS, this.#replay.start())
     if (this.#shutdown !== undefined) return { plain: undefined, tls: undefined }
     const { listen, tls } = this.#settings
     const plain = listen.enabled ? await this.#listen(this.#listener, listen.port) : undefined
@@ -197,7 +196,7 @@ export class Proxy {
     for (const session of [...this.#sessions]) session.cutOff()
     const cutOff = this.#cutOff
     const { buffered } = this.#directory
-    await this.#atMost(Math.max(0, end - this.#clock.now()), this.#directory.close())
+    await atMost(this.#clock, Math.max(0, end - this.#clock.now()), this.#directory.close())
     if (buffered > 0 && !this.#directory.hasJournal)
       this.#logger.error(
         'messages in the publish buffer are lost: the broker is away, and there is no journal',
@@ -215,21 +214,13 @@ export class Proxy {
 
   /** Over the client limit nothing is made for a connection, not even a line in the log for each. */
   #mayEnter(): boolean {
-    const { clients } = this.#limits
-    if (clients.enter()) return true
+    if (this.#limits.admitClient()) return true
     this.#metrics.clientRefused('client_limit')
-    if (!this.#isFull) {
-      this.#isFull = true
-      this.#logger.warn('connection limit reached: further clients are closed at once', {
-        limit: clients.limit,
-      })
-    }
     return false
   }
 
   #leave(): void {
-    this.#isFull = false
-    this.#limits.clients.leave()
+    this.#limits.onClientsLeft(1)
   }
 
   #onArrival(remoteAddress: string): Arrival | undefined {
@@ -293,21 +284,13 @@ export class Proxy {
   async #meetBroker(): Promise<void> {
     // A broker that can't be reached has its line in the log from the connector, as later on.
     const introduction = this.#connector.introduce().catch(() => undefined)
-    await this.#atMost(INTRODUCTION_WAIT_MS, introduction)
+    await atMost(this.#clock, INTRODUCTION_WAIT_MS, introduction)
   }
 
   async #clientsGone(milliseconds: number): Promise<void> {
     if (this.#sessions.size === 0) return
-    await this.#atMost(milliseconds, new Promise<void>((resolve) => (this.#whenEmpty = resolve)))
+    await atMost(this.#clock, milliseconds, new Promise<void>((resolve) => (this.#whenEmpty = resolve)))
     this.#whenEmpty = undefined
-  }
-
-  /** Waits for `work`, but no longer than `milliseconds`. */
-  async #atMost(milliseconds: number, work: Promise<unknown>): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      const timer = this.#clock.after(milliseconds, resolve)
-      work.then(() => resolve(), reject).finally(() => timer.cancel())
-    })
   }
 
   get #upstreamName(): string {

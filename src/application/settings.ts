@@ -132,6 +132,7 @@ export type TlsVersion = 'TLSv1.2' | 'TLSv1.3'
 export type JournalSync = 'always' | 'interval' | 'never'
 /** Whether Warren answers for a message until it's with the broker, or until the broker has confirmed it. */
 export type PublishGuarantee = 'forwarded' | 'confirmed'
+/** The least that is worth a line. */
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 /** `auto` is text on a terminal, JSON elsewhere. */
 export type LogFormat = 'json' | 'text' | 'auto'

@@ -29,6 +29,8 @@ export class Limits {
   readonly #logger: Logger
   #upstreamLimit: number
   #upstreams = 0
+  /** The client limit was reached, and nobody has left since: the log has said so. */
+  #isFull = false
 
   constructor(
     @inject(identifiers.Settings) { pool }: Settings,
@@ -44,6 +46,24 @@ export class Limits {
   /** Counts the clients, and knows the history. */
   get clients(): ConnectionLimit {
     return this.#clients
+  }
+
+  /** Counts a client in, unless there are as many as may be; the log says that once, until somebody leaves. */
+  admitClient(): boolean {
+    if (this.#clients.enter()) return true
+    if (!this.#isFull)
+      this.#logger.warn('connection limit reached: further clients are closed at once', {
+        limit: this.#clients.limit,
+      })
+    this.#isFull = true
+    return false
+  }
+
+  /** So many of the clients that were counted in have left. */
+  onClientsLeft(count: number): void {
+    if (count <= 0) return
+    this.#isFull = false
+    for (let n = 0; n < count; n++) this.#clients.leave()
   }
 
   /** Sets the client limit. */

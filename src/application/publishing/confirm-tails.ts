@@ -9,6 +9,7 @@ import type { ConfirmTracking } from './confirm-tracking.js'
 /** Takes back what such a channel can't get confirmed any more. */
 export type Rescue = (tracking: ConfirmTracking) => void
 
+/** Keeps them until then; their clients' messages aren't lost with them. */
 export class ConfirmTails {
   readonly #tails = new Set<ConfirmTail>()
   readonly #rescue: Rescue

@@ -12,6 +12,7 @@ export interface DrainChannelHost {
   onDrainClosed(reason: string): void
 }
 
+/** Tells the drain what the broker says on its channel. */
 export class DrainChannel extends InternalChannel {
   readonly #host: DrainChannelHost
 

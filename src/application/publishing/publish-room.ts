@@ -10,6 +10,7 @@ export interface RoomWaiter {
   onNoRoom(failure: UpstreamUnreachable): void
 }
 
+/** What {@link PublishRoom} is made with. */
 export interface PublishRoomParts {
   readonly limits: BufferLimits
   readonly clock: Clock

@@ -7,6 +7,7 @@ export interface WriteListener {
   onNotKept(): void
 }
 
+/** What {@link WrittenMessages} is made with. */
 export interface WrittenMessagesParts {
   /** Undefined when messages needn't outlive the process. */
   readonly journal: GroupCommit | undefined
@@ -17,6 +18,7 @@ export interface WrittenMessagesParts {
   readonly onNotKept: (records: ReadonlySet<number>, listeners: ReadonlySet<WriteListener>) => void
 }
 
+/** Writes messages down, and knows which of them the disk may still fail to hold. */
 export class WrittenMessages implements CommitOwner {
   readonly #parts: WrittenMessagesParts
   /** By record, who is to hear if the disk doesn't take what was accepted; nobody for what was accepted before. */

@@ -8,6 +8,7 @@ import type { Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
 import { UpstreamRefused, UpstreamUnreachable, reasonOf, upstreamFailure } from './upstream-errors.js'
 
+/** What {@link BrokerNodes} is made with. */
 export interface BrokerNodesParts {
   readonly dialer: Dialer
   readonly clock: Clock

@@ -1,9 +1,11 @@
 /** The addresses behind one endpoint of the configuration, as they change. */
+import { atMost } from '../at-most.js'
 import type { Clock } from '../ports/clock.js'
 import { type Dialer, type Endpoint, nameOf } from '../ports/dialer.js'
 import type { Logger } from '../ports/logger.js'
 import { reasonOf } from './upstream-errors.js'
 
+/** What {@link NameLookup} is made with. */
 export interface NameLookupParts {
   readonly endpoint: Endpoint
   readonly dialer: Dialer
@@ -33,7 +35,7 @@ export class NameLookup {
   async addresses(limitMs: number): Promise<readonly Endpoint[]> {
     const limit = this.#addresses.length > 0 ? Math.min(REPEATED_LOOKUP_MS, limitMs) : limitMs
     this.#pending ??= this.#lookUp()
-    await this.#atMost(limit, this.#pending)
+    await atMost(this.#parts.clock, limit, this.#pending)
     if (this.#addresses.length > 0) return this.#addresses
     const { endpoint } = this.#parts
     throw new Error(this.#failure ?? `the lookup of ${endpoint.host} takes longer than ${limit / 1000} s`)
@@ -60,15 +62,5 @@ export class NameLookup {
       this.#failure = reasonOf(error)
     }
     this.#pending = undefined
-  }
-
-  async #atMost(milliseconds: number, work: Promise<void>): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = this.#parts.clock.after(milliseconds, resolve)
-      void work.then(() => {
-        timer.cancel()
-        resolve()
-      })
-    })
   }
 }

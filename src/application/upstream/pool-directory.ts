@@ -148,6 +148,7 @@ export class PoolDirectory {
       if (isFor && pool.credentials.equals(credentials)) return pool
     }
     const id = this.#spareLogins.takePoolId(credentials)
+    const owner: JournalPool = { user: credentials.user, virtualHost }
     const pool: UpstreamPool = new UpstreamPool({
       id,
       credentials,
@@ -167,10 +168,8 @@ export class PoolDirectory {
       journal: this.#commits,
       refused: this.#refused,
       takeRecords: () => [
-        ...this.#leftovers.take({ user: credentials.user, virtualHost }),
-        ...this.strandedOf({ user: credentials.user, virtualHost }).flatMap(({ backlog }) =>
-          backlog.surrender(),
-        ),
+        ...this.#leftovers.take(owner),
+        ...this.strandedOf(owner).flatMap(({ backlog }) => backlog.surrender()),
       ],
       isAccepted: this.#accepted.includes(credentials, virtualHost),
       onRefused: () => {

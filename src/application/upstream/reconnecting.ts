@@ -8,6 +8,7 @@ import type { UpstreamConnection } from './upstream-connection.js'
 /** Within how long all pools come back once one has found the broker. */
 const SPREAD_MS = 500
 
+/** What {@link Reconnecting} is made with. */
 export interface ReconnectingParts {
   readonly policy: UpstreamPolicy
   readonly clock: Clock

@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../ports/clock.js'
 import type { PoolClient } from './pool-client.js'
 import { UpstreamUnreachable } from './upstream-errors.js'
 
+/** Keeps them in the order in which they came. */
 export class WaitingClients {
   readonly #clock: Clock
   /** With the limit of those that don't wait for ever. */

@@ -18,6 +18,7 @@ export interface RollingRestartNeeds {
   readonly isEnding: () => boolean
 }
 
+/** One at a time, of all workers. */
 export class RollingRestart {
   readonly #needs: RollingRestartNeeds
   #isUnderWay = false

@@ -3,7 +3,7 @@ import { backoff } from '../../domain/policy/backoff.js'
 import type { Limits } from '../operations/limits.js'
 import type { Outcome } from '../operations/operations.js'
 import type { Clock, Timer } from '../ports/clock.js'
-import type { Logger } from '../ports/logger.js'
+import type { LogFields, Logger } from '../ports/logger.js'
 import type { Random } from '../ports/random.js'
 import type { FromWorker, HeldConnection, Question, WorkerProcesses } from '../ports/worker-processes.js'
 import type { Settings } from '../settings.js'
@@ -33,6 +33,7 @@ export interface Farewell {
   readonly metrics: unknown
 }
 
+/** What {@link Supervisor} is made with. */
 export interface SupervisorNeeds {
   readonly count: number
   readonly processes: WorkerProcesses
@@ -55,12 +56,14 @@ export class WorkerNotStarted extends Error {
   }
 }
 
+/** A client that no worker can take now. */
 interface Waiting {
   readonly connection: HeldConnection
   readonly isTls: boolean
   readonly timer: Timer
 }
 
+/** Who accepts clients in the place of the workers, and answers for all of them together. */
 export class Supervisor {
   readonly #needs: SupervisorNeeds
   readonly #workers: readonly Worker[]
@@ -69,8 +72,6 @@ export class Supervisor {
   readonly #restarts = new Map<Worker, Timer>()
   #isAccepting = false
   #isEnding = false
-  /** The limit was reached, and nobody has left since: the log has said so. */
-  #isFull = false
   #lastGiven = 0
   #shutdown: Promise<{ isClean: boolean }> | undefined
   /** Whether all that ended in the shutdown said that nothing was cut off. */
@@ -128,16 +129,11 @@ export class Supervisor {
 
   /** Somebody has connected. Over the limit the connection is closed before anything is made for it. */
   admit(connection: HeldConnection, isTls: boolean): void {
-    const { limits, metrics, logger } = this.#needs
+    const { limits, metrics } = this.#needs
     if (this.#isEnding) return connection.close()
-    if (limits.clients.enter()) return this.#give(connection, isTls)
+    if (limits.admitClient()) return this.#give(connection, isTls)
     connection.close()
     metrics.clientRefused('client_limit')
-    if (this.#isFull) return
-    this.#isFull = true
-    logger.warn('connection limit reached: further clients are closed at once', {
-      limit: limits.clients.limit,
-    })
   }
 
   /** Asks one worker. Rejects when there's no such worker, or no answer. */
@@ -218,7 +214,7 @@ export class Supervisor {
         break
       case 'closed':
         worker.onClosed(message.count)
-        this.#leave(message.count)
+        this.#needs.limits.onClientsLeft(message.count)
         break
       case 'farewell':
         this.onFarewell({ number: worker.number, summary: message.summary, metrics: message.metrics })
@@ -246,36 +242,35 @@ export class Supervisor {
   }
 
   #onExit(worker: Worker, code: number | null, signal: string | null): void {
-    const { logger, metrics, clock, random } = this.#needs
+    const { logger, limits } = this.#needs
     const { state, readyFor, pid } = worker
     const { kept, lost } = worker.end()
-    this.#leave(lost)
+    limits.onClientsLeft(lost)
     this.onGone(worker.number)
-    const wasAsked = state === 'retiring'
     const fields = { worker: worker.number, pid, code, signal, clients: lost }
-    if (this.#isEnding && code === 0) logger.info('worker ended', fields)
-    else if (wasAsked && !this.#isEnding) logger.info('worker ended', fields)
+    if (this.#isEnding ? code === 0 : state === 'retiring') logger.info('worker ended', fields)
     else if (this.#isEnding) {
       this.#areExitsClean = false
       logger.warn('worker ended', fields)
-    } else {
-      metrics.workerCrashed()
-      if (readyFor >= RECOVERED_MS) worker.failures = 0
-      const wait = backoff(worker.failures++, random())
-      logger.error('worker crashed: it is started again', { ...fields, inMs: Math.round(wait) })
-      if (this.#started === undefined)
-        this.#restarts.set(
-          worker,
-          clock.after(wait, () => {
-            this.#restarts.delete(worker)
-            this.#start(worker)
-          }),
-        )
-      this.#started?.reject(new WorkerNotStarted(worker.number, code))
-    }
+    } else this.#onCrash(worker, code, readyFor, fields)
     if (this.#isEnding) for (const { connection } of kept) this.#turnAway(connection)
     else for (const { connection, isTls } of kept) this.#give(connection, isTls)
     this.#changes.tell()
+  }
+
+  /** Starts the worker again after a while; during the start of Warren itself it gives that up instead. */
+  #onCrash(worker: Worker, code: number | null, readyFor: number, fields: LogFields): void {
+    const { logger, metrics, clock, random } = this.#needs
+    metrics.workerCrashed()
+    if (readyFor >= RECOVERED_MS) worker.failures = 0
+    const wait = backoff(worker.failures++, random())
+    logger.error('worker crashed: it is started again', { ...fields, inMs: Math.round(wait) })
+    if (this.#started !== undefined) return this.#started.reject(new WorkerNotStarted(worker.number, code))
+    const restart = clock.after(wait, () => {
+      this.#restarts.delete(worker)
+      this.#start(worker)
+    })
+    this.#restarts.set(worker, restart)
   }
 
   /** To the worker with the fewest clients; among equals to the one that has waited longest, so that short sessions are spread too. */
@@ -307,13 +302,7 @@ export class Supervisor {
 
   #turnAway(connection: HeldConnection): void {
     connection.close()
-    this.#leave(1)
-  }
-
-  #leave(count: number): void {
-    if (count <= 0) return
-    this.#isFull = false
-    for (let n = 0; n < count; n++) this.#needs.limits.clients.leave()
+    this.#needs.limits.onClientsLeft(1)
   }
 
   async #shutDown(): Promise<{ isClean: boolean }> {

@@ -1,6 +1,7 @@
 /** Waits for something to become true of the workers. */
 import type { Clock, Timer } from '../ports/clock.js'
 
+/** Conditions are looked at again with every {@link tell}. */
 export class WorkerChanges {
   readonly #clock: Clock
   readonly #watchers = new Set<() => void>()

@@ -8,6 +8,7 @@ const INTERVAL_MS = 5000
 /** A worker that has been silent for so long doesn't come back by itself; a machine that is only busy lets it answer in between. */
 const HOPELESS_MS = 30_000
 
+/** What {@link WorkerPulse} is made with. */
 export interface WorkerPulseNeeds {
   readonly workers: readonly Worker[]
   readonly clock: Clock
@@ -16,11 +17,11 @@ export interface WorkerPulseNeeds {
   readonly onAnswering: () => void
 }
 
+/** Asks each worker every few seconds, from its making on. */
 export class WorkerPulse {
   readonly #needs: WorkerPulseNeeds
   readonly #timer: Timer
 
-  /** Begins at once. */
   constructor(needs: WorkerPulseNeeds) {
     this.#needs = needs
     this.#timer = needs.clock.every(INTERVAL_MS, () =>

@@ -3,15 +3,14 @@ import type { Certificates } from '../operations/certificates.js'
 import type { ReadinessCheck } from '../ports/management.js'
 import type { Supervisor } from './supervisor.js'
 
+type Asking = Pick<Supervisor, 'askAll' | 'isAccepting' | 'workers'>
+
 /** Ready as long as one worker is. */
 export class WorkersReadiness implements ReadinessCheck {
-  readonly #supervisor: Pick<Supervisor, 'askAll' | 'isAccepting' | 'workers'>
+  readonly #supervisor: Asking
   readonly #certificates: Certificates
 
-  constructor(
-    supervisor: Pick<Supervisor, 'askAll' | 'isAccepting' | 'workers'>,
-    certificates: Certificates,
-  ) {
+  constructor(supervisor: Asking, certificates: Certificates) {
     this.#supervisor = supervisor
     this.#certificates = certificates
   }

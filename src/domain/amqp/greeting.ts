@@ -5,6 +5,7 @@ import { joinSlices } from './slice-list.js'
 /** `incomplete`: more has to come. `amqp`: the header is whole. `other`: it's another protocol. */
 export type GreetingVerdict = 'incomplete' | 'amqp' | 'other'
 
+/** Gathers a client's first bytes until it's decided what they are. */
 export class Greeting {
   #bytes: Uint8Array = new Uint8Array(0)
 
