@@ -13,9 +13,10 @@ export interface Rostered {
 }
 
 /**
- * A set for members that live shortly. V8's own Set makes a table anew after every few changes and hangs it on the one before: once one such table has
- * grown old, all that follow are kept with it, and those who were in them, until the whole heap is marked. So each session outlived itself by seconds,
- * and every collection of the young had its objects to copy (docs/performance.md).
+ * A set for members that are soon gone. V8's own Set makes a table anew after every few changes and hangs it
+ * on the one before: once one such table has grown old, all that follow are kept with it, and those who were
+ * in them, until the whole heap is marked. So each session outlived itself by seconds, and every collection
+ * of the young had its objects to copy (docs/performance.md).
  */
 export class Roster<T extends Rostered> implements Iterable<T> {
   readonly #members: (T | undefined)[] = []

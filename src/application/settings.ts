@@ -4,7 +4,10 @@ import type { IdentityField } from '../domain/external-identity.js'
 import type { Secret } from '../domain/secret.js'
 import type { Endpoint } from './ports/dialer.js'
 
-/** What an operator decides. Times are in seconds here, as in the configuration; the code turns them into milliseconds where it starts a timer. */
+/**
+ * What an operator decides. Times are in seconds here, as in the configuration; the code turns them into
+ * milliseconds where it starts a timer.
+ */
 export interface Settings {
   readonly listen: {
     /** Where clients are accepted, with and without TLS. */
@@ -22,7 +25,10 @@ export interface Settings {
     readonly endpoints: readonly Endpoint[]
     /** Logins that are given with them; used as {@link Settings.pool}.replayLogins are, and for nothing else. */
     readonly logins: readonly Credentials[]
-    /** Limit for the TCP connection to the broker, and again for its handshake. While there are other addresses to try, each has a share of it. */
+    /**
+     * Limit for the TCP connection to the broker, and again for its handshake. While there are other
+     * addresses to try, each has a share of it.
+     */
     readonly connectTimeout: number
     /** Heartbeat that Warren asks the broker for; 0 takes what the broker offers. */
     readonly heartbeat: number

@@ -8,7 +8,10 @@ export type Mechanism = 'PLAIN' | 'AMQPLAIN'
 
 const utf8 = { encoder: new TextEncoder(), decoder: new TextDecoder() }
 
-/** A user name and a password, byte for byte as the client sent them. The password can be compared and sent to the broker, and nothing else. */
+/**
+ * A user name and a password, byte for byte as the client sent them. The password can be compared and sent to
+ * the broker, and nothing else.
+ */
 export class Credentials {
   /** For people: logs and lists. */
   readonly user: string

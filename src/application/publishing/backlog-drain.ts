@@ -20,8 +20,9 @@ export interface BacklogDrainHost {
 const WINDOW = 256
 
 /**
- * RabbitMQ may refuse a message by closing the channel, or the connection, and doesn't say which message it was. So those that were under way are sent
- * once more, one by one, until the one is found that is to blame; that one is set aside.
+ * RabbitMQ may refuse a message by closing the channel, or the connection, and doesn't say which message it
+ * was. So those that were under way are sent once more, one by one, until the one is found that is to blame;
+ * that one is set aside.
  */
 export class BacklogDrain implements DrainWaiter, DrainChannelHost {
   readonly #kept: KeptMessages

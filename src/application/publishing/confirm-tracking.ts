@@ -23,8 +23,9 @@ export interface ConfirmKeeper {
 }
 
 /**
- * Numbers: the broker counts what was published on an upstream channel since Confirm.Select, the client what it published on its own
- * channel since its Confirm.Select. They're the same until the channel is bound anew, or if Warren asked for confirms before the client did.
+ * Numbers: the broker counts what was published on an upstream channel since Confirm.Select, the client what
+ * it published on its own channel since its Confirm.Select. They're the same until the channel is bound anew,
+ * or if Warren asked for confirms before the client did.
  */
 export class ConfirmTracking {
   readonly #keeper: ConfirmKeeper

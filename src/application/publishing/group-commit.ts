@@ -50,7 +50,10 @@ export class GroupCommit {
     this.#journal.remove(record)
   }
 
-  /** Puts a message that the broker has refused in the place of the record that it had. Returns its new record; throws {@link JournalError}, and then the old one is there still. */
+  /**
+   * Puts a message that the broker has refused in the place of the record that it had. Returns its new
+   * record; throws {@link JournalError}, and then the old one is there still.
+   */
   noteRefusal(
     former: number | undefined,
     pool: JournalPool,

@@ -55,7 +55,10 @@ export interface KeptMessagesParts {
 /** What the broker's refusal of a single message is called. */
 const NACK = 'basic.nack'
 
-/** Keeps messages until the broker has confirmed or refused them, or they have expired, and sees to it that all who should hear of that do. */
+/**
+ * Keeps messages until the broker has confirmed or refused them, or they have expired, and sees to it that
+ * all who should hear of that do.
+ */
 export class KeptMessages {
   readonly #parts: KeptMessagesParts
   readonly #buffer: PublishBuffer<Origin>
@@ -121,7 +124,10 @@ export class KeptMessages {
     return true
   }
 
-  /** Keeps a message that was accepted before, and sent, but that the broker hasn't confirmed. Without a `listener` nobody is told what becomes of it. */
+  /**
+   * Keeps a message that was accepted before, and sent, but that the broker hasn't confirmed. Without a
+   * `listener` nobody is told what becomes of it.
+   */
   restore(unconfirmed: UnconfirmedMessage, listener?: ConfirmOrigin, sequence = 0): void {
     this.#parts.metrics.keptMessages('repeated', 1)
     const message = messageOf(unconfirmed, listener, sequence)
@@ -199,7 +205,10 @@ export class KeptMessages {
     return confirmed.length
   }
 
-  /** The broker refuses the `tag`-th that was taken: it's set aside, so that it doesn't keep the others from being published. Returns whether it was on its way. */
+  /**
+   * The broker refuses the `tag`-th that was taken: it's set aside, so that it doesn't keep the others from
+   * being published. Returns whether it was on its way.
+   */
   refuse(tag: number, reason = NACK): boolean {
     const message = this.#buffer.takeRefused(tag)
     if (message === undefined) return false

@@ -1,4 +1,7 @@
-/** Messages without a pool: an earlier run has left them in the journal, or an operator has them tried again while their user isn't there. */
+/**
+ * Messages without a pool: an earlier run has left them in the journal, or an operator has them tried again
+ * while their user isn't there.
+ */
 import { inject, injectable, optional } from 'inversify'
 import { identifiers } from '../identifiers.js'
 import type { Journal, JournalPool } from '../ports/journal.js'

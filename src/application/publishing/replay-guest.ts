@@ -3,7 +3,10 @@ import type { Seat } from '../roster.js'
 import type { PoolClient } from '../upstream/pool-client.js'
 import type { UpstreamPool } from '../upstream/upstream-pool.js'
 
-/** A client of a pool that wants nothing but its backlog to be drained. When anything comes between, the pool sees to the backlog by itself. */
+/**
+ * A client of a pool that wants nothing but its backlog to be drained. When anything comes between, the pool
+ * sees to the backlog by itself.
+ */
 export class ReplayGuest implements PoolClient {
   readonly seats: Seat[] = []
   #pool: UpstreamPool | undefined

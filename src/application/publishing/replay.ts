@@ -25,7 +25,10 @@ const RECONNECT_SPREAD_MS = 500
 /** The log names no more users than this, each in a line of its own. */
 const MOST_NAMED = 10
 
-/** Why messages still wait. `unknown`: nobody knows the credentials; `refused`: the broker says no to them; `later`: they're tried again soon. */
+/**
+ * Why messages still wait. `unknown`: nobody knows the credentials; `refused`: the broker says no to them;
+ * `later`: they're tried again soon.
+ */
 interface Trouble {
   readonly kind: 'unknown' | 'refused' | 'later'
   readonly reason: string
@@ -40,7 +43,10 @@ const WORDS: Readonly<Record<Trouble['kind'], string>> = {
   later: 'for their broker',
 }
 
-/** Logs in for each user with messages in {@link Leftovers}, or in a pool with an old password; the pool that gets the connection publishes them before anything else. */
+/**
+ * Logs in for each user with messages in {@link Leftovers}, or in a pool with an old password; the pool that
+ * gets the connection publishes them before anything else.
+ */
 @injectable()
 export class Replay {
   readonly #leftovers: Leftovers

@@ -12,7 +12,10 @@ const NOWHERE: ClientReceiver = {
   onUnexpectedError: ignore,
 }
 
-/** Owns an upstream channel on behalf of no client: whatever the broker says there is for nobody. Subclasses listen to what they asked for. */
+/**
+ * Owns an upstream channel on behalf of no client: whatever the broker says there is for nobody. Subclasses
+ * listen to what they asked for.
+ */
 export class InternalChannel implements BindingOwner {
   readonly clientChannel = 0
   readonly client: object = this

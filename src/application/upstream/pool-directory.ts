@@ -107,8 +107,9 @@ export class PoolDirectory {
   }
 
   /**
-   * Has the broker check the credentials, unless it did so for an upstream connection that is open; clients that come
-   * meanwhile share the answer. Resolves with what the broker offers in Tune, or did before it went away. Rejects with UpstreamRefused or UpstreamUnreachable.
+   * Has the broker check the credentials, unless it did so for an upstream connection that is open; clients
+   * that come meanwhile share the answer. Resolves with what the broker offers in Tune, or did before it went
+   * away. Rejects with UpstreamRefused or UpstreamUnreachable.
    */
   async authenticate(credentials: Credentials, mechanism: Mechanism): Promise<Tuning> {
     for (const pool of this.#poolsOf.get(credentials.user) ?? []) {

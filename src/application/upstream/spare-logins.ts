@@ -31,7 +31,10 @@ export class SpareLogins {
     this.#nextPoolId = nextPoolId
   }
 
-  /** Logs in for a client; those who come meanwhile with the same credentials share the login. Rejects with UpstreamRefused or UpstreamUnreachable. */
+  /**
+   * Logs in for a client; those who come meanwhile with the same credentials share the login. Rejects with
+   * UpstreamRefused or UpstreamUnreachable.
+   */
   login(credentials: Credentials, mechanism: Mechanism): Promise<UpstreamConnection> {
     const spare = this.#find(
       (login) => login.mechanism === mechanism && login.credentials.equals(credentials),

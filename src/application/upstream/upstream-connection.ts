@@ -44,6 +44,7 @@ export interface DrainWaiter {
   onUpstreamDrained(): void
 }
 
+/** What {@link UpstreamConnection} is made with. */
 export interface UpstreamParts {
   readonly name: string
   /** Which of the broker's addresses `stream` goes to, for people. */

@@ -31,7 +31,10 @@ const CAPABILITIES = [
   'authentication_failure_close',
 ]
 
-/** Opens connections to the broker and introduces Warren there. While the broker is down, it says so without dialling, but for a try now and then. */
+/**
+ * Opens connections to the broker and introduces Warren there. While the broker is down, it says so without
+ * dialling, but for a try now and then.
+ */
 @injectable()
 export class UpstreamConnector {
   readonly #dialer: Dialer

@@ -42,6 +42,7 @@ export interface PublishingSettings {
   readonly guarantee: 'forwarded' | 'confirmed'
 }
 
+/** What {@link UpstreamPool} is made with. */
 export interface PoolParts {
   readonly id: string
   readonly credentials: Credentials
@@ -267,15 +268,18 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * Whether a message for `upstream` has to wait: the pool is paused, or there is an alarm, and the broker would stop reading from a connection that carries
-   * consumers too if it published now.
+   * Whether a message for `upstream` has to wait: the pool is paused, or there is an alarm, and the broker
+   * would stop reading from a connection that carries consumers too if it published now.
    */
   mustHoldPublish(upstream: UpstreamConnection): boolean {
     if (this.#isPaused) return true
     return this.#isBlocked && upstream.role === 'consumer' && this.#policy.separatesRoles
   }
 
-  /** As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection, and is tried on another one first. */
+  /**
+   * As {@link Trials.judge}: `request` is a frame of a kind that may make the broker close the connection,
+   * and is tried on another one first.
+   */
   judgeRisk(
     kind: string,
     request: Uint8Array,
@@ -522,8 +526,9 @@ export class UpstreamPool implements UpstreamObserver {
   }
 
   /**
-   * There can be no further connection: a limit of Warren's or of the broker's is reached, or the password was changed. While there's room on those that there are,
-   * publishers and consumers share them. Returns whether that helps.
+   * There can be no further connection: a limit of Warren's or of the broker's is reached, or the password
+   * was changed. While there's room on those that there are, publishers and consumers share them. Returns
+   * whether that helps.
    */
   #crowd(failure: UpstreamRefused | UpstreamUnreachable): boolean {
     if (this.#isCrowded || !this.#upstreams.some(({ hasRoom }) => hasRoom)) return false

@@ -52,7 +52,10 @@ export class UpstreamQueues {
     this.#kinds.delete(queue)
   }
 
-  /** Asks the broker for the kind of a queue: afterwards {@link kindOf} knows it. Without room for the question nothing is known against the queue. */
+  /**
+   * Asks the broker for the kind of a queue: afterwards {@link kindOf} knows it. Without room for the
+   * question nothing is known against the queue.
+   */
   askForKind(queue: string, onAnswer: () => void): void {
     const learn = (kind: QueueKind): void => {
       if (this.#kinds.size >= MOST_KINDS) this.#kinds.delete(this.#kinds.keys().next().value!)
@@ -119,7 +122,10 @@ export class UpstreamQueues {
     return claims.length
   }
 
-  /** Goes on with deletions for which there was no room. Each gets a channel of its own, since one that can't be deleted takes its channel with it. */
+  /**
+   * Goes on with deletions for which there was no room. Each gets a channel of its own, since one that can't
+   * be deleted takes its channel with it.
+   */
   deleteOwed(): void {
     while (this.#owedDeletions.length > 0 && this.#channels.hasRoom) {
       const { queue, declaration, onDeleted } = this.#owedDeletions.shift()!

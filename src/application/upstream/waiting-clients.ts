@@ -13,7 +13,10 @@ export class WaitingClients {
     this.#clock = clock
   }
 
-  /** Lets `client` wait; with a limit it hears afterwards that the broker didn't come back, and waits no more. A limit stays as it was set first. */
+  /**
+   * Lets `client` wait; with a limit it hears afterwards that the broker didn't come back, and waits no more.
+   * A limit stays as it was set first.
+   */
   add(client: PoolClient, limitMs: number | undefined): void {
     if (this.#clients.get(client) !== undefined) return
     this.#clients.set(

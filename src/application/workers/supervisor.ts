@@ -170,7 +170,8 @@ export class Supervisor {
   }
 
   /**
-   * Lets all workers end in order, at the same time; resolves when they're gone. Asked again while that's under way, it resolves with the first.
+   * Lets all workers end in order, at the same time; resolves when they're gone. Asked again while that's
+   * under way, it resolves with the first.
    */
   shutDown(): Promise<{ isClean: boolean }> {
     if (this.#shutdown === undefined) {

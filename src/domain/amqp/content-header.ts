@@ -63,7 +63,10 @@ export function contentBodySize(bytes: Uint8Array, at: number): number {
   return high === 0 ? low : high * 2 ** 32 + low
 }
 
-/** Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables included (nested no deeper than `tableDepth`). */
+/**
+ * Whether the header in `bytes[at, end)` holds exactly the properties that its flags announce, tables
+ * included (nested no deeper than `tableDepth`).
+ */
 export function hasWellFormedProperties(
   bytes: Uint8Array,
   at: number,

@@ -280,7 +280,10 @@ function skipNested(bytes: Uint8Array, start: number, end: number, named: boolea
   return at
 }
 
-/** Whether a float or double is finite. Erlang has no NaN and no infinity: RabbitMQ fails over one. They have all bits of the exponent set (IEEE 754). */
+/**
+ * Whether a float or double is finite. Erlang has no NaN and no infinity: RabbitMQ fails over one. They have
+ * all bits of the exponent set (IEEE 754).
+ */
 function isFiniteNumber(bytes: Uint8Array, at: number, tag: number): boolean {
   const exponent = tag === TAGS.float ? 0x7f80 : 0x7ff0
   return (((bytes[at] << 8) | bytes[at + 1]) & exponent) !== exponent

@@ -7,7 +7,10 @@ const MOST_PINNED = 4
 const FIRST_TAIL = 256
 const LARGEST_TAIL = 16 * 1024
 
-/** An ordered list of byte slices which never keeps more than a small multiple of its own length in memory, however small the pieces come. */
+/**
+ * An ordered list of byte slices which never keeps more than a small multiple of its own length in memory,
+ * however small the pieces come.
+ */
 export class SliceList {
   #length = 0
   readonly #slices: Uint8Array[] = []

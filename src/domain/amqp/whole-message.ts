@@ -51,9 +51,9 @@ export class WholeMessage {
   }
 
   /**
-   * Moves to the message that begins at `at` with the frame of a method that has content. False when none is to be seen there, for whatever
-   * reason: it isn't whole, has no body or one in several frames, a payload over `maxPayload`, or mistakes. Then the frames are to be read one
-   * by one.
+   * Moves to the message that begins at `at` with the frame of a method that has content. False when none is
+   * to be seen there, for whatever reason: it isn't whole, has no body or one in several frames, a payload
+   * over `maxPayload`, or mistakes. Then the frames are to be read one by one.
    */
   moveTo(bytes: Uint8Array, at: number, maxPayload: number): boolean {
     const view = this.#viewOf(bytes)

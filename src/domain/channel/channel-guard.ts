@@ -127,8 +127,8 @@ export class ChannelGuard {
   }
 
   /**
-   * Whether there's nothing to say against any frame of a publish, all of which are there. Otherwise they are to be judged one by one. An answer
-   * to a direct reply-to address is one that needs a closer look.
+   * Whether there's nothing to say against any frame of a publish, all of which are there. Otherwise they are
+   * to be judged one by one. An answer to a direct reply-to address is one that needs a closer look.
    */
   admits({ bytes, argumentsStart, argumentsEnd, headerStart, headerEnd, bodySize }: WholeMessage): boolean {
     if (this.#expects !== EXPECTS_METHOD || bodySize > this.#limits.maxMessageBytes) return false

@@ -100,7 +100,10 @@ export class ChannelTable<Entry extends TableEntry> {
     return true
   }
 
-  /** Takes the number from its owner; it's kept open, but reserved until {@link finishSettling}. False when `entry` doesn't own it (any more). */
+  /**
+   * Takes the number from its owner; it's kept open, but reserved until {@link finishSettling}. False when
+   * `entry` doesn't own it (any more).
+   */
   startSettling(entry: Entry): boolean {
     return this.#disown(entry, SETTLING)
   }

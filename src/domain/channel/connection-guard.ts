@@ -13,8 +13,8 @@ import { CONNECTION_CLASS, methodOf } from '../amqp/methods.js'
 import { type AmqpError, CHANNEL_ERROR, INTERNAL_ERROR, amqpError } from '../amqp/reply-codes.js'
 
 /**
- * What is wrong with a frame that isn't for an open channel of an open connection, in RabbitMQ's words; undefined for a well-formed method of
- * class Connection, which may still be one that isn't expected now.
+ * What is wrong with a frame that isn't for an open channel of an open connection, in RabbitMQ's words;
+ * undefined for a well-formed method of class Connection, which may still be one that isn't expected now.
  */
 export function judgeConnectionFrame(frame: Frame): AmqpError | undefined {
   if (frame.type === FRAME_HEARTBEAT && frame.payloadSize > 0) return unknownFrame(frame)

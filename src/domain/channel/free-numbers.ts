@@ -2,7 +2,10 @@
 
 const WORD = 32
 
-/** Which of the numbers 1 to `limit` are free: all at first. A bitmap of up to four levels: each bit above tells whether the word below has a bit set. */
+/**
+ * Which of the numbers 1 to `limit` are free: all at first. A bitmap of up to four levels: each bit above
+ * tells whether the word below has a bit set.
+ */
 export class FreeNumbers {
   readonly #levels: Int32Array[] = []
   #count: number

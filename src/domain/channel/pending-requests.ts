@@ -1,4 +1,7 @@
-/** What a client channel has asked for and the broker hasn't dealt with yet: it tells who is to blame when the broker closes a shared connection. */
+/**
+ * What a client channel has asked for and the broker hasn't dealt with yet: it tells who is to blame when the
+ * broker closes a shared connection.
+ */
 import * as id from '../amqp/method-ids.js'
 
 const PUBLISH = 1

@@ -5,7 +5,10 @@ import { isForgedReplyTo, mentionsReplyTo } from './reply-to.js'
 
 const latin1 = new TextDecoder('latin1')
 
-/** A Queue.Declare that RabbitMQ 3 never finishes: the node of a new queue is looked for by something that isn't a name, in an endless loop. */
+/**
+ * A Queue.Declare that RabbitMQ 3 never finishes: the node of a new queue is looked for by something that
+ * isn't a name, in an endless loop.
+ */
 export function isPoisonousQueue({
   queue,
   arguments: args,
@@ -22,7 +25,10 @@ export function isPoisonousConsumer({ arguments: args }: { arguments: FieldTable
   return fieldOf(args, 'x-credit') !== undefined
 }
 
-/** Whether the headers of a well-formed content header in `bytes[at, end)` name such an address as a further routing key (RabbitMQ's CC and BCC). */
+/**
+ * Whether the headers of a well-formed content header in `bytes[at, end)` name such an address as a further
+ * routing key (RabbitMQ's CC and BCC).
+ */
 export function copiesToForgedReplyTo(bytes: Uint8Array, at: number, end: number): boolean {
   if (!mentionsReplyTo(bytes.subarray(at, end))) return false
   return readHeaders(bytes, at, end).some(

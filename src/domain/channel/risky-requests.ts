@@ -35,7 +35,10 @@ export function mayBeRisky(frame: Frame): boolean {
   }
 }
 
-/** The kind of risk in a well-formed method that {@link mayBeRisky}, in words; undefined when there's none. What the broker does with one it does with all of a kind. */
+/**
+ * The kind of risk in a well-formed method that {@link mayBeRisky}, in words; undefined when there's none.
+ * What the broker does with one it does with all of a kind.
+ */
 export function riskOf(frame: Frame): string | undefined {
   switch (frame.methodId) {
     case id.BASIC_PUBLISH:

@@ -20,7 +20,10 @@ export class ConfirmWindow<T extends object> {
     return this.#firstTag + this.#entries.length - 1
   }
 
-  /** Takes out the entry with this tag, or all up to it, and returns them in order. A tag that was never given settles nothing: better sent twice than lost. */
+  /**
+   * Takes out the entry with this tag, or all up to it, and returns them in order. A tag that was never given
+   * settles nothing: better sent twice than lost.
+   */
   settle(tag: number, multiple: boolean): T[] {
     if (!multiple) {
       const entry = this.take(tag)

@@ -24,8 +24,9 @@ export interface BufferLimits {
 const MOST_PINNED = 4
 
 /**
- * Messages wait, are sent ("under way"), and leave when the broker has confirmed them. Whatever happens in between, they're sent
- * in the order in which they were accepted, and none is forgotten: each leaves by {@link confirm}, {@link takeExpired}, {@link takeRefused} or {@link withdraw}.
+ * Messages wait, are sent ("under way"), and leave when the broker has confirmed them. Whatever happens in
+ * between, they're sent in the order in which they were accepted, and none is forgotten: each leaves by
+ * {@link confirm}, {@link takeExpired}, {@link takeRefused} or {@link withdraw}.
  */
 export class PublishBuffer<Origin> {
   readonly #limits: BufferLimits
@@ -69,7 +70,10 @@ export class PublishBuffer<Origin> {
     return true
   }
 
-  /** Takes back a message that was accepted already, from the journal or from a channel that is lost: it goes to the end, even if there's no room. */
+  /**
+   * Takes back a message that was accepted already, from the journal or from a channel that is lost: it goes
+   * to the end, even if there's no room.
+   */
   restore(message: BufferedMessage<Origin>): void {
     this.#bytes += message.bytes.length
     this.#waiting.pushBack(unpinned(message))
@@ -84,8 +88,8 @@ export class PublishBuffer<Origin> {
   }
 
   /**
-   * The broker has confirmed what was taken as the `tag`-th since the last {@link rewind}, or everything up to it. Returns what leaves, in order.
-   * A tag that was never given, or is settled, confirms nothing.
+   * The broker has confirmed what was taken as the `tag`-th since the last {@link rewind}, or everything up
+   * to it. Returns what leaves, in order. A tag that was never given, or is settled, confirms nothing.
    */
   confirm(tag: number, multiple: boolean): BufferedMessage<Origin>[] {
     const confirmed = this.#underWay.settle(tag, multiple)
@@ -118,7 +122,10 @@ export class PublishBuffer<Origin> {
     return expired
   }
 
-  /** Takes a message that the broker refuses out of the order, so that it doesn't hold up the others. Undefined for a tag that isn't under way. */
+  /**
+   * Takes a message that the broker refuses out of the order, so that it doesn't hold up the others.
+   * Undefined for a tag that isn't under way.
+   */
   takeRefused(tag: number): BufferedMessage<Origin> | undefined {
     const message = this.#underWay.take(tag)
     if (message !== undefined) this.#bytes -= message.bytes.length

@@ -41,7 +41,10 @@ export class PublishedMessage {
     return (this.#bytes[at + 1 + this.#bytes[at]] & MANDATORY) !== 0
   }
 
-  /** How long it may wait in a queue, in milliseconds; undefined when it may wait for ever or the property is one that the broker will refuse. */
+  /**
+   * How long it may wait in a queue, in milliseconds; undefined when it may wait for ever or the property is
+   * one that the broker will refuse.
+   */
   get expiration(): number | undefined {
     const at = frameEnd(this.#bytes, 0)
     const text = readExpiration(this.#bytes, at + FRAME_HEADER_SIZE, frameEnd(this.#bytes, at) - 1)

@@ -29,7 +29,10 @@ export class UnconfirmedMessages {
     return this.#window.add(message)
   }
 
-  /** The broker has answered for this message, or for all up to it. Returns those that leave, in order: none for a number that it had answered for already or that was never given. */
+  /**
+   * The broker has answered for this message, or for all up to it. Returns those that leave, in order: none
+   * for a number that it had answered for already or that was never given.
+   */
   settle(tag: number, multiple: boolean): UnconfirmedMessage[] {
     const settled = this.#window.settle(tag, multiple)
     for (const { bytes } of settled) this.#bytes -= bytes.length

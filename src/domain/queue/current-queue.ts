@@ -11,7 +11,10 @@ export function meansCurrent(frame: Frame): boolean {
   return frame.bytes[frame.payloadStart + NAME_AT] === 0
 }
 
-/** A method on `channel` that names `queue` where the client has sent an empty name. For a binding an empty routing key means the queue then, too. */
+/**
+ * A method on `channel` that names `queue` where the client has sent an empty name. For a binding an empty
+ * routing key means the queue then, too.
+ */
 export function spelledOut(
   { bytes, methodId, payloadStart, payloadEnd }: Frame,
   channel: number,

@@ -58,7 +58,10 @@ export class ExclusiveQueues<Owner> {
     if (announced !== undefined && --announced.count === 0) this.#announced.delete(queue)
   }
 
-  /** As {@link announce}, for a queue that the broker is to name, and that nobody else can mean before. Has to be followed by {@link settleUnnamed}. */
+  /**
+   * As {@link announce}, for a queue that the broker is to name, and that nobody else can mean before. Has to
+   * be followed by {@link settleUnnamed}.
+   */
   announceUnnamed(owner: Owner): void {
     this.#announcedUnnamed.set(owner, (this.#announcedUnnamed.get(owner) ?? 0) + 1)
   }
