@@ -1,8 +1,14 @@
 import { expect } from 'chai'
 import { methodFrame } from '../../../../src/domain/amqp/method-layout.js'
 import * as method from '../../../../src/domain/amqp/methods.js'
-import { isForgedReplyTo, replyAddressIn, replyNodeOf } from '../../../../src/domain/channel/reply-to.js'
+import {
+  asksForReplies,
+  isForgedReplyTo,
+  replyAddressIn,
+  replyNodeOf,
+} from '../../../../src/domain/channel/reply-to.js'
 import { viewOf } from '../../../support/frames.js'
+import { method as frameOf } from '../../../support/wire-format.js'
 
 /** As RabbitMQ 3.10 gave it out. */
 const PID = 'g1h2AA5yZXBseUAzNDI0MjUwMAAAArAAAAAAawGdyw=='
@@ -74,5 +80,14 @@ describe('Addresses for direct reply-to', () => {
       'amqp'.repeat(9),
     ])
       expect(publishTo('', key)).to.equal('')
+  })
+
+  it('are asked for by who consumes from the queue that stands for them, and by nobody else', () => {
+    const asks = (name: 'basic.consume' | 'basic.get', queue: string): boolean =>
+      asksForReplies(viewOf(frameOf(1, name, { queue })))
+    expect(asks('basic.consume', PREFIX)).to.equal(true)
+    expect(asks('basic.get', PREFIX)).to.equal(false)
+    for (const queue of ['', 'q', `${PREFIX}.`, PREFIX.slice(0, -1), `${PREFIX.slice(0, -1)}p`])
+      expect(asks('basic.consume', queue), queue).to.equal(false)
   })
 })

@@ -44,6 +44,11 @@ describe('the role of a channel', () => {
     })
   })
 
+  it('is that of a publisher where direct replies are asked for, which come to who publishes on the channel', () => {
+    expect(roleOf(method(1, 'basic.consume', { queue: 'amq.rabbitmq.reply-to' }))).to.equal('publisher')
+    expect(roleOf(method(1, 'basic.consume', { queue: 'amq.rabbitmq.reply-to.' }))).to.equal('consumer')
+  })
+
   it('is told by the declaration of an exclusive queue, which somebody is about to consume from', () => {
     expect(roleOf(method(1, 'queue.declare', { queue: 'a', exclusive: true }))).to.equal('consumer')
     expect(roleOf(method(1, 'queue.declare', { queue: 'a', durable: true, autoDelete: true }))).to.equal(
