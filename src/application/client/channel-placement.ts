@@ -12,6 +12,7 @@ import type { ChannelBinding } from '../upstream/channel-binding.js'
 import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 import type { ChannelPublishing } from './channel-publishing.js'
 import { ChannelQueues } from './channel-queues.js'
+import type { ChannelRequests } from './channel-requests.js'
 import type { ClientChannelHost } from './client-channel-host.js'
 import { type BypassedChannel, PublishBypass } from './publish-bypass.js'
 
@@ -32,6 +33,7 @@ export class ChannelPlacement {
   readonly #channel: CarriedChannel
   readonly #host: ClientChannelHost
   readonly #publishing: ChannelPublishing
+  readonly #requests: ChannelRequests
   readonly #pending: PendingRequests
   /** The upstream channel that carries this one, once it was needed. */
   binding: ChannelBinding | undefined
@@ -52,12 +54,13 @@ export class ChannelPlacement {
     channel: CarriedChannel,
     host: ClientChannelHost,
     publishing: ChannelPublishing,
-    pending: PendingRequests,
+    requests: ChannelRequests,
   ) {
     this.#channel = channel
     this.#host = host
     this.#publishing = publishing
-    this.#pending = pending
+    this.#requests = requests
+    this.#pending = requests.pending
   }
 
   /**
@@ -117,7 +120,7 @@ export class ChannelPlacement {
     if (canMove === false) return undefined
     const { upstream } = binding
     const target =
-      this.#host.claimedElsewhere(ChannelQueues.namedIn(request), upstream) ??
+      this.#host.claimedElsewhere(this.#requests.queueMeantBy(request), upstream) ??
       (declaresExclusiveQueue(request) ? this.#host.claimsElsewhere(upstream) : undefined)
     if (target === undefined) return undefined
     return canMove === 'wait' ? this.#waitForConfirms() : this.#move(binding, target)

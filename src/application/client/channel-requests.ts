@@ -54,6 +54,13 @@ export class ChannelRequests {
     return isRejection(methodId) ? this.#queues?.judgeRejection(methodId) : undefined
   }
 
+  /** The queue that a method which names one is about: an empty name means the last one declared on this channel. */
+  queueMeantBy(frame: Frame): string {
+    const named = ChannelQueues.namedIn(frame)
+    if (named !== '' || frame.methodId === id.QUEUE_DECLARE) return named
+    return this.#queues?.currentQueue ?? this.#movedQueue.name ?? ''
+  }
+
   /** Judges a method that names a queue, and goes to `upstream`. */
   judgeQueue(frame: Frame, upstream: UpstreamConnection): Judgement {
     if (this.#movedQueue.outgrows(frame, upstream.tuning.frameMax))

@@ -73,7 +73,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#publishing = new ChannelPublishing(this, host)
     this.#requests = new ChannelRequests(host)
     this.#pending = this.#requests.pending
-    this.#placement = new ChannelPlacement(this, host, this.#publishing, this.#pending)
+    this.#placement = new ChannelPlacement(this, host, this.#publishing, this.#requests)
   }
 
   get client(): object {

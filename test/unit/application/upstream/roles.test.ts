@@ -398,6 +398,23 @@ describe('Roles', () => {
     })
   })
 
+  describe('and an exclusive queue', () => {
+    it('let its owner reach it by an empty name, from a channel that has moved to publish', async () => {
+      await connectWith(PUBLISH)
+      const client = await connectWith(method(1, 'queue.declare', { queue: 'mine', exclusive: true }))
+      const [publishers, consumers] = world.broker.open
+      consumers.method(1, 'queue.declare-ok', { queue: 'mine' })
+      await send(client, method(2, 'queue.declare', { queue: 'mine', passive: true }))
+      consumers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await settle()
+      await send(client, publishFrames(2, { body: 'there' }))
+      expect(publishers.published()).to.deep.equal(['hello', 'there'])
+      await send(client, method(2, 'basic.consume', { queue: '', consumerTag: 't' }))
+      expect(consumers.names(2).at(-1)).to.equal('basic.consume')
+      expect((consumers.received(2).at(-1)!.args as Args<'basic.consume'>).queue).to.equal('mine')
+    })
+  })
+
   describe('and an exclusive queue on a connection that is full', () => {
     it('leave a channel of its owner where it is: the broker’s answer is its own', async () => {
       await start({ maxChannels: 2 })
