@@ -59,6 +59,8 @@ export class ChannelBinding implements TableEntry {
   readonly upstreamChannel: number
   /** Changes only when a client goes before its channel may end. */
   owner: BindingOwner
+  /** Whether Open-Ok has come. What comes before is for the former owner of the number: RabbitMQ goes on delivering on a channel that it has closed until it sees Close-Ok. */
+  isOpen: boolean
   /** What was sent to end the binding; the broker's answer is still to come. */
   end: BindingEnd | undefined = undefined
   /** Bytes of body that the broker has still to send of a message on its way to the owner; before its header has come, {@link AWAITS_HEADER}. */
@@ -68,9 +70,10 @@ export class ChannelBinding implements TableEntry {
   /** Messages that the broker has delivered so far, by Basic.Deliver and Basic.Get-Ok: the highest delivery tag. */
   delivered = 0
 
-  constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner) {
+  constructor(upstream: UpstreamConnection, upstreamChannel: number, owner: BindingOwner, isOpen: boolean) {
     this.upstream = upstream
     this.upstreamChannel = upstreamChannel
     this.owner = owner
+    this.isOpen = isOpen
   }
 }

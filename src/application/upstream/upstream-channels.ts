@@ -95,7 +95,7 @@ export class UpstreamChannels implements ChannelSource {
     const binding = this.#table.bind((number, isOpen) => {
       if (isOpen) this.#host.traffic.recycledChannels++
       else this.#host.send(channelOpenFrame(number))
-      return new ChannelBinding(this.#upstream, number, owner)
+      return new ChannelBinding(this.#upstream, number, owner, isOpen)
     })
     if (binding === undefined) return undefined
     this.#leastSpare = Math.min(this.#leastSpare, this.#table.spare)
@@ -138,6 +138,7 @@ export class UpstreamChannels implements ChannelSource {
   onFrame(frame: Frame): void {
     const binding = this.#table.ownerOf(frame.channel)
     if (binding === undefined) return this.#onUnownedFrame(frame)
+    if (!binding.isOpen) return this.#onFrameBeforeOpen(binding, frame)
     const { owner, pair } = binding
     if (pair?.holdsBack(binding, frame) === true) return
     try {
@@ -157,10 +158,16 @@ export class UpstreamChannels implements ChannelSource {
     pair.onWhole()
   }
 
+  #onFrameBeforeOpen(binding: ChannelBinding, frame: Frame): void {
+    if (frame.type !== FRAME_METHOD || frame.methodId !== id.CHANNEL_OPEN_OK) return
+    this.#opened.add(binding.upstreamChannel)
+    binding.isOpen = true
+  }
+
   /** A message of the broker for a consumer, whole in its chunk; false when it is to come frame by frame. */
   onDelivery(message: WholeMessage): boolean {
     const binding = this.#table.ownerOf(message.channel)
-    if (binding === undefined || binding.contentLeft !== 0 || binding.pair !== undefined) return false
+    if (binding?.isOpen !== true || binding.contentLeft !== 0 || binding.pair !== undefined) return false
     const { receiver, clientChannel } = binding.owner
     if (message.end - message.start > receiver.frameMax) return false
     this.#host.traffic.deliveries++
@@ -228,9 +235,6 @@ export class UpstreamChannels implements ChannelSource {
       case id.BASIC_ACK:
       case id.BASIC_NACK:
         return binding.owner.onConfirm(frame)
-      case id.CHANNEL_OPEN_OK:
-        this.#opened.add(binding.upstreamChannel)
-        return false
       case id.CHANNEL_CLOSE:
         if (this.#opened.delete(binding.upstreamChannel)) this.#onBrokerClose(binding, frame)
         return false

@@ -38,6 +38,29 @@ describe('Closing', () => {
   const since = (client: FakeClient, channel: number): MethodName[] =>
     client.names(channel).slice(client.names(channel).indexOf('channel.open-ok') + 1)
 
+  it('A channel that the broker has closed, and goes on delivering on, doesn’t do so to the next owner of its number', async () => {
+    const first = await connectBound()
+    const { upstream } = world
+    upstream.closeChannel(1, { code: 406, text: 'PRECONDITION_FAILED - unknown delivery tag 9' }, 'basic.ack')
+    await settle()
+    // RabbitMQ hasn't read Close-Ok yet, nor what comes behind it.
+    const read = upstream.peer.onData
+    const unread: Buffer[] = []
+    upstream.peer.onData = (bytes) => unread.push(bytes)
+    const second = await connectBound('from the next owner')
+    upstream.send(deliveryFrames(1, { deliveryTag: 4, body: 'whole' }))
+    upstream.send(deliveryFrames(1, { deliveryTag: 5, body: 'in parts', frameSizes: [3, 5] }))
+    await settle()
+    upstream.peer.onData = read
+    for (const bytes of unread) read(bytes)
+    await settle()
+    expect(upstream.published(1)).to.include('from the next owner')
+    upstream.deliver(1, { deliveryTag: 1, body: 'its own' })
+    await settle()
+    expect(second.delivered(1)).to.deep.equal(['its own'])
+    expect(first.delivered(1)).to.deep.equal([])
+  })
+
   describe('A channel by the client', () => {
     it('reaches the broker, and its answer the client', async () => {
       const client = await connectBound()

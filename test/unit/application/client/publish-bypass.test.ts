@@ -301,6 +301,23 @@ describe('A channel that consumes and publishes', () => {
     expect(client.refusal?.text).to.match(/client\.max_buffer_bytes/)
   })
 
+  it('what comes on the second channel as soon as it is open waits for a delivery, and none of it is lost', async () => {
+    consumers.send(method(1, 'basic.deliver', { consumerTag: 't' }), headerFrame(1, 4))
+    await publishUnanswered()
+    publishers.send(method(1, 'basic.return', { code: 312, text: 'NO_ROUTE' }), headerFrame(1, 5))
+    await settle()
+    consumers.send(bodyFrame(1, 'long'))
+    await settle()
+    publishers.send(bodyFrame(1, 'hello'))
+    await settle()
+    expect(client.received(1).map(({ body }) => body?.toString())).to.deep.equal([
+      undefined,
+      undefined,
+      'long',
+      'hello',
+    ])
+  })
+
   describe('ends as one', () => {
     it('with Channel.Close once both are over, and what it published over is kept for the next', async () => {
       await publishUnanswered(method(1, 'channel.close', { code: 200 }))
