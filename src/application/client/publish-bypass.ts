@@ -126,9 +126,10 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
    */
   takeAck(ack: Frame): 'pass' | 'kept' | 'wait' {
     const size = ack.end - ack.start
-    if (this.#host.waitingAckBytes + size > MOST_WAITING_BYTES) return 'wait'
+    const { isQuiet } = this
+    if (!isQuiet && this.#host.waitingAckBytes + size > MOST_WAITING_BYTES) return 'wait'
     if (!this.#isCertain(ack)) this.#isInDoubt = true
-    if (this.isQuiet) return 'pass'
+    if (isQuiet) return 'pass'
     this.#host.waitingAckBytes += size
     ack.rewriteChannel(this.#main.upstreamChannel)
     const acks = this.#isFenced && this.#isAhead ? this.#laterAcks : this.#acks

@@ -278,6 +278,30 @@ describe('A channel that consumes and publishes', () => {
     await answer()
   })
 
+  it('an ack that needs no room counts as given, also while those of another channel take it all', async () => {
+    await client.openChannels(2)
+    await send(method(2, 'basic.consume', { queue: 'q', consumerTag: 't' }))
+    consumers.method(2, 'basic.consume-ok', { consumerTag: 't' })
+    const many = 3120
+    consumers.deliver(1, { consumerTag: 't', body: '' })
+    for (let deliveryTag = 1; deliveryTag <= many; deliveryTag++)
+      consumers.deliver(2, { consumerTag: 't', deliveryTag, body: '' })
+    await settle()
+    await publishUnanswered()
+    await send(method(1, 'basic.qos', { prefetchCount: 1 }))
+    await answer()
+    consumers.method(1, 'basic.qos-ok')
+    const acks = Array.from({ length: many }, (_, n) => method(2, 'basic.ack', { deliveryTag: n + 1 }))
+    await send(publishFrames(2, { body: 'hello' }), ...acks)
+    expect(client.peer.isPaused).to.equal(false)
+    await send(ack(1), ack(1), message('behind a wrong ack'))
+    expect(consumers.names(1).slice(-3)).to.deep.equal(['basic.ack', 'basic.ack', 'channel.flow'])
+    expect(publishers.published()).to.deep.equal(['hello', 'hello'])
+    world.broker.holdsCloseOk = false
+    await answer(consumers)
+    await answer()
+  })
+
   it('what waits for deliveries to be whole counts for all channels of its client together', async () => {
     await client.openChannels(2, 3)
     for (const channel of [2, 3]) {
