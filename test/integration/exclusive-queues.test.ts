@@ -249,6 +249,8 @@ describe('exclusive queues', function () {
   ])
     it(`${what} are gone also if their owner went before it knew of them`, async () => {
       const neighbour = await onChannel()
+      // Those that are kept for the next publisher.
+      const spare = (await broker.channels()).length
       for (let round = 0; round < 30; round++) {
         const owner = await onChannel()
         owner.method(1, 'queue.declare', { queue, exclusive: true })
@@ -260,7 +262,7 @@ describe('exclusive queues', function () {
         }
       }
       await eventually(async () => {
-        expect(await broker.channels()).to.have.length(0)
+        expect(await broker.channels()).to.have.length.at.most(spare)
         expect(await broker.queues()).to.have.length(0)
       })
       expect(await declares(neighbour, 'unseen')).to.equal(true)

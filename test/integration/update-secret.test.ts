@@ -126,6 +126,9 @@ describe('Connection.Update-Secret', function () {
       await client.declareQueue(1, 'mine', { exclusive: true })
       await neighbour.declareQueue(1, 'q', {})
       await neighbour.consume(1, 'q')
+      // The first message of a consumer may need a further upstream connection.
+      neighbour.publish(1, { routingKey: 'q', body: 'here' })
+      await neighbour.expectContent('basic.deliver')
       const before = await upstreams()
       update(client, 'wrong')
       await expectRefusal(client, 'New secret was refused by one of the backends')
