@@ -1,7 +1,7 @@
 /** Which deliveries of a channel its client has still to acknowledge, so that it's known in advance which acks the broker will accept. */
 
 /** Acks that come before those of earlier deliveries are remembered one by one; whoever leaves this many gaps is followed no longer. */
-const MOST_EARLY = 10_000
+const MOST_EARLY = 1000
 
 /** RabbitMQ numbers a channel's deliveries from 1, and closes the channel over an ack for any that is settled or hasn't come (406, unknown delivery tag). */
 export class UnacknowledgedTags {
