@@ -73,7 +73,7 @@ describe('publishers and consumers', function () {
     consumer.reset()
   })
 
-  it('may be one channel, which then stays where it is', async () => {
+  it('may be one channel, which then has both', async () => {
     const connection = await amqplibConnect(warren.url)
     const channel = await connection.createChannel()
     await channel.assertQueue('hello', { durable: false })
@@ -82,7 +82,7 @@ describe('publishers and consumers', function () {
       void channel.consume('hello', (message) => resolve(message!.content.toString()), { noAck: true })
     })
     expect(body).to.equal('world')
-    expect(await upstreams()).to.equal(1)
+    expect(await upstreams()).to.equal(2)
     await connection.close()
   })
 
@@ -278,6 +278,25 @@ describe('publishers and consumers', function () {
       const { body } = await neighbour.expectContent('basic.deliver')
       expect(body.toString()).to.equal('waits for the end of the alarm')
       for (const client of [answering, neighbour, late]) await client.close()
+    })
+
+    it('a channel that has published before it consumes acknowledges, too', async () => {
+      const worker = await onChannel()
+      worker.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await worker.declareQueue(1, 'busy', {})
+      await worker.consume(1, 'busy')
+      await fill('busy', 50)
+      const publisher = await onChannel(BLOCKED)
+      await setAlarm()
+      await publishUntilBlocked(publisher)
+      for (let n = 0; n < 50; n++) {
+        const delivery = await worker.expectContent('basic.deliver')
+        worker.ack(1, Number(delivery.args.deliveryTag))
+      }
+      await eventually(async () => expect((await broker.queues())[0].messages).to.equal(0))
+      await clearAlarm()
+      await publisher.expectMethod('connection.unblocked')
+      for (const client of [worker, publisher]) await client.close()
     })
 
     it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {

@@ -41,8 +41,9 @@ export class ChannelPlacement {
   bypass: PublishBypass | undefined
   /** Messages take the way of everything else, and go on doing so. */
   #publishesHere = false
-  /** A message waits for that other way. */
+  /** Messages and everything else can't go separate ways for want of an upstream channel: something waits for one, or no longer does. */
   #lacksBypass = false
+  #staysWhole = false
   /** There may be deliveries that need no ack. */
   #hasNoAck = false
   /** What the channel is used for, once it has told. */
@@ -91,6 +92,8 @@ export class ChannelPlacement {
       return this.#move(this.binding, undefined)
     }
     if (!isStateless || this.bypass !== undefined) return undefined
+    if (methodId === id.BASIC_CONSUME && this.#mustSplit(frame, this.binding!))
+      return this.#split(this.binding!)
     if (methodId === id.TX_SELECT) return this.#shedConfirms(this.binding!)
     return ChannelQueues.concerns(methodId) ? this.#followQueue(frame, this.binding!) : undefined
   }
@@ -162,7 +165,40 @@ export class ChannelPlacement {
   #goesRound(role: ChannelRole | undefined): boolean {
     if (this.bypass !== undefined) return true
     if (role !== 'consumer' || this.binding?.upstream.role !== 'consumer') return false
-    return !this.#publishesHere && this.#host.separatesRoles && !this.#publishing.isInTransaction
+    return !this.#publishesHere && this.#maySplit
+  }
+
+  get #maySplit(): boolean {
+    return !this.#staysWhole && this.#host.separatesRoles && !this.#publishing.isInTransaction
+  }
+
+  /** Whether a publisher's channel that begins to consume is to do so elsewhere, lest an alarm holds up what it acknowledges. */
+  #mustSplit(frame: Frame, { upstream }: ChannelBinding): boolean {
+    if (this.role !== 'publisher' || upstream.role !== 'publisher' || asksForReplies(frame)) return false
+    return this.#maySplit && !this.#host.settle(upstream, 'consumer')
+  }
+
+  /** Messages go on where they went, and everything else where consumers are. */
+  #split(binding: ChannelBinding): Detour | undefined {
+    if (this.#pending.includes(0)) return this.#askForAnswers(binding)
+    const main = this.#host.bind(this.#channel, 'consumer', undefined)
+    this.#lacksBypass = main === undefined
+    if (main === undefined) return 'room'
+    this.#host.assembler.endOfChunk()
+    this.binding = main
+    this.role = 'consumer'
+    this.#publishesHere = false
+    this.bypass = this.#bypassOf(main)
+    this.bypass.take(binding)
+    this.#requests.onMoved()
+    return this.#waitForMessages(this.bypass)
+  }
+
+  #bypassOf(main: ChannelBinding): PublishBypass {
+    // Nobody knows which deliveries a client has answered for that has done so before.
+    const unacknowledged = new UnacknowledgedTags(this.#pending.hasEverAcked ? main.delivered + 1 : 1)
+    if (this.#hasNoAck) unacknowledged.stopFollowing()
+    return new PublishBypass(this.#channel, this.#host, this.#publishing, main, unacknowledged)
   }
 
   #noteNoAck({ bytes, payloadStart, payloadEnd }: Frame, methodId: number): void {
@@ -181,10 +217,7 @@ export class ChannelPlacement {
       this.#host.waitForBroker()
       return 'room'
     }
-    // Nobody knows which deliveries a client has answered for that has done so before.
-    const unacknowledged = new UnacknowledgedTags(this.#pending.hasEverAcked ? binding.delivered + 1 : 1)
-    if (this.#hasNoAck) unacknowledged.stopFollowing()
-    const bypass = new PublishBypass(this.#channel, this.#host, this.#publishing, binding, unacknowledged)
+    const bypass = this.#bypassOf(binding)
     this.#lacksBypass = !bypass.bind()
     if (this.#lacksBypass) return 'room'
     this.bypass = bypass
@@ -202,10 +235,10 @@ export class ChannelPlacement {
     return !this.#pending.includes(0) && !this.bypass.isInDoubt
   }
 
-  /** There can be no second upstream channel now. Returns whether a message waited for one: then it goes where everything else goes. */
+  /** There can be no second upstream channel now. Returns whether something waited for one: then all goes the same way. */
   onNoBypass(): boolean {
-    if (!this.#lacksBypass || this.#publishesHere) return false
-    this.#publishesHere = true
+    if (!this.#lacksBypass || this.#staysWhole) return false
+    this.#staysWhole = true
     return true
   }
 

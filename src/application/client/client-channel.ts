@@ -396,7 +396,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   /** A frame against which nothing stands goes to the broker. */
   #send(frame: Frame, verdict: Verdict, methodId: number, role: ChannelRole | undefined): true {
     const binding = this.binding!
-    this.#placement.role = role
+    this.#placement.role ??= role
     if (methodId === 0) return this.#pass(frame, verdict, binding)
     if (methodId === id.BASIC_PUBLISH) return this.#publish(frame, verdict, this.#placement.publishBinding!)
     if (methodId === id.CONFIRM_SELECT) this.#publishing.onConfirmSelect(this.#isStateless)

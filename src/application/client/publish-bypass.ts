@@ -49,6 +49,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   #whenQuiet: (() => void) | undefined
   readonly #unacknowledged: UnacknowledgedTags
   #isInDoubt = false
+  #isReusable = true
   heldMessage: SliceList | undefined = undefined
 
   constructor(
@@ -77,6 +78,15 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     new ChannelPair(this.#main, this.#binding)
     this.#publishing.onBound(this.#binding)
     return true
+  }
+
+  /** Has the upstream channel over which the messages have gone so far carry them on, while everything else gets another. It's of no use to anybody else then. */
+  take(binding: ChannelBinding): void {
+    this.#binding = binding
+    this.#isReusable = false
+    this.#isAhead = true
+    binding.owner = this
+    new ChannelPair(this.#main, binding)
   }
 
   /** A message begins to go to the broker, once there is a binding. */
@@ -245,7 +255,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /** Not behind a fence whose answer would be taken for that of the barrier. */
   get isSafe(): boolean {
-    return !this.#isFenced && !this.#publishing.isConfirming
+    return this.#isReusable && !this.#isFenced && !this.#publishing.isConfirming
   }
 
   onConfirm(confirm: Frame): boolean {

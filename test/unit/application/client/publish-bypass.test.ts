@@ -3,7 +3,7 @@ import { settle } from '../../../support/fake-byte-stream.js'
 import { type BrokerConnection, deliveryFrames } from '../../../support/fake-broker.js'
 import type { FakeClient } from '../../../support/fake-client.js'
 import { World } from '../../../support/fake-world.js'
-import { bodyFrame, headerFrame, method, publishFrames } from '../../../support/wire-format.js'
+import { type Args, bodyFrame, headerFrame, method, publishFrames } from '../../../support/wire-format.js'
 
 const CONSUME = method(1, 'basic.consume', { queue: 'q', consumerTag: 't' })
 const NO_EXCHANGE = { code: 404, text: "NOT_FOUND - no exchange 'x'" }
@@ -528,5 +528,84 @@ describe('A channel that consumes and publishes', () => {
     expect(consumers.names(1), 'the ack counts, as the message does').to.include('basic.ack')
     await world.advance(1000)
     expect(world.broker.arrivals.filter((body) => body === 'kept')).to.have.length(2)
+  })
+
+  describe('and has published first', () => {
+    let channel: number
+
+    /** A client of its own, which has sent this on its channel 1. */
+    async function connectWith(...frames: Buffer[]): Promise<void> {
+      client = await world.connectWithChannels(2)
+      await send(...frames)
+      publishers = world.upstream
+      channel = publishers.openChannels.at(-1)!
+    }
+
+    it('consumes where consumers are, once the broker has processed what it published', async () => {
+      await connectWith(message('hello'))
+      world.broker.holdsCloseOk = true
+      await send(CONSUME, message('two'), ack(1))
+      expect(publishers.names(channel)).to.deep.equal(['channel.open', 'basic.publish', 'channel.flow'])
+      expect(consumers.names(2)).to.deep.equal(['channel.open'])
+      await answer()
+      expect(consumers.names(2).slice(1)).to.deep.equal(['basic.consume', 'channel.flow'])
+      await answer(consumers)
+      expect(publishers.published()).to.deep.equal(['hello', 'two'])
+      world.broker.holdsCloseOk = false
+      await answer()
+      expect(consumers.names(2).at(-1)).to.equal('basic.ack')
+    })
+
+    it('keeps its confirms, their numbering and its current queue', async () => {
+      world.broker.answersRequests = true
+      await connectWith(
+        method(1, 'queue.declare', { queue: 'q' }),
+        method(1, 'confirm.select'),
+        message('one'),
+      )
+      await send(method(1, 'basic.consume', { queue: '', consumerTag: 't' }), message('two'))
+      const tags = client.received(1).filter(({ name }) => name === 'basic.ack')
+      expect(tags.map(({ args }) => Number((args as Args<'basic.ack'>).deliveryTag))).to.deep.equal([1, 2])
+      const consume = consumers.received(2).find(({ name }) => name === 'basic.consume')!
+      expect((consume.args as Args<'basic.consume'>).queue).to.equal('q')
+      expect(consumers.published()).to.deep.equal([])
+    })
+
+    it('leaves nothing behind, and nothing to others', async () => {
+      await connectWith(message('hello'))
+      await send(CONSUME)
+      consumers.method(2, 'basic.consume-ok', { consumerTag: 't' })
+      expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[1, 2], [channel]])
+      client.close()
+      await settle()
+      expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+      expect([consumers.openChannels, publishers.openChannels]).to.deep.equal([[1], []])
+    })
+
+    it('reaches the exclusive queues of its client', async () => {
+      await connectWith(message('hello'), method(2, 'queue.declare', { queue: 'mine', exclusive: true }))
+      consumers.method(2, 'queue.declare-ok', { queue: 'mine' })
+      await send(CONSUME, method(1, 'basic.get', { queue: 'mine' }))
+      expect(consumers.names(3)).to.deep.equal(['channel.open', 'basic.consume', 'basic.get'])
+    })
+
+    it('stays where it is for direct replies and in a transaction', async () => {
+      await connectWith(message('hello'))
+      await send(method(1, 'basic.consume', { queue: 'amq.rabbitmq.reply-to', noAck: true }))
+      await send(
+        publishFrames(2, { body: 'there' }),
+        method(2, 'tx.select'),
+        method(2, 'basic.consume', { queue: 'q' }),
+      )
+      expect(consumers.openChannels).to.deep.equal([1])
+    })
+
+    it('stays where it is if there can be no second channel, and its client is none the worse for it', async () => {
+      await start({ maxUpstreamConnections: 1 })
+      await connectWith(message('hello'))
+      await send(CONSUME, message('two'))
+      expect(client.refusal).to.equal(undefined)
+      expect(world.upstream.published()).to.deep.equal(['hello', 'two'])
+    })
   })
 })
