@@ -880,7 +880,7 @@ describe('Exclusive queues', () => {
         await send(client, method(2, 'basic.qos', prefetch))
       for (let count = 0; count < 3; count++) publishers.method(2, 'basic.qos-ok')
       await send(client, method(2, 'basic.consume', { queue: 'q', consumerTag: 'tag' }))
-      expect(publishers.names(2).at(-1)).to.equal('channel.close')
+      expect(publishers.names(2).at(-1)).to.equal('channel.flow')
       const [, ...requests] = consumers.received(2)
       expect(requests.map(({ name }) => name)).to.deep.equal(['basic.qos', 'basic.qos', 'basic.consume'])
       expect(requests.slice(0, 2).map(({ args }) => args)).to.deep.equal([
