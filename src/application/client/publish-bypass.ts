@@ -42,6 +42,8 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   #binding: ChannelBinding | undefined
   /** Messages have gone since the last fence. */
   #isAhead = false
+  /** Some of those may have gone before the channel was put in confirm mode. */
+  #lacksConfirms = false
   #isFenced = false
   /** Acks behind the fence that is under way, and those that need another. */
   #acks: Uint8Array[] = []
@@ -84,7 +86,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   take(binding: ChannelBinding): void {
     this.#binding = binding
     this.#isReusable = false
-    this.#isAhead = true
+    this.#isAhead = this.#lacksConfirms = true
     binding.owner = this
     new ChannelPair(this.#main, binding)
   }
@@ -97,8 +99,8 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Whether the broker has processed all messages, as far as it has said, and everything behind them has gone. */
   get isQuiet(): boolean {
     if (this.#isFenced) return false
-    // Each confirm speaks for all that came before its message.
-    if (this.#isAhead && this.#publishing.isAllConfirmed) this.#isAhead = false
+    // Each confirm speaks for all that came before its message, but there is none for what came before Confirm.Select.
+    if (this.#isAhead && !this.#lacksConfirms && this.#publishing.isAllConfirmed) this.#isAhead = false
     return !this.#isAhead
   }
 
@@ -190,7 +192,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   #sendFence(): void {
     const { upstream, upstreamChannel } = this.#binding!
     this.#isFenced = true
-    this.#isAhead = false
+    this.#isAhead = this.#lacksConfirms = false
     this.#host.assembler.endOfChunk()
     upstream.send(channelFlowFrame(upstreamChannel))
   }

@@ -571,6 +571,16 @@ describe('A channel that consumes and publishes', () => {
       expect(consumers.published()).to.deep.equal([])
     })
 
+    it('consumes behind what it published before it asked for confirms, though nothing is unconfirmed', async () => {
+      await connectWith(message('hello'))
+      world.broker.holdsCloseOk = true
+      await send(method(1, 'confirm.select', { nowait: true }), CONSUME)
+      expect(consumers.names(2)).to.deep.equal(['channel.open'])
+      await answer()
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume'])
+      world.broker.holdsCloseOk = false
+    })
+
     it('leaves nothing behind, and nothing to others', async () => {
       await connectWith(message('hello'))
       await send(CONSUME)
