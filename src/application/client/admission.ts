@@ -1,4 +1,7 @@
-/** How many clients may be in at the same time: in all that haven't finished their handshake, from one address, of one user, in one virtual host. */
+/**
+ * How many clients may be in at the same time: in all that haven't finished their handshake, from one
+ * address, of one user, in one virtual host.
+ */
 import { inject, injectable } from 'inversify'
 import { type AmqpError, NOT_ALLOWED, amqpError } from '../../domain/amqp/reply-codes.js'
 import { CONNECTION_OPEN } from '../../domain/amqp/method-ids.js'

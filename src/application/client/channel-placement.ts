@@ -1,4 +1,7 @@
-/** Which upstream channels carry a client's: one is bound when it's needed, where its role belongs, and exchanged when it turns out to belong elsewhere; messages may need another. */
+/**
+ * Which upstream channels carry a client's: one is bound when it's needed, where its role belongs, and
+ * exchanged when it turns out to belong elsewhere; messages may need another.
+ */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { readArguments } from '../../domain/amqp/method-layout.js'
@@ -74,8 +77,9 @@ export class ChannelPlacement {
   }
 
   /**
-   * Has the channel carried where a method that tells `role` is to go; undefined when it's there. `isStateless`: nothing of it would be lost
-   * with the upstream channel but what {@link ChannelPublishing} knows.
+   * Has the channel carried where a method that tells `role` is to go; undefined when it's there.
+   * `isStateless`: nothing of it would be lost with the upstream channel but what {@link ChannelPublishing}
+   * knows.
    */
   reach(
     frame: Frame,
@@ -105,7 +109,10 @@ export class ChannelPlacement {
     return true
   }
 
-  /** A transaction can't begin on an upstream channel that Warren has put in confirm mode by itself, but on another, once all is confirmed. */
+  /**
+   * A transaction can't begin on an upstream channel that Warren has put in confirm mode by itself, but on
+   * another, once all is confirmed.
+   */
   #shedConfirms(binding: ChannelBinding): Detour | undefined {
     if (!this.#publishing.isTrackedUnasked) return undefined
     if (this.#publishing.canMove === 'wait') return this.#waitForConfirms()
@@ -115,8 +122,8 @@ export class ChannelPlacement {
   }
 
   /**
-   * A queue that the client owns on another upstream connection can be reached only there; and a further one is made where the others are, or
-   * there would be no place for a channel that means both.
+   * A queue that the client owns on another upstream connection can be reached only there; and a further one
+   * is made where the others are, or there would be no place for a channel that means both.
    */
   #followQueue(request: Frame, binding: ChannelBinding): Detour | undefined {
     const { canMove } = this.#publishing
@@ -159,8 +166,9 @@ export class ChannelPlacement {
   }
 
   /**
-   * Whether messages go round: a consumer's do, lest an alarm stops its neighbours. Not in a transaction, which acks and messages have in common, and
-   * not where direct replies are asked for, which come only to the upstream channel that publishes the questions.
+   * Whether messages go round: a consumer's do, lest an alarm stops its neighbours. Not in a transaction,
+   * which acks and messages have in common, and not where direct replies are asked for, which come only to
+   * the upstream channel that publishes the questions.
    */
   #goesRound(role: ChannelRole | undefined): boolean {
     if (this.bypass !== undefined) return true
@@ -250,7 +258,10 @@ export class ChannelPlacement {
     return 'answers'
   }
 
-  /** Has a method that isn't a publish come behind messages that go round, and their way end if the method is about it; undefined when it may go. */
+  /**
+   * Has a method that isn't a publish come behind messages that go round, and their way end if the method is
+   * about it; undefined when it may go.
+   */
   followMessages(frame: Frame, methodId: number): Detour | undefined {
     const { bypass } = this
     if (bypass === undefined) return undefined

@@ -32,8 +32,9 @@ export interface PublishingChannel {
 }
 
 /**
- * What becomes of a frame that comes while there is no upstream channel for it. `kept`: it's part of a message for the backlog. `answered`: Warren has done
- * so. `broker`: it waits for the broker's return. `room`: it waits until more may be kept. `usual`: nothing else than otherwise.
+ * What becomes of a frame that comes while there is no upstream channel for it. `kept`: it's part of a
+ * message for the backlog. `answered`: Warren has done so. `broker`: it waits for the broker's return.
+ * `room`: it waits until more may be kept. `usual`: nothing else than otherwise.
  */
 export type Postponement = 'kept' | 'answered' | 'broker' | 'room' | 'usual' | AmqpError
 
@@ -126,7 +127,10 @@ export class ChannelPublishing implements ConfirmOrigin {
     this.#tracking = undefined
   }
 
-  /** Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked for confirms knows itself what was. */
+  /**
+   * Whether the broker hasn't confirmed everything that Warren has promised to deliver. A client that asked
+   * for confirms knows itself what was.
+   */
   get owesMessages(): boolean {
     return this.#tracking !== undefined && !this.#tracking.isClientAsking && this.#tracking.count > 0
   }
@@ -171,8 +175,8 @@ export class ChannelPublishing implements ConfirmOrigin {
   }
 
   /**
-   * Judges a frame of a channel without an upstream channel, while there's no broker or while what was kept for it goes first. `isStateless` as for
-   * {@link onConfirmSelect}.
+   * Judges a frame of a channel without an upstream channel, while there's no broker or while what was kept
+   * for it goes first. `isStateless` as for {@link onConfirmSelect}.
    */
   postpone(frame: Frame, methodId: number, isStateless: boolean): Postponement {
     const { backlog } = this.#host
@@ -197,7 +201,10 @@ export class ChannelPublishing implements ConfirmOrigin {
     return this.#hasKept ? 'broker' : 'usual'
   }
 
-  /** The client asks for confirms. With a publish buffer Warren keeps the messages until they have come, but on a channel with another state. */
+  /**
+   * The client asks for confirms. With a publish buffer Warren keeps the messages until they have come, but
+   * on a channel with another state.
+   */
   onConfirmSelect(isStateless: boolean): void {
     if (this.#tracking !== undefined) this.#tracking.askForClient()
     else if (this.#numbering === undefined && this.#host.backlog.isEnabled && isStateless)
@@ -263,8 +270,9 @@ export class ChannelPublishing implements ConfirmOrigin {
   }
 
   /**
-   * The channel gives its binding back. What Warren has promised to deliver is published again if the upstream channel is gone; or if it has more
-   * state than that, consumers perhaps, who mustn't outlive the client. Otherwise the confirms are waited for there.
+   * The channel gives its binding back. What Warren has promised to deliver is published again if the
+   * upstream channel is gone; or if it has more state than that, consumers perhaps, who mustn't outlive the
+   * client. Otherwise the confirms are waited for there.
    */
   giveBack(binding: ChannelBinding, isStateless: boolean): void {
     const { upstream } = binding

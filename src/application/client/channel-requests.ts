@@ -1,4 +1,7 @@
-/** What one client channel asks of the broker: requests that have to be judged before they go, what has to go before them, and their answers. */
+/**
+ * What one client channel asks of the broker: requests that have to be judged before they go, what has to go
+ * before them, and their answers.
+ */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import {
@@ -76,8 +79,9 @@ export class ChannelRequests {
   }
 
   /**
-   * A request goes to the broker, behind what the broker has to know before. Returns whether it's to go as it is: otherwise another has gone in its place, with
-   * the name of its queue, say, as the broker wouldn't know which the client means.
+   * A request goes to the broker, behind what the broker has to know before. Returns whether it's to go as it
+   * is: otherwise another has gone in its place, with the name of its queue, say, as the broker wouldn't know
+   * which the client means.
    */
   send(frame: Frame, binding: ChannelBinding): boolean {
     const { methodId } = frame
@@ -149,7 +153,10 @@ export class ChannelRequests {
   }
 }
 
-/** Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a channel what was taken by Basic.Get when that was set. */
+/**
+ * Whether the broker looks at the prefetch now, or changes what there is: it counts for the limit of a
+ * channel what was taken by Basic.Get when that was set.
+ */
 function needsPrefetch(methodId: number): boolean {
   return methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET || methodId === id.BASIC_QOS
 }

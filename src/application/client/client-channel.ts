@@ -118,7 +118,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     }
   }
 
-  /** Takes a message of the client that is whole in its chunk, if it's one like those before it; false when its frames have to be looked at. */
+  /**
+   * Takes a message of the client that is whole in its chunk, if it's one like those before it; false when
+   * its frames have to be looked at.
+   */
   onMessage(message: WholeMessage): boolean {
     const binding = this.#placement.publishBinding
     if (this.#state !== 'open' || this.#hold !== undefined || this.#verdict !== NO_VERDICT) return false
@@ -146,7 +149,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#endIfDue()
   }
 
-  /** Asks for the end of the upstream channel once nothing is due that RabbitMQ keeps back behind Channel.Close: confirms, and Consume-Ok, though not what the consumer is sent. */
+  /**
+   * Asks for the end of the upstream channel once nothing is due that RabbitMQ keeps back behind
+   * Channel.Close: confirms, and Consume-Ok, though not what the consumer is sent.
+   */
   #endIfDue(): void {
     const isEnding = this.#isLeaving || this.#hold === 'refusal'
     const isAwaited = this.#publishing.owesMessages || this.#pending.includes(id.BASIC_CONSUME)
@@ -185,7 +191,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#host.resumeReading()
   }
 
-  /** Whether the client can do without the upstream connection that is gone: it only publishes, and waits for nothing that is lost with it. */
+  /**
+   * Whether the client can do without the upstream connection that is gone: it only publishes, and waits for
+   * nothing that is lost with it.
+   */
   get canSurvive(): boolean {
     if ((this.binding !== undefined && this.binding.contentLeft !== 0) || this.#hold === 'refusal')
       return false
@@ -414,7 +423,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     return true
   }
 
-  /** Judges what AMQP's rules allow by what it would do at the broker; nothing stands against it once the channel is bound where it belongs. */
+  /**
+   * Judges what AMQP's rules allow by what it would do at the broker; nothing stands against it once the
+   * channel is bound where it belongs.
+   */
   #judge(frame: Frame, methodId: number, role: ChannelRole | undefined): Judgement {
     if (methodId !== 0) {
       const judgement = this.#requests.judge(frame)
@@ -535,9 +547,10 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   }
 
   /**
-   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every channel, and one that only
-   * publishes can be handed on without it, and counts as a publisher's. Not behind anything that the broker hasn't dealt with: answers keep the
-   * order of requests, and if it ends the channel over something before (a publish to an exchange that isn't there), it never answers.
+   * Whether a prefetch can stay with Warren until the channel consumes: php-amqp asks for one on every
+   * channel, and one that only publishes can be handed on without it, and counts as a publisher's. Not behind
+   * anything that the broker hasn't dealt with: answers keep the order of requests, and if it ends the
+   * channel over something before (a publish to an exchange that isn't there), it never answers.
    */
   get #mayKeepPrefetch(): boolean {
     if (!this.#isStateless || !this.#pending.isEmpty) return false

@@ -153,7 +153,10 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#countDown()
   }
 
-  /** The client is gone: gives all channels back; unfinished messages are forgotten. `whenQueuesGone` hears once its exclusive queues are deleted, unless their connection is lost. */
+  /**
+   * The client is gone: gives all channels back; unfinished messages are forgotten. `whenQueuesGone` hears
+   * once its exclusive queues are deleted, unless their connection is lost.
+   */
   release(whenQueuesGone: () => void = () => undefined): void {
     this.#isGone = true
     this.assembler.endOfChunk()

@@ -76,7 +76,10 @@ export interface SessionParts {
  */
 type Phase = 'header' | 'handshake' | 'open' | 'verifying' | 'leaving' | 'condemned' | 'refused' | 'ended'
 
-/** How long a client may take to answer Connection.Close before its socket is closed, and the broker to answer what came before the error. */
+/**
+ * How long a client may take to answer Connection.Close before its socket is closed, and the broker to answer
+ * what came before the error.
+ */
 const CLOSE_OK_TIMEOUT_MS = 5000
 /** RabbitMQ lets clients wait that it doesn't trust, so that passwords can't be tried quickly. */
 const SILENT_CLOSE_DELAY_MS = 3000
@@ -292,7 +295,10 @@ export class ClientSession
     this.#channels!.leave(() => queueMicrotask(() => this.#safely(whenEnded)))
   }
 
-  /** RabbitMQ deletes a connection's exclusive queues before its last word. With a lost upstream connection they're gone too, and nobody tells. */
+  /**
+   * RabbitMQ deletes a connection's exclusive queues before its last word. With a lost upstream connection
+   * they're gone too, and nobody tells.
+   */
   #releaseBefore(lastWord: () => void): void {
     const phase = this.#phase
     if (phase !== 'leaving' && phase !== 'condemned') return
@@ -464,7 +470,10 @@ export class ClientSession
 
   // ---- the end ---------------------------------------------------------------------------------------------------
 
-  /** Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without one. `reason` is for the log. Ignored when the end has begun. */
+  /**
+   * Ends the connection with Connection.Close; the socket closes after the client's answer, or soon without
+   * one. `reason` is for the log. Ignored when the end has begun.
+   */
   refuse(error: AmqpError, reason = `${error.code} ${error.text}`): void {
     if (this.#phase === 'refused' || this.#phase === 'ended') return
     if (this.#agreement === undefined) this.#parts.metrics.clientRefused(refusalReasonOf(error))

@@ -1,4 +1,7 @@
-/** A client binds or unbinds a neighbour's exclusive queue: a request that only a connection which isn't the owner's can get the right answer to. */
+/**
+ * A client binds or unbinds a neighbour's exclusive queue: a request that only a connection which isn't the
+ * owner's can get the right answer to.
+ */
 import { type FieldTable, textField } from '../../domain/amqp/field-table.js'
 import { FRAME_HEADER_SIZE, type Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
@@ -12,8 +15,9 @@ import type { ChannelQueuesHost } from './channel-queues.js'
 const NOWHERE: FieldTable = [['x-warren-nowhere', textField('')]]
 
 /**
- * RabbitMQ looks at permissions, at the exchange and at the arguments before it looks whose the queue is, and takes away a binding that isn't there
- * from anybody's. So the broker is asked on a connection of its own, where it answers as it would answer the client.
+ * RabbitMQ looks at permissions, at the exchange and at the arguments before it looks whose the queue is, and
+ * takes away a binding that isn't there from anybody's. So the broker is asked on a connection of its own,
+ * where it answers as it would answer the client.
  */
 export class ForeignBinding {
   readonly #request: Uint8Array
@@ -47,8 +51,9 @@ export class ForeignBinding {
   }
 
   /**
-   * What the broker is sent on the client's channel behind its yes, so that the client has its answer in its place. What there was to unbind is unbound; should the
-   * owner have bound its queue meanwhile, that must stand, so it's another binding which isn't there that is taken away.
+   * What the broker is sent on the client's channel behind its yes, so that the client has its answer in its
+   * place. What there was to unbind is unbound; should the owner have bound its queue meanwhile, that must
+   * stand, so it's another binding which isn't there that is taken away.
    */
   insteadOf(channel: number): Uint8Array | undefined {
     if (!this.#isUnbind) return undefined

@@ -1,4 +1,7 @@
-/** The prefetch of a channel: the broker hears of it before the first request that it may matter for, and again when the channel has moved. */
+/**
+ * The prefetch of a channel: the broker hears of it before the first request that it may matter for, and
+ * again when the channel has moved.
+ */
 import type { Frame } from '../../domain/amqp/frame.js'
 import { isGlobalPrefetch } from '../../domain/amqp/single-arguments.js'
 import { onChannel } from '../common-frames.js'

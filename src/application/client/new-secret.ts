@@ -1,4 +1,7 @@
-/** A client's new secret (Connection.Update-Secret), which the broker judges apart: on a shared connection it would be applied to the neighbours' channels too. */
+/**
+ * A client's new secret (Connection.Update-Secret), which the broker judges apart: on a shared connection it
+ * would be applied to the neighbours' channels too.
+ */
 import type { Frame } from '../../domain/amqp/frame.js'
 import { readArguments } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
@@ -18,8 +21,8 @@ export class NewSecret {
   }
 
   /**
-   * Resolves with what is agreed from now on, which is `agreement` itself when the broker takes the secret, but no login with it. Rejects with UpstreamRefused or
-   * UpstreamUnreachable.
+   * Resolves with what is agreed from now on, which is `agreement` itself when the broker takes the secret,
+   * but no login with it. Rejects with UpstreamRefused or UpstreamUnreachable.
    */
   async judge(
     client: PoolClient,

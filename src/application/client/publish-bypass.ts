@@ -1,6 +1,6 @@
 /**
- * What a consumer's channel publishes goes round the consumers' upstream connection, which the broker would stop reading in an alarm: over a second
- * upstream channel, on the publishers' connection.
+ * What a consumer's channel publishes goes round the consumers' upstream connection, which the broker would
+ * stop reading in an alarm: over a second upstream channel, on the publishers' connection.
  */
 import { readClose } from '../../domain/amqp/close-error.js'
 import type { Frame } from '../../domain/amqp/frame.js'
@@ -29,9 +29,11 @@ export interface BypassedChannel extends BindingOwner {
 const MOST_WAITING_BYTES = 64 * 1024
 
 /**
- * RabbitMQ deals with all that comes on a channel in its order. So what the client sends behind messages waits until the broker has
- * processed those: a fence (Channel.Flow active=true) on the second upstream channel tells. Acks wait here, everything else with the client.
- * RabbitMQ ends the channel over a wrong ack, and drops what is published behind: so the broker has to deal with acks that aren't certain before a message may follow.
+ * RabbitMQ deals with all that comes on a channel in its order. So what the client sends behind messages
+ * waits until the broker has processed those: a fence (Channel.Flow active=true) on the second upstream
+ * channel tells. Acks wait here, everything else with the client. RabbitMQ ends the channel over a wrong ack,
+ * and drops what is published behind: so the broker has to deal with acks that aren't certain before a
+ * message may follow.
  */
 export class PublishBypass implements AssemblyChannel<UpstreamConnection>, BindingOwner {
   readonly #channel: BypassedChannel
@@ -82,7 +84,10 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
     return true
   }
 
-  /** Has the upstream channel over which the messages have gone so far carry them on, while everything else gets another. It's of no use to anybody else then. */
+  /**
+   * Has the upstream channel over which the messages have gone so far carry them on, while everything else
+   * gets another. It's of no use to anybody else then.
+   */
   take(binding: ChannelBinding): void {
     this.#binding = binding
     this.#isReusable = false
@@ -133,8 +138,8 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   /**
-   * Takes a Basic.Ack. `pass`: it may go. `kept`: it follows once the broker has processed the messages before it. `wait`: it's to come again then, as
-   * there's no room for it.
+   * Takes a Basic.Ack. `pass`: it may go. `kept`: it follows once the broker has processed the messages
+   * before it. `wait`: it's to come again then, as there's no room for it.
    */
   takeAck(ack: Frame): 'pass' | 'kept' | 'wait' {
     const size = ack.end - ack.start
@@ -162,8 +167,9 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   /**
-   * The client is gone, and has sent its acks in time: they don't wait any longer. But if the messages before them are lost with their connection,
-   * or may be, as the broker doesn't read them for now, the acks mustn't count: what they are for is delivered again. Unless Warren keeps the messages.
+   * The client is gone, and has sent its acks in time: they don't wait any longer. But if the messages before
+   * them are lost with their connection, or may be, as the broker doesn't read them for now, the acks mustn't
+   * count: what they are for is delivered again. Unless Warren keeps the messages.
    */
   sendAcks(): void {
     const { isOpen, isCongested, blockedReason } = this.#binding!.upstream

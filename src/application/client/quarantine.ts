@@ -1,4 +1,7 @@
-/** Clients that made the broker close a connection which others shared: for a while they get upstream connections apart from the others'. */
+/**
+ * Clients that made the broker close a connection which others shared: for a while they get upstream
+ * connections apart from the others'.
+ */
 import { inject, injectable } from 'inversify'
 import { identifiers } from '../identifiers.js'
 import type { Clock } from '../ports/clock.js'
