@@ -4,8 +4,7 @@
  */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { readArguments } from '../../domain/amqp/method-layout.js'
-import * as method from '../../domain/amqp/methods.js'
+import { isNoAck } from '../../domain/amqp/single-arguments.js'
 import type { PendingRequests } from '../../domain/channel/pending-requests.js'
 import { asksForReplies } from '../../domain/channel/reply-to.js'
 import { UnacknowledgedTags } from '../../domain/channel/unacknowledged-tags.js'
@@ -87,9 +86,11 @@ export class ChannelPlacement {
     role: ChannelRole | undefined,
     isStateless: boolean,
   ): Detour | undefined {
-    if (methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET) this.#noteNoAck(frame, methodId)
-    if (methodId === id.BASIC_PUBLISH && this.#goesRound(role)) return this.#reachBypass(this.binding!)
-    if (methodId === id.BASIC_PUBLISH || asksForReplies(frame)) this.#publishesHere = true
+    if (methodId === id.BASIC_CONSUME || methodId === id.BASIC_GET) this.#onConsumer(frame)
+    if (methodId === id.BASIC_PUBLISH) {
+      if (this.#goesRound(role)) return this.#reachBypass(this.binding!)
+      this.#publishesHere = true
+    }
     if (this.binding === undefined) {
       if (!this.#bind(role)) return 'room'
     } else if (role !== this.role && role !== undefined && !this.#host.settle(this.binding.upstream, role)) {
@@ -188,7 +189,7 @@ export class ChannelPlacement {
 
   /** Messages go on where they went, and everything else where consumers are. */
   #split(binding: ChannelBinding): Detour | undefined {
-    if (this.#pending.includes(0)) return this.#askForAnswers(binding)
+    if (this.#pending.mayWait) return this.#askForAnswers(binding)
     const main = this.#host.bind(this.#channel, 'consumer', undefined)
     this.#lacksBypass = main === undefined
     if (main === undefined) return 'room'
@@ -209,16 +210,17 @@ export class ChannelPlacement {
     return new PublishBypass(this.#channel, this.#host, this.#publishing, main, unacknowledged)
   }
 
-  #noteNoAck({ bytes, payloadStart, payloadEnd }: Frame, methodId: number): void {
-    const layout = methodId === id.BASIC_GET ? method.BasicGet : method.BasicConsume
-    if (!readArguments(layout, bytes, payloadStart + 4, payloadEnd).noAck) return
+  #onConsumer(frame: Frame): void {
+    // The answers come to whoever publishes on the same upstream channel.
+    if (asksForReplies(frame)) this.#publishesHere = true
+    if (!isNoAck(frame)) return
     this.#hasNoAck = true
     this.bypass?.distrustTags()
   }
 
   #reachBypass(binding: ChannelBinding): Detour | undefined {
     // What was asked for before comes first.
-    if (this.#pending.includes(0) || this.#isInDoubt)
+    if (this.#pending.mayWait || this.#isInDoubt)
       return this.#waitForMessages(this.bypass) ?? this.#askForAnswers(binding)
     if (this.bypass !== undefined) return undefined
     if (this.#host.backlog.state === 'draining') {
@@ -240,7 +242,7 @@ export class ChannelPlacement {
   /** Whether the next message takes the way of the last one, and has nothing to wait for. */
   get isOnItsWay(): boolean {
     if (this.bypass === undefined) return this.role === 'publisher'
-    return !this.#pending.includes(0) && !this.bypass.isInDoubt
+    return !this.#pending.mayWait && !this.bypass.isInDoubt
   }
 
   /** There can be no second upstream channel now. Returns whether something waited for one: then all goes the same way. */

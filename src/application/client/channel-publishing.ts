@@ -1,5 +1,5 @@
 /** What one client channel publishes: in its confirm mode or transaction, and kept for as long as Warren answers for it. */
-import { confirmTag, isMultiple, isRefusal, renumberConfirm } from '../../domain/amqp/confirm.js'
+import { confirmTag, isRefusal, renumberConfirm } from '../../domain/amqp/confirm.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as id from '../../domain/amqp/method-ids.js'
@@ -11,7 +11,7 @@ import {
   amqpError,
   connectionError,
 } from '../../domain/amqp/reply-codes.js'
-import { isMandatoryPublish, isSilentSelect } from '../../domain/amqp/single-arguments.js'
+import { isMandatoryPublish, isMultiple, isSilentSelect } from '../../domain/amqp/single-arguments.js'
 import { ConfirmNumbering } from '../../domain/publish/confirm-numbering.js'
 import { PublishedMessage } from '../../domain/publish/published-message.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'

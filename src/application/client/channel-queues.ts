@@ -1,7 +1,7 @@
 /** What one client channel does with exclusive queues, which the broker takes for the whole upstream connection's. */
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import { readArguments } from '../../domain/amqp/method-layout.js'
+import { argumentsOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../../domain/amqp/reply-codes.js'
 import {
@@ -279,12 +279,7 @@ export class ChannelQueues {
 
   #onNamed(answer: Frame, isExclusive: boolean): void {
     this.#unnamed--
-    const { queue } = readArguments(
-      method.QueueDeclareOk,
-      answer.bytes,
-      answer.payloadStart + 4,
-      answer.payloadEnd,
-    )
+    const { queue } = argumentsOf(method.QueueDeclareOk, answer)
     this.#currentQueue = queue
     if (isExclusive) this.#claim(queue, undefined)
   }

@@ -349,7 +349,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     }
     if (frame.payloadSize < 4) return unknownFrame(frame)
     if (frame.methodId !== id.CHANNEL_OPEN) return notOpen(frame.methodId)
-    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.payloadStart + 4, frame.payloadEnd))
+    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.argumentsStart, frame.payloadEnd))
       return undecodableMethod(frame)
     // RabbitMQ limits how many channels are open, not their numbers.
     const { channelMax } = this.#agreement.tuning

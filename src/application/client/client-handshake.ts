@@ -3,14 +3,7 @@ import { type FieldTable, fieldOf, textOf } from '../../domain/amqp/field-table.
 import { undecodableMethod, unexpectedFrame } from '../../domain/amqp/frame-errors.js'
 import { FRAME_MAX_BEFORE_TUNING, FRAME_METHOD, FRAME_MIN_SIZE, type Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
-import {
-  type ArgumentLayout,
-  type Arguments,
-  type MethodLayout,
-  hasShapeOf,
-  methodFrame,
-  readArguments,
-} from '../../domain/amqp/method-layout.js'
+import { type Arguments, argumentsOf, hasShapeOf, methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import {
   ACCESS_REFUSED,
@@ -137,13 +130,13 @@ export class ClientHandshake {
     if (!this.#isDue(frame)) return true
     switch (this.#expects) {
       case id.CONNECTION_START_OK:
-        this.#onStartOk(readBody(method.ConnectionStartOk, frame))
+        this.#onStartOk(argumentsOf(method.ConnectionStartOk, frame))
         break
       case id.CONNECTION_TUNE_OK:
-        this.#onTuneOk(readBody(method.ConnectionTuneOk, frame))
+        this.#onTuneOk(argumentsOf(method.ConnectionTuneOk, frame))
         break
       case id.CONNECTION_OPEN:
-        this.#onOpen(readBody(method.ConnectionOpen, frame).virtualHost)
+        this.#onOpen(argumentsOf(method.ConnectionOpen, frame).virtualHost)
         break
     }
     return true
@@ -157,7 +150,7 @@ export class ClientHandshake {
     const isMethod = frame.channel === 0 && frame.type === FRAME_METHOD && frame.payloadSize >= 4
     const layout = isMethod ? method.methodOf(frame.methodId) : undefined
     const isWellFormed =
-      layout !== undefined && hasShapeOf(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
+      layout !== undefined && hasShapeOf(layout, frame.bytes, frame.argumentsStart, frame.payloadEnd)
     if (isWellFormed && layout.id === this.#expects) return true
     if (this.#expects !== id.CONNECTION_OPEN) {
       this.#host.refuseSilently(`unexpected or malformed ${layout?.name ?? 'frame'} during the handshake`)
@@ -299,10 +292,6 @@ function inTermsOfExternal(error: AmqpError): AmqpError {
 
 /** The largest frame that a client may send before it has sent Tune-Ok. */
 export const HANDSHAKE_FRAME_MAX = FRAME_MAX_BEFORE_TUNING
-
-function readBody<A extends ArgumentLayout>(layout: MethodLayout<A>, frame: Frame): Arguments<A> {
-  return readArguments(layout, frame.bytes, frame.payloadStart + 4, frame.payloadEnd)
-}
 
 function readCapabilities(clientProperties: FieldTable): ClientCapabilities {
   const field = fieldOf(clientProperties, 'capabilities')

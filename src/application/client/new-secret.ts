@@ -3,7 +3,7 @@
  * would be applied to the neighbours' channels too.
  */
 import type { Frame } from '../../domain/amqp/frame.js'
-import { readArguments } from '../../domain/amqp/method-layout.js'
+import { argumentsOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import type { PoolClient } from '../upstream/pool-client.js'
 import type { PoolDirectory } from '../upstream/pool-directory.js'
@@ -15,9 +15,9 @@ export class NewSecret {
   readonly #secret: Uint8Array
 
   /** `request`: a well-formed Connection.Update-Secret. */
-  constructor({ bytes, start, end, payloadStart, payloadEnd }: Frame) {
-    this.#request = bytes.slice(start, end)
-    this.#secret = readArguments(method.ConnectionUpdateSecret, bytes, payloadStart + 4, payloadEnd).newSecret
+  constructor(request: Frame) {
+    this.#request = request.bytes.slice(request.start, request.end)
+    this.#secret = argumentsOf(method.ConnectionUpdateSecret, request).newSecret
   }
 
   /**

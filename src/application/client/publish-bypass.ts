@@ -6,8 +6,8 @@ import { readClose } from '../../domain/amqp/close-error.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
-import { deliveryTagOf, settlesMany } from '../../domain/amqp/single-arguments.js'
-import type { SliceList } from '../../domain/amqp/slice-list.js'
+import { deliveryTagOf, isMultiple } from '../../domain/amqp/single-arguments.js'
+import { joinSlices, type SliceList } from '../../domain/amqp/slice-list.js'
 import type { UnacknowledgedTags } from '../../domain/channel/unacknowledged-tags.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { channelFlowFrame } from '../common-frames.js'
@@ -156,7 +156,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   }
 
   #isCertain(frame: Frame): boolean {
-    return this.#unacknowledged.settle(deliveryTagOf(frame), settlesMany(frame), this.#main.delivered)
+    return this.#unacknowledged.settle(deliveryTagOf(frame), isMultiple(frame), this.#main.delivered)
   }
 
   /** Calls `callback` once it {@link isQuiet}, perhaps at once; a callback that was given before is forgotten. */
@@ -216,7 +216,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #sendBatch(acks: readonly Uint8Array[]): void {
     this.#countOut(acks)
-    for (const ack of acks) this.#main.upstream.send(ack)
+    if (acks.length > 0) this.#main.upstream.send(joinSlices(acks))
   }
 
   #countOut(acks: readonly Uint8Array[]): void {

@@ -1,5 +1,6 @@
 /** Channels whose clients have left before the broker had confirmed all that they had published there. */
-import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
+import { confirmTag, isRefusal } from '../../domain/amqp/confirm.js'
+import { isMultiple } from '../../domain/amqp/single-arguments.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import type { ChannelBinding } from '../upstream/channel-binding.js'
 import { InternalChannel } from '../upstream/internal-channel.js'

@@ -1,6 +1,7 @@
 /** The channel over which a backlog drains: what the broker says there is about its messages alone. */
 import { readClose } from '../../domain/amqp/close-error.js'
-import { confirmTag, isMultiple, isRefusal } from '../../domain/amqp/confirm.js'
+import { confirmTag, isRefusal } from '../../domain/amqp/confirm.js'
+import { isMultiple } from '../../domain/amqp/single-arguments.js'
 import type { Frame } from '../../domain/amqp/frame.js'
 import { InternalChannel } from '../upstream/internal-channel.js'
 

@@ -42,6 +42,10 @@ export class PendingRequests {
   #asked: number[] | undefined
   /** Each Channel.Flow that isn't answered, also when it's so long ago that others are remembered instead. */
   #flows = 0
+  /** Requests that aren't remembered any more, and may not have been dealt with. */
+  #hasForgotten = false
+  /** How many requests came behind the last Channel.Flow. */
+  #sinceFlow = 0
 
   /** A Basic.Publish is on its way. */
   published(): void {
@@ -62,18 +66,25 @@ export class PendingRequests {
       if ((bit & ACKS) !== 0) this.#hasEverAcked = true
       return
     }
-    if (methodId === id.CHANNEL_FLOW) this.#flows++
+    if (methodId === id.CHANNEL_FLOW) {
+      this.#flows++
+      this.#sinceFlow = 0
+    } else this.#sinceFlow++
     this.#silentBefore |= this.#silent
     this.#silent = 0
     this.#asked ??= []
-    if (this.#asked.push(methodId) > MOST_REMEMBERED) this.#asked.shift()
+    if (this.#asked.push(methodId) <= MOST_REMEMBERED) return
+    this.#asked.shift()
+    this.#hasForgotten = true
   }
 
   /** An answer has come. */
   answered(methodId: number): void {
-    if (methodId === id.CHANNEL_FLOW_OK && this.#flows > 0) this.#flows--
     const asked = this.#asked
     if (asked === undefined) return
+    if (methodId === id.CHANNEL_FLOW_OK && this.#flows === 1)
+      this.#hasForgotten = this.#sinceFlow > MOST_REMEMBERED
+    if (methodId === id.CHANNEL_FLOW_OK && this.#flows > 0) this.#flows--
     const at = asked.indexOf(requestOf(methodId))
     if (at >= 0) asked.splice(0, at + 1)
     if (asked.length === 0) this.#silentBefore = 0
@@ -83,11 +94,20 @@ export class PendingRequests {
   forget(): void {
     this.#silent = this.#silentBefore = this.#flows = 0
     this.#asked = undefined
+    this.#hasForgotten = false
   }
 
   /** Whether the broker has dealt with everything, as far as its answers tell. */
   get isEmpty(): boolean {
     return (this.#silent | this.#silentBefore) === 0 && !this.includes(0)
+  }
+
+  /**
+   * Whether a request that should have an answer may wait for it. `false` is sure: once more were sent than are
+   * remembered, only the answer to the last Channel.Flow ends the doubt.
+   */
+  get mayWait(): boolean {
+    return this.#hasForgotten || this.includes(0)
   }
 
   /** Whether the broker may not have dealt with what the client has said of deliveries: Basic.Ack, Nack, Reject. */

@@ -10,6 +10,7 @@ import {
   amqpError,
   connectionError,
 } from '../amqp/reply-codes.js'
+import { isNoAck } from '../amqp/single-arguments.js'
 
 /** `other`: nothing is known that it can't do. */
 export type QueueKind = 'classic' | 'quorum' | 'stream' | 'other'
@@ -34,7 +35,7 @@ export function demandOf(frame: Frame, hasGlobalPrefetch: boolean): Demand | und
     case id.QUEUE_PURGE:
       return 'purge'
     case id.BASIC_CONSUME:
-      if (argumentsOf(method.BasicConsume, frame).noAck) return 'no-ack'
+      if (isNoAck(frame)) return 'no-ack'
       return hasGlobalPrefetch ? 'global-prefetch' : undefined
     case id.QUEUE_DELETE: {
       const { ifUnused, ifEmpty } = argumentsOf(method.QueueDelete, frame)

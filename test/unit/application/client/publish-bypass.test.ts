@@ -184,6 +184,18 @@ describe('A channel that consumes and publishes', () => {
       expect(client.names(1).filter((name) => name === 'channel.flow-ok')).to.have.length(1)
     })
 
+    it('a message overtakes none of many requests, of which the broker has answered some', async () => {
+      world.broker.holdsCloseOk = true
+      const declarations = Array.from({ length: 40 }, (_, n) => method(1, 'queue.declare', { queue: `${n}` }))
+      await send(...declarations)
+      for (let count = 0; count < 39; count++) consumers.method(1, 'queue.declare-ok', { queue: `${count}` })
+      await send(message('hello'))
+      expect(world.broker.open, 'nothing is published').to.have.length(1)
+      consumers.method(1, 'queue.declare-ok', { queue: '39' })
+      await answer(consumers)
+      expect(world.upstream.published()).to.deep.equal(['hello'])
+    })
+
     it('waits for nothing once all it has published is confirmed', async () => {
       world.broker.answersRequests = true
       await send(method(1, 'confirm.select'))

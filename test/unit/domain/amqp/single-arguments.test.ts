@@ -1,8 +1,11 @@
 import { expect } from 'chai'
 import {
   consumerTagOf,
+  deliveryTagOf,
   isGlobalPrefetch,
   isMandatoryPublish,
+  isMultiple,
+  isNoAck,
   isSilentSelect,
 } from '../../../../src/domain/amqp/single-arguments.js'
 import { viewOf } from '../../../support/frames.js'
@@ -13,6 +16,31 @@ describe('Single arguments', () => {
     it(`tell that a message is ${mandatory ? '' : 'not '}mandatory`, () => {
       const publish = method(1, 'basic.publish', { exchange: 'e', routingKey: 'k', mandatory })
       expect(isMandatoryPublish(viewOf(publish))).to.equal(mandatory)
+    })
+
+  for (const deliveryTag of [1, 2 ** 32 + 7])
+    it(`tell the delivery tag ${deliveryTag}`, () => {
+      for (const name of ['basic.ack', 'basic.nack', 'basic.reject'] as const)
+        expect(deliveryTagOf(viewOf(method(1, name, { deliveryTag })))).to.equal(deliveryTag)
+    })
+
+  it('tell whether a client settles all up to a delivery, and Reject never does', () => {
+    for (const name of ['basic.ack', 'basic.nack'] as const)
+      for (const multiple of [true, false])
+        expect(isMultiple(viewOf(method(1, name, { multiple })))).to.equal(multiple)
+    expect(isMultiple(viewOf(method(1, 'basic.nack', { requeue: true })))).to.equal(false)
+    expect(isMultiple(viewOf(method(1, 'basic.reject', { requeue: true })))).to.equal(false)
+  })
+
+  for (const noAck of [true, false])
+    it(`tell that deliveries need ${noAck ? 'no' : 'an'} ack, whatever else is asked for`, () => {
+      const others = { noLocal: !noAck, exclusive: !noAck, nowait: !noAck }
+      for (const consumerTag of ['', 'a tag'])
+        for (const queue of ['', 'q']) {
+          const consume = method(1, 'basic.consume', { queue, consumerTag, noAck, ...others })
+          expect(isNoAck(viewOf(consume))).to.equal(noAck)
+          expect(isNoAck(viewOf(method(1, 'basic.get', { queue, noAck })))).to.equal(noAck)
+        }
     })
 
   it('tell the consumer tag that a method begins with', () => {

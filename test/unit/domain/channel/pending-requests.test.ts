@@ -120,6 +120,21 @@ describe('PendingRequests', () => {
     expect(pending.includes(id.QUEUE_PURGE)).to.equal(false)
   })
 
+  it('may wait for an answer that is forgotten until the broker has answered Channel.Flow behind all', () => {
+    for (let count = 0; count < 40; count++) pending.sent(id.QUEUE_DECLARE)
+    for (let count = 0; count < 39; count++) pending.answered(id.QUEUE_DECLARE_OK)
+    expect(pending.mayWait).to.equal(true)
+    pending.sent(id.CHANNEL_FLOW)
+    expect(pending.mayWait).to.equal(true)
+    pending.answered(id.QUEUE_DECLARE_OK)
+    pending.answered(id.CHANNEL_FLOW_OK)
+    expect(pending.mayWait).to.equal(false)
+    pending.sent(id.QUEUE_DECLARE)
+    expect(pending.mayWait).to.equal(true)
+    pending.answered(id.QUEUE_DECLARE_OK)
+    expect(pending.mayWait).to.equal(false)
+  })
+
   it('ignore an answer that nobody asked for', () => {
     pending.answered(id.QUEUE_BIND_OK)
     pending.sent(id.QUEUE_DECLARE)
