@@ -249,11 +249,7 @@ describe('publishers and consumers', function () {
       for (const client of [answering, consumer, publisher]) await client.close()
     })
 
-    it('that nobody knows of yet, a consumer’s message stops nobody beside it, who goes on to acknowledge', async () => {
-      await fill('work', 110)
-      const answering = await onChannel(BLOCKED)
-      await answering.consume(1, 'work', { noAck: true })
-      for (let n = 0; n < 110; n++) await answering.expectContent('basic.deliver')
+    const stopsNobody = async (answering: WireClient): Promise<void> => {
       const neighbour = await onChannel()
       await neighbour.declareQueue(1, 'busy', {})
       await neighbour.consume(1, 'busy')
@@ -278,26 +274,57 @@ describe('publishers and consumers', function () {
       const { body } = await neighbour.expectContent('basic.deliver')
       expect(body.toString()).to.equal('waits for the end of the alarm')
       for (const client of [answering, neighbour, late]) await client.close()
+    }
+
+    it('that nobody knows of yet, a consumer’s message stops nobody beside it, who goes on to acknowledge', async () => {
+      await fill('work', 110)
+      const answering = await onChannel(BLOCKED)
+      await answering.consume(1, 'work', { noAck: true })
+      for (let n = 0; n < 110; n++) await answering.expectContent('basic.deliver')
+      await stopsNobody(answering)
     })
 
-    it('a channel that has published before it consumes acknowledges, too', async () => {
+    it('nor does that of a publisher who has bound an exclusive queue of its client since', async () => {
+      await fill('work', 0)
+      const answering = await onChannel(BLOCKED)
+      answering.publish(1, { routingKey: 'nowhere', body: 'x' })
+      await answering.openChannel(2)
+      await answering.declareQueue(2, 'mine', { exclusive: true })
+      answering.method(1, 'queue.bind', { queue: 'mine', exchange: 'amq.fanout' })
+      await answering.expectMethod('queue.bind-ok')
+      await stopsNobody(answering)
+    })
+
+    const acknowledges = async (
+      begin: (worker: WireClient) => Promise<unknown>,
+      next: (worker: WireClient) => Promise<{ args: { deliveryTag: number } }>,
+    ): Promise<void> => {
       const worker = await onChannel()
       worker.publish(1, { routingKey: 'nowhere', body: 'x' })
       await worker.declareQueue(1, 'busy', {})
-      await worker.consume(1, 'busy')
       await fill('busy', 50)
+      await begin(worker)
       const publisher = await onChannel(BLOCKED)
       await setAlarm()
       await publishUntilBlocked(publisher)
-      for (let n = 0; n < 50; n++) {
-        const delivery = await worker.expectContent('basic.deliver')
-        worker.ack(1, Number(delivery.args.deliveryTag))
-      }
+      for (let n = 0; n < 50; n++) worker.ack(1, (await next(worker)).args.deliveryTag)
       await eventually(async () => expect((await broker.queues())[0].messages).to.equal(0))
       await clearAlarm()
       await publisher.expectMethod('connection.unblocked')
       for (const client of [worker, publisher]) await client.close()
-    })
+    }
+
+    it('a channel that has published before it consumes acknowledges, too', () =>
+      acknowledges(
+        (worker) => worker.consume(1, 'busy'),
+        (worker) => worker.expectContent('basic.deliver'),
+      ))
+
+    it('and one that has published before it gets its messages one by one', () =>
+      acknowledges(
+        async () => {},
+        (worker) => worker.get(1, 'busy', false),
+      ))
 
     it('blocked and unblocked reach those who announced it, also who come meanwhile, and nobody else', async () => {
       const [telling, silent] = [await onChannel(BLOCKED), await onChannel({ capabilities: {} })]

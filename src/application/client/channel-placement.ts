@@ -97,10 +97,8 @@ export class ChannelPlacement {
       return this.#move(this.binding, undefined)
     }
     if (!isStateless || this.bypass !== undefined) return undefined
-    if (methodId === id.BASIC_CONSUME && this.#mustSplit(frame, this.binding!))
-      return this.#split(this.binding!)
     if (methodId === id.TX_SELECT) return this.#shedConfirms(this.binding!)
-    return ChannelQueues.concerns(methodId) ? this.#followQueue(frame, this.binding!) : undefined
+    return this.#followConsumers(frame, this.binding!)
   }
 
   #bind(role: ChannelRole | undefined): boolean {
@@ -123,18 +121,33 @@ export class ChannelPlacement {
   }
 
   /**
-   * A queue that the client owns on another upstream connection can be reached only there; and a further one
-   * is made where the others are, or there would be no place for a channel that means both.
+   * A queue that the client owns on another upstream connection can be reached only there. A publisher's
+   * messages stay where they are, lest an alarm holds up what consumers acknowledge.
    */
-  #followQueue(request: Frame, binding: ChannelBinding): Detour | undefined {
-    const { canMove } = this.#publishing
-    if (canMove === false) return undefined
+  #followConsumers(frame: Frame, binding: ChannelBinding): Detour | undefined {
     const { upstream } = binding
-    const target =
+    const target = ChannelQueues.concerns(frame.methodId) ? this.#whereOwned(frame, upstream) : undefined
+    if (this.role === 'publisher' && upstream.role === 'publisher' && this.#maySplit) {
+      const isElsewhere =
+        target === undefined
+          ? roleToldBy(frame) === 'consumer' && !this.#host.settle(upstream, 'consumer')
+          : target.role === 'consumer'
+      if (isElsewhere) return this.#split(binding, target)
+    }
+    const { canMove } = this.#publishing
+    if (target === undefined || canMove === false) return undefined
+    return canMove === 'wait' ? this.#waitForConfirms() : this.#move(binding, target)
+  }
+
+  /**
+   * Where else the client's exclusive queue is that a request is about; and a further one is made where the
+   * others are, or there would be no place for a channel that means both.
+   */
+  #whereOwned(request: Frame, upstream: UpstreamConnection): UpstreamConnection | undefined {
+    return (
       this.#host.claimedElsewhere(this.#requests.queueMeantBy(request), upstream) ??
       (declaresExclusiveQueue(request) ? this.#host.claimsElsewhere(upstream) : undefined)
-    if (target === undefined) return undefined
-    return canMove === 'wait' ? this.#waitForConfirms() : this.#move(binding, target)
+    )
   }
 
   #waitForConfirms(): Detour {
@@ -181,16 +194,10 @@ export class ChannelPlacement {
     return !this.#staysWhole && this.#host.separatesRoles && !this.#publishing.isInTransaction
   }
 
-  /** Whether a publisher's channel that begins to consume is to do so elsewhere, lest an alarm holds up what it acknowledges. */
-  #mustSplit(frame: Frame, { upstream }: ChannelBinding): boolean {
-    if (this.role !== 'publisher' || upstream.role !== 'publisher' || asksForReplies(frame)) return false
-    return this.#maySplit && !this.#host.settle(upstream, 'consumer')
-  }
-
-  /** Messages go on where they went, and everything else where consumers are. */
-  #split(binding: ChannelBinding): Detour | undefined {
+  /** Messages go on where they went, and everything else to `target`, or else where consumers are. */
+  #split(binding: ChannelBinding, target: UpstreamConnection | undefined): Detour | undefined {
     if (this.#pending.mayWait) return this.#askForAnswers(binding)
-    const main = this.#host.bind(this.#channel, 'consumer', undefined)
+    const main = this.#host.bind(this.#channel, 'consumer', target)
     this.#lacksBypass = main === undefined
     if (main === undefined) return 'room'
     this.#host.assembler.endOfChunk()
@@ -198,7 +205,7 @@ export class ChannelPlacement {
     this.role = 'consumer'
     this.#publishesHere = false
     this.bypass = this.#bypassOf(main)
-    this.bypass.take(binding)
+    this.bypass.take(binding, this.#pending)
     this.#requests.onMoved()
     return this.#waitForMessages(this.bypass)
   }

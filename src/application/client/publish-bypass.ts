@@ -8,6 +8,7 @@ import * as id from '../../domain/amqp/method-ids.js'
 import type { AmqpError } from '../../domain/amqp/reply-codes.js'
 import { deliveryTagOf, isMultiple } from '../../domain/amqp/single-arguments.js'
 import { joinSlices, type SliceList } from '../../domain/amqp/slice-list.js'
+import type { PendingRequests } from '../../domain/channel/pending-requests.js'
 import type { UnacknowledgedTags } from '../../domain/channel/unacknowledged-tags.js'
 import type { AssemblyChannel } from '../../domain/publish/publish-assembler.js'
 import { channelFlowFrame } from '../common-frames.js'
@@ -86,12 +87,13 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   /**
    * Has the upstream channel over which the messages have gone so far carry them on, while everything else
-   * gets another. It's of no use to anybody else then.
+   * gets another. It's of no use to anybody else then. `pending`: what was asked for there.
    */
-  take(binding: ChannelBinding): void {
+  take(binding: ChannelBinding, pending: PendingRequests): void {
     this.#binding = binding
     this.#isReusable = false
-    this.#isAhead = this.#lacksConfirms = true
+    this.#isAhead = pending.includes(id.BASIC_PUBLISH) || this.#publishing.canMove !== true
+    this.#lacksConfirms = pending.hasUnanswered
     binding.owner = this
     new ChannelPair(this.#main, binding)
   }

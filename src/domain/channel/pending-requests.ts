@@ -115,6 +115,11 @@ export class PendingRequests {
     return ((this.#silent | this.#silentBefore) & ACKS) !== 0
   }
 
+  /** Whether a request that wants no answer, although there is one, may not have been dealt with. */
+  get hasUnanswered(): boolean {
+    return ((this.#silent | this.#silentBefore) & UNANSWERED) !== 0
+  }
+
   /** Whether the client has ever said anything of deliveries. */
   get hasEverAcked(): boolean {
     return this.#hasEverAcked

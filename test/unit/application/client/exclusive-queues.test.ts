@@ -828,20 +828,21 @@ describe('Exclusive queues', () => {
 
     const ask = method(2, 'queue.bind', { queue: 'q' })
 
-    it('are reached by a channel of their owner that has published, which moves there', async () => {
+    it('are reached by a channel of their owner that has published, and goes on publishing where publishers do', async () => {
       await send(client, publishFrames(2, { body: 'before' }))
       expect(publishers.published()).to.deep.equal(['first', 'before'])
       await send(client, method(2, 'queue.bind', { queue: 'q', exchange: 'amq.topic' }))
-      expect(publishers.names(2).at(-1)).to.equal('channel.close')
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
+      consumers.method(2, 'queue.bind-ok')
       await send(client, publishFrames(2, { body: 'after' }))
-      expect(consumers.published()).to.deep.equal(['after'])
+      expect(publishers.published()).to.deep.equal(['first', 'before', 'after'])
+      expect(consumers.published()).to.deep.equal([])
     })
 
     it('are reached only after the broker has processed what the channel did before', async () => {
       world.broker.holdsCloseOk = true
       await send(client, publishFrames(2, { body: 'before' }), method(2, 'queue.purge', { queue: 'q' }))
-      expect(consumers.names(2)).to.deep.equal([])
+      expect(consumers.names(2)).to.deep.equal(['channel.open'])
       publishers.answerCloses()
       await settle()
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.purge'])
@@ -852,7 +853,6 @@ describe('Exclusive queues', () => {
       publishers.method(2, 'queue.declare-ok', { queue: 'mine' })
       await settle()
       await send(client, method(2, 'queue.bind', { queue: 'q' }), method(2, 'queue.bind', { queue: '' }))
-      expect(publishers.openChannels).to.deep.equal([1])
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind', 'queue.bind'])
       expect(consumers.received(2)[2].args).to.deep.include({ queue: 'mine', routingKey: 'mine' })
       await send(client, method(2, 'queue.bind', { queue: '', exchange: 'amq.topic', routingKey: 'k' }))
@@ -908,23 +908,21 @@ describe('Exclusive queues', () => {
     const confirm = (tag: number, multiple = false): void =>
       publishers.method(2, 'basic.ack', { deliveryTag: tag, multiple })
 
-    it('are reached by a channel in confirm mode once all is confirmed, which goes on counting', async () => {
+    it('are reached by a channel in confirm mode, which goes on counting', async () => {
       world.broker.confirms = false
       await send(client, method(2, 'confirm.select'))
       publishers.method(2, 'confirm.select-ok')
       for (const body of ['1', '2', '3']) await send(client, publishFrames(2, { body }))
       await send(client, ask)
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
       confirm(2)
       confirm(3)
-      await settle()
-      expect(consumers.names(2)).to.deep.equal([])
       confirm(1)
       await settle()
-      expect(consumers.names(2)).to.deep.equal(['channel.open', 'confirm.select', 'queue.bind'])
-      await send(client, publishFrames(2, { body: '4' }), publishFrames(2, { body: '5' }))
       consumers.method(2, 'queue.bind-ok')
-      consumers.method(2, 'basic.nack', { deliveryTag: 1, multiple: false, requeue: false })
-      consumers.method(2, 'basic.ack', { deliveryTag: 2, multiple: true })
+      await send(client, publishFrames(2, { body: '4' }), publishFrames(2, { body: '5' }))
+      publishers.method(2, 'basic.nack', { deliveryTag: 4, multiple: false, requeue: false })
+      confirm(5, true)
       await settle()
       expect(client.names(2).slice(1)).to.deep.equal([
         ...['confirm.select-ok', 'basic.ack', 'basic.ack', 'basic.ack'],
@@ -960,32 +958,35 @@ describe('Exclusive queues', () => {
 
     it('have the client’s further ones made beside them, so that its channels reach them all', async () => {
       await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.declare', { exclusive: true }))
-      expect(publishers.openChannels).to.deep.equal([1])
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
     })
 
-    it('have one made beside them also when the broker has not named them yet', async () => {
+    it('are made there by a channel that has published, too', async () => {
+      const other = await world.connectWithChannels(1)
+      await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))
+      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'channel.flow'])
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
+    })
+
+    it('have one made beside them also when they are with publishers, for a transaction, and the broker has not named them yet', async () => {
       const other = await world.connectWithChannels(2)
-      await send(other, publishFrames(1, { body: 'x' }))
+      await send(other, method(1, 'tx.select'))
+      publishers.method(2, 'tx.select-ok')
       await send(other, declare(''), method(2, 'queue.declare', { exclusive: true }))
-      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
+      expect(publishers.names(2).slice(1)).to.deep.equal(['tx.select', 'queue.declare'])
       expect(publishers.names(3)).to.deep.equal(['channel.open', 'queue.declare'])
     })
 
     it('but not when the broker has refused to make those', async () => {
       const other = await world.connectWithChannels(2)
-      await send(other, publishFrames(1, { body: 'x' }), declare(''))
+      await send(other, method(1, 'tx.select'))
+      publishers.method(2, 'tx.select-ok')
+      await send(other, declare(''))
       publishers.closeChannel(2, { code: 406, text: 'PRECONDITION_FAILED - no' }, 'queue.declare')
       await settle()
       await send(other, method(2, 'queue.declare', { exclusive: true }))
       expect(publishers.openChannels).to.deep.equal([1])
       expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.declare'])
-    })
-
-    it('of another client have nothing to do with where one makes its own', async () => {
-      const other = await world.connectWithChannels(1)
-      await send(other, publishFrames(1, { body: 'x' }), method(1, 'queue.declare', { exclusive: true }))
-      expect(publishers.names(2).slice(1)).to.deep.equal(['basic.publish', 'queue.declare'])
     })
 
     it('have their owner’s channels without a role come to them', async () => {
@@ -1001,7 +1002,7 @@ describe('Exclusive queues', () => {
       expect(probes(consumers)).to.deep.equal([])
     })
 
-    it('let a moving client go, which leaves nothing on either connection', async () => {
+    it('let a client go whose channel is about to reach them, which leaves nothing on either connection', async () => {
       world.broker.holdsCloseOk = true
       await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.bind', { queue: 'q' }))
       client.peer.reset()
@@ -1011,7 +1012,39 @@ describe('Exclusive queues', () => {
       await settle()
       expect(consumers.openChannels).to.deep.equal([])
       expect(publishers.openChannels).to.deep.equal([1])
-      expect(consumers.names(2).slice(1)).to.deep.equal(['queue.declare', 'queue.delete', 'channel.close'])
+      expect(consumers.names(3).slice(1)).to.deep.equal(['queue.declare', 'queue.delete', 'channel.close'])
+    })
+  })
+
+  describe('on another upstream connection, where publishers are, too', () => {
+    it('are reached by a channel in confirm mode once all is confirmed, which moves there and goes on counting', async () => {
+      world = await World.start({ settings: { pool: { ...World.defaults.pool, maxChannels: 2 } } })
+      world.broker.answersRequests = true
+      const client = await world.connectWithChannels(2)
+      await send(client, method(1, 'queue.purge', { queue: 'a' }))
+      const other = await world.connectWithChannels(1)
+      await send(other, method(1, 'queue.purge', { queue: 'b' }))
+      await send(client, method(2, 'confirm.select'))
+      const [near, far] = world.broker.open
+      other.close()
+      await send(client, declare('q'))
+
+      world.broker.confirms = false
+      for (const body of ['1', '2', '3']) await send(client, publishFrames(2, { body }))
+      await send(client, method(2, 'queue.bind', { queue: 'q' }))
+      for (const deliveryTag of [2, 3]) far.method(1, 'basic.ack', { deliveryTag, multiple: false })
+      await settle()
+      expect(near.names(2)).to.not.include('confirm.select')
+      far.method(1, 'basic.ack', { deliveryTag: 1, multiple: false })
+      await settle()
+      expect(near.names(2).slice(-3)).to.deep.equal(['channel.open', 'confirm.select', 'queue.bind'])
+
+      await send(client, publishFrames(2, { body: '4' }), publishFrames(2, { body: '5' }))
+      near.method(2, 'basic.nack', { deliveryTag: 1, multiple: false, requeue: false })
+      near.method(2, 'basic.ack', { deliveryTag: 2, multiple: true })
+      await settle()
+      const tags = client.received(2).map(({ args }) => (args as { deliveryTag?: bigint }).deliveryTag)
+      expect(tags.filter((tag) => tag !== undefined).map(Number)).to.deep.equal([2, 3, 1, 4, 5])
     })
   })
 })

@@ -568,6 +568,24 @@ describe('A channel that consumes and publishes', () => {
       expect(consumers.names(2).at(-1)).to.equal('basic.ack')
     })
 
+    it('gets messages and recovers them there, too', async () => {
+      for (const [name, args] of [
+        ['basic.get', { queue: 'q' }],
+        ['basic.recover', { requeue: true }],
+      ] as const) {
+        await connectWith(message('hello'))
+        await send(method(1, name, args), message('two'))
+        expect(consumers.names(consumers.openChannels.at(-1)!).slice(1), name).to.deep.equal([
+          name,
+          'channel.flow',
+        ])
+        await answer(consumers)
+        expect(publishers.published()).to.deep.equal(['hello', 'two'])
+        client.close()
+        await start()
+      }
+    })
+
     it('keeps its confirms, their numbering and its current queue', async () => {
       world.broker.answersRequests = true
       await connectWith(
