@@ -70,8 +70,10 @@ async function runParts({ parts, paths, forMocha }) {
   const hasBroker = !parts.has('integration') || (await prepareRabbitMq())
   if (parts.has('integration') && hasBroker) await prepareClients()
   const isBuilt = !parts.has('build') || (await check('build', 2 * MINUTE))
-  if (parts.has('lint')) await check('lint', 6 * MINUTE)
+  // Beside the suites that need one core; the integration tests have the machine to themselves.
+  const linting = parts.has('lint') ? check('lint', 6 * MINUTE, true) : undefined
   for (const suite of SUITES.filter((name) => parts.has(name))) {
+    if (suite === 'integration') await linting
     const own = paths.filter((path) => SUITE_PATH.exec(path)[1] === suite).map(testsUnder)
     const files = own.length > 0 ? own : [testsUnder(`test/${suite}`)]
     if (suite !== 'integration') await mocha(suite, [...files, ...forMocha], 6 * MINUTE)
@@ -82,6 +84,7 @@ async function runParts({ parts, paths, forMocha }) {
       await mocha(suite, [...hooks, ...files, ...forMocha], 20 * MINUTE)
     }
   }
+  await linting
 }
 
 function testsUnder(path) {
@@ -102,11 +105,13 @@ async function prepareClients() {
   await run(process.execPath, ['scripts/install-clients.mjs'], { signalGroup: true, patienceMs: 5 * MINUTE })
 }
 
-/** An npm script that passes or fails as a whole. */
-async function check(name, limitMs) {
-  console.log(`\n== ${name}`)
+/** An npm script that passes or fails as a whole. `quiet`: what it says is shown once it has ended. */
+async function check(name, limitMs, quiet = false) {
+  if (!quiet) console.log(`\n== ${name}`)
   const started = Date.now()
-  const { code, timedOut } = await run('npm', ['run', '--silent', name], { limitMs, signalGroup: true })
+  const options = { limitMs, signalGroup: true, quiet }
+  const { code, timedOut, output } = await run('npm', ['run', '--silent', name], options)
+  if (quiet) console.log(`\n== ${name}\n${output}`)
   const why = timedOut ? 'took too long' : code === 0 ? '' : `exit code ${code}`
   results.push({ name, passed: why ? 0 : 1, failed: why ? 1 : 0, why, seconds: since(started) })
   return !why
