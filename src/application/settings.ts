@@ -101,6 +101,11 @@ export interface Settings {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat }
 }
 
+/** Where messages outlive the process, if any are kept and they are to do so. */
+export function journalDirectory({ pool }: Settings): string | undefined {
+  return pool.publishBufferSize === 0 ? undefined : pool.publishBufferDir
+}
+
 /** PEM, base64 of it, or the path of a file with it; it may hold a key. */
 export type PemSource = Secret
 

@@ -1,4 +1,5 @@
 /** Warren inside another program, with adapters of that program's own where it brings any. */
+import { ConfigurationError } from '../adapters/config/configuration-error.js'
 import type { ManagementServer } from '../adapters/http/management-server.js'
 import { WinstonLogger } from '../adapters/logging/winston-logger.js'
 import { BothMetrics } from '../adapters/metrics/both-metrics.js'
@@ -16,7 +17,7 @@ import type { LogLevels } from '../application/ports/log-levels.js'
 import type { Logger } from '../application/ports/logger.js'
 import type { Metrics, MetricsSink } from '../application/ports/metrics.js'
 import type { BoundAddresses, Proxy, ShutdownReport } from '../application/proxy.js'
-import type { Settings } from '../application/settings.js'
+import { type Settings, journalDirectory } from '../application/settings.js'
 import { product } from '../product.js'
 import { createContainer, createManagementServer } from './container.js'
 
@@ -51,10 +52,17 @@ export interface Warren {
   readonly limits: Limits
 }
 
-/** A Warren that doesn't listen yet. Signals and the end of the process are the caller's business. */
+/**
+ * A Warren that doesn't listen yet. Signals and the end of the process are the caller's business. Throws a
+ * {@link ConfigurationError} if the settings want a journal and there is none.
+ */
 export function createWarren(settings: Settings, adapters: Adapters = {}): Warren {
   const { logger = WinstonLogger.create(settings.log), metrics, listener, dialer, clock } = adapters
   const { journal, credentials } = adapters
+  if (journal === undefined && journalDirectory(settings) !== undefined)
+    throw new ConfigurationError(
+      'pool.publish_buffer_dir keeps nothing by itself: give createWarren a journal, such as FileJournal, or leave it out',
+    )
   const container = createContainer({ settings, logger, product, journal, credentials })
   for (const [identifier, adapter] of [
     [identifiers.Metrics, metrics && scrapedToo(metrics)],

@@ -9,16 +9,17 @@ import {
 } from '../adapters/journal/worker-journals.js'
 import { type Journal, JournalError } from '../application/ports/journal.js'
 import type { Logger } from '../application/ports/logger.js'
-import type { Settings } from '../application/settings.js'
+import { type Settings, journalDirectory } from '../application/settings.js'
 import { EXIT_UNAVAILABLE } from './exit-codes.js'
 
 /** How often the disk is synced with `pool.publish_buffer_sync = "interval"`. */
 const JOURNAL_SYNC_MS = 1000
 
 /** The journal of the publish buffer, if one is wanted. Without it the promise of the configuration can't be kept: then the program doesn't start. */
-export async function openJournal({ pool }: Settings, logger: Logger): Promise<Journal | undefined> {
-  const { publishBufferDir: directory, publishBufferSync: sync, publishBufferSize } = pool
-  if (directory === undefined || publishBufferSize === 0) return undefined
+export async function openJournal(settings: Settings, logger: Logger): Promise<Journal | undefined> {
+  const directory = journalDirectory(settings)
+  if (directory === undefined) return undefined
+  const sync = settings.pool.publishBufferSync
   const policy = sync === 'interval' ? { everyMs: JOURNAL_SYNC_MS } : sync
   try {
     return await FileJournal.openWhenFree({ directory, sync: policy }, { clock: new SystemClock(), logger })
@@ -37,9 +38,9 @@ function endWithoutJournal(error: unknown, logger: Logger): never {
  * Messages may be kept where none of so many processes would look: from a time when there were more, or fewer, of them. Each goes to the journal of one that there
  * is. When that can't be, they mustn't lie there unnoticed: then the program doesn't start.
  */
-export async function bringHomeStrays({ pool }: Settings, workers: number, logger: Logger): Promise<void> {
-  const { publishBufferDir: directory, publishBufferSize } = pool
-  if (directory === undefined || publishBufferSize === 0) return
+export async function bringHomeStrays(settings: Settings, workers: number, logger: Logger): Promise<void> {
+  const directory = journalDirectory(settings)
+  if (directory === undefined) return
   try {
     for (const stray of strayJournals(directory, workers)) await bringHome(stray, logger)
   } catch (error) {

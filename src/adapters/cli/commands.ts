@@ -24,7 +24,10 @@ export function createCommands(terminal: Terminal, exitWith: (code: number) => v
     .description('Looks at a running Warren and changes it, through its management server.')
     .version(terminal.version, '-V, --version', 'show the version')
     .option('--url <url>', 'the management server (default: http://127.0.0.1:6673, env: WARREN_URL)')
-    .option('--port <port>', 'its port on 127.0.0.1 (env: WARREN_PORT, AMQP_MANAGEMENT_PORT)')
+    .option(
+      '--port <port>',
+      'its port on 127.0.0.1 (env: WARREN_PORT, AMQP_MANAGEMENT_PORT, or AMQP_LISTEN_PORT + 1000)',
+    )
     .option('--token <token>', 'bearer token (env: WARREN_TOKEN, AMQP_MANAGEMENT_TOKEN)')
     .option('--json', 'print what the server answers, for scripts')
     .addHelpText(

@@ -16,16 +16,26 @@ export interface ServerOptions {
 
 /** The client for the server that is meant. What a flag says comes before the environment. Throws {@link Misuse}. */
 export function connect({ url, port, token }: ServerOptions, env: Terminal['env']): ManagementClient {
-  // Kubernetes sets WARREN_PORT=tcp://… for a service of that name.
-  const portByName = env['WARREN_PORT']?.startsWith('tcp:') === true ? undefined : env['WARREN_PORT']
-  const chosenPort =
-    port ?? portByName ?? env['AMQP_MANAGEMENT_PORT'] ?? String(USUAL_LISTEN_PORT + MANAGEMENT_OFFSET)
+  const [origin, chosenPort] = choosePort(port, env)
   if (!/^\d{1,5}$/.test(chosenPort) || Number(chosenPort) < 1 || Number(chosenPort) > LARGEST_PORT)
-    throw new Misuse(`the port must be from 1 to ${LARGEST_PORT}, not ${chosenPort}`)
+    throw new Misuse(`${origin} must be from 1 to ${LARGEST_PORT}, not ${chosenPort}`)
   const usual = `http://127.0.0.1:${chosenPort}`
   const chosenUrl = url ?? (port === undefined ? env['WARREN_URL'] : undefined) ?? usual
   const chosenToken = token ?? env['WARREN_TOKEN'] ?? env['AMQP_MANAGEMENT_TOKEN']
   return new ManagementClient(chosenUrl, chosenToken === '' ? undefined : chosenToken)
+}
+
+/** The management port as a flag or the environment has it, and what it's called there. */
+function choosePort(port: string | undefined, env: Terminal['env']): [origin: string, port: string] {
+  if (port !== undefined) return ['the port', port]
+  // Empty counts as not set, as in Warren itself.
+  const { WARREN_PORT = '', AMQP_MANAGEMENT_PORT = '', AMQP_LISTEN_PORT = '' } = env
+  // Kubernetes sets WARREN_PORT=tcp://… for a service of that name.
+  if (WARREN_PORT !== '' && !WARREN_PORT.startsWith('tcp:')) return ['WARREN_PORT', WARREN_PORT]
+  if (AMQP_MANAGEMENT_PORT !== '' && AMQP_MANAGEMENT_PORT !== 'auto')
+    return ['AMQP_MANAGEMENT_PORT', AMQP_MANAGEMENT_PORT]
+  const listenPort = /^\d{1,5}$/.test(AMQP_LISTEN_PORT) ? Number(AMQP_LISTEN_PORT) : USUAL_LISTEN_PORT
+  return ['the port', String(listenPort + MANAGEMENT_OFFSET)]
 }
 
 /** `manager 5673 status` is `status` of the Warren whose clients connect on 5673: as `--port` says it. Throws {@link Misuse} without a port. */

@@ -127,6 +127,31 @@ describe('warrenctl', () => {
       expect(asked).to.deep.equal([])
     })
 
+  for (const [env, meant] of [
+    [{ AMQP_MANAGEMENT_PORT: 'PORT' }, 'as it is'],
+    [
+      { WARREN_PORT: '', AMQP_MANAGEMENT_PORT: 'auto', AMQP_LISTEN_PORT: 'PORT-1000' },
+      '1000 above that of the clients',
+    ],
+    [{ AMQP_LISTEN_PORT: 'PORT-1000' }, '1000 above that of the clients, too'],
+    [{ WARREN_PORT: 'PORT', AMQP_MANAGEMENT_PORT: '1', AMQP_LISTEN_PORT: '2' }, 'its own first'],
+    [{ WARREN_PORT: 'tcp://10.0.0.1:5673', AMQP_MANAGEMENT_PORT: 'PORT' }, "not Kubernetes' own"],
+  ] as [Record<string, string>, string][])
+    it(`takes the port that the server was given in ${Object.keys(env).join(', ')}, ${meant}`, async () => {
+      const values = Object.entries(env).map(([name, value]) => {
+        const offset = value.endsWith('-1000') ? 1000 : 0
+        return [name, value.startsWith('PORT') ? String(port - offset) : value]
+      })
+      expect((await ctl(['log-level'], Object.fromEntries(values))).err).to.equal('')
+      expect(asked).to.have.length(1)
+    })
+
+  it('says which variable holds no port', async () => {
+    expect((await ctl(['status'], { AMQP_MANAGEMENT_PORT: '0' })).err).to.equal(
+      'Error: AMQP_MANAGEMENT_PORT must be from 1 to 65535, not 0\n',
+    )
+  })
+
   it('says in one line that there is no such host', async () => {
     const { code, err } = await ctl(['--url', 'http://warren.invalid:1', 'status'])
     expect(code).to.equal(69)
