@@ -12,15 +12,22 @@ interface Lanes {
   /** Deliveries and Consume-Ok come from queues, everything else from the channel itself: which of the two is first may be chance. */
   readonly deliveries: string[]
   readonly others: string[]
+  /**
+   * The channel hears of a queue's end like of any process': after the answer to its Queue.Delete, but before or
+   * after those to what was asked for next.
+   */
+  readonly cancels: string[]
   /** In a pipeline a confirm comes when it likes, and may stand for several. */
   readonly confirmed: string[]
 }
 
 function lanesOf(events: readonly Event[], style: Style): Lanes {
-  const lanes: Lanes = { deliveries: [], others: [], confirmed: [] }
+  const lanes: Lanes = { deliveries: [], others: [], cancels: [], confirmed: [] }
   const isConfirm = ({ name }: Event): boolean => name === 'basic.ack' || name === 'basic.nack'
+  const isAnswered = style === 'stepwise' && events.some(({ name }) => name === 'queue.delete-ok')
   for (const event of events) {
-    if (event.name === 'basic.deliver' || event.name === 'basic.consume-ok')
+    if (event.name === 'basic.cancel' && !isAnswered) lanes.cancels.push(describe(event))
+    else if (event.name === 'basic.deliver' || event.name === 'basic.consume-ok')
       lanes.deliveries.push(describe(event))
     else if (style === 'stepwise') lanes.others.push(describe(event))
     else if (!isConfirm(event)) lanes.others.push(describe(withoutCounts(event)))
@@ -28,7 +35,7 @@ function lanesOf(events: readonly Event[], style: Style): Lanes {
   // A channel that is closed may leave messages unconfirmed.
   const isClosed = events.some(({ name }) => name.startsWith('channel.close'))
   if (style === 'pipelined' && !isClosed) lanes.confirmed.push(...confirmedBy(events.filter(isConfirm)))
-  return { ...lanes, others: sortCancels(lanes.others) }
+  return { ...lanes, others: sortCancels(lanes.others), cancels: lanes.cancels.sort() }
 }
 
 /** Queue.Declare overtakes publishes on their way to the queue. */
@@ -83,7 +90,8 @@ export function compareTranscripts(direct: Transcript, warren: Transcript, style
       if (got.length > want.length || got.some((line, at) => line !== want[at])) return 'different'
       if (got.length < want.length) result = 'behind'
     }
-    if (received.confirmed.join() !== expected.confirmed.join()) result = 'behind'
+    for (const lane of ['cancels', 'confirmed'] as const)
+      if (received[lane].join() !== expected[lane].join() && result === 'equal') result = 'behind'
   }
   return result
 }
