@@ -111,7 +111,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
       case VERDICT_DROP:
         return true
       case VERDICT_REFUSED:
-        this.#refuse(this.#guard.refusal)
+        this.refuse(this.#guard.refusal)
         return true
       case VERDICT_WAIT:
         return false
@@ -177,7 +177,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   takeMessage(bytes: Uint8Array): void {
     const error = this.#publishing.take(bytes, this.binding?.upstream)
-    if (error !== undefined) this.#refuse(error)
+    if (error !== undefined) this.refuse(error)
   }
 
   onConfirm(frame: Frame): boolean {
@@ -278,7 +278,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   }
 
   onNotTaken(error: AmqpError): void {
-    this.#refuse(error)
+    this.refuse(error)
   }
 
   onMessagesProcessed(): void {
@@ -396,7 +396,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     const judgement = this.#judge(frame, methodId, role)
     if (judgement === 'wait') return this.#putOff(verdict)
     if (judgement !== undefined) {
-      this.#refuse(judgement)
+      this.refuse(judgement)
       return true
     }
     return this.#send(frame, verdict, methodId, role)
@@ -505,7 +505,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
       case 'kept':
         break
       default:
-        this.#refuse(postponement)
+        this.refuse(postponement)
         return true
     }
     this.#verdict = NO_VERDICT
@@ -611,7 +611,8 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     return true
   }
 
-  #refuse(error: AmqpError): void {
+  /** The client is told of `error`, of the channel or the connection, behind what the broker has to say to what came before. */
+  refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
     this.#verdict = NO_VERDICT
     this.#host.assembler.discard(this)

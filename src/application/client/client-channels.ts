@@ -1,5 +1,5 @@
 /** The channels of one client and the upstream connections they use. */
-import { notOpen, undecodableMethod, unknownFrame } from '../../domain/amqp/frame-errors.js'
+import { noCurrentQueue, notOpen, undecodableMethod, unknownFrame } from '../../domain/amqp/frame-errors.js'
 import { FRAME_BODY, FRAME_HEADER, FRAME_METHOD, type Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { hasShapeOf } from '../../domain/amqp/method-layout.js'
@@ -95,8 +95,9 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   onFrame(frame: Frame): boolean {
     const channel = this.#channels[frame.channel]
     if (channel !== undefined) return channel.onFrame(frame)
-    const error = this.#judgeOpen(frame)
+    const error = this.#judgeUnopened(frame)
     if (error === undefined) this.#open(frame.channel)
+    else if (error.scope === 'channel') this.#add(frame.channel).refuse(error)
     else this.#host.refuseInTurn(error)
     return true
   }
@@ -340,29 +341,39 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     this.#host.refuseInTurn(error)
   }
 
-  /** What is wrong with a frame for a channel that isn't open; nothing, if it opens one. */
-  #judgeOpen(frame: Frame): AmqpError | undefined {
-    if (frame.type !== FRAME_METHOD) {
-      return frame.type === FRAME_HEADER || frame.type === FRAME_BODY
-        ? amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
-        : unknownFrame(frame)
-    }
-    if (frame.payloadSize < 4) return unknownFrame(frame)
-    if (frame.methodId !== id.CHANNEL_OPEN) return notOpen(frame.methodId)
-    if (!hasShapeOf(method.ChannelOpen, frame.bytes, frame.argumentsStart, frame.payloadEnd))
-      return undecodableMethod(frame)
+  /**
+   * What is wrong with a frame for a channel that isn't open; nothing, if it opens one. RabbitMQ has a channel
+   * begin with any frame, then takes it apart, and looks for the queue that it means before it says that the
+   * channel isn't open.
+   */
+  #judgeUnopened(frame: Frame): AmqpError | undefined {
+    const isMethod = frame.type === FRAME_METHOD
+    const isContent = frame.type === FRAME_HEADER || frame.type === FRAME_BODY
+    if (!isContent && !(isMethod && frame.payloadSize >= 4)) return unknownFrame(frame)
     // RabbitMQ limits how many channels are open, not their numbers.
     const { channelMax } = this.#agreement.tuning
-    if (channelMax === 0 || this.#count < channelMax) return undefined
-    return amqpError(
-      NOT_ALLOWED,
-      `number of channels opened (${this.#count}) has reached the negotiated channel_max (${channelMax})`,
-    )
+    if (channelMax !== 0 && this.#count >= channelMax)
+      return amqpError(
+        NOT_ALLOWED,
+        `number of channels opened (${this.#count}) has reached the negotiated channel_max (${channelMax})`,
+      )
+    if (isContent) return amqpError(UNEXPECTED_FRAME, 'expected method frame, got non method frame instead')
+    const { methodId } = frame
+    const layout = method.methodOf(methodId)
+    if (layout === undefined) return notOpen(methodId)
+    if (!hasShapeOf(layout, frame.bytes, frame.argumentsStart, frame.payloadEnd))
+      return undecodableMethod(frame)
+    if (methodId === id.CHANNEL_OPEN) return undefined
+    return ChannelQueues.meansCurrent(frame) ? noCurrentQueue(methodId) : notOpen(methodId)
   }
 
   #open(number: number): void {
-    this.#channels[number] = new ClientChannel(number, this)
-    this.#count++
+    this.#add(number)
     this.output.send(channelOpenOkFrame(number))
+  }
+
+  #add(number: number): ClientChannel {
+    this.#count++
+    return (this.#channels[number] = new ClientChannel(number, this))
   }
 }

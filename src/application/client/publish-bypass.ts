@@ -43,9 +43,9 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   /** The channel that everything but messages goes over. */
   readonly #main: ChannelBinding
   #binding: ChannelBinding | undefined
-  /** Messages have gone since the last fence. */
+  /** Messages have gone since the last fence, or, before the channels were parted, something else that gets no answer. */
   #isAhead = false
-  /** Some of those may have gone before the channel was put in confirm mode. */
+  /** Not all of that gets a confirm. */
   #lacksConfirms = false
   #isFenced = false
   /** Acks behind the fence that is under way, and those that need another. */
@@ -92,8 +92,8 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   take(binding: ChannelBinding, pending: PendingRequests): void {
     this.#binding = binding
     this.#isReusable = false
-    this.#isAhead = pending.includes(id.BASIC_PUBLISH) || this.#publishing.canMove !== true
-    this.#lacksConfirms = pending.hasUnanswered
+    this.#isAhead = !pending.isEmpty || this.#publishing.canMove !== true
+    this.#lacksConfirms = pending.hasUnconfirmable
     binding.owner = this
     new ChannelPair(this.#main, binding)
   }
@@ -106,7 +106,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   /** Whether the broker has processed all messages, as far as it has said, and everything behind them has gone. */
   get isQuiet(): boolean {
     if (this.#isFenced) return false
-    // Each confirm speaks for all that came before its message, but there is none for what came before Confirm.Select.
+    // Each confirm speaks for all that came before its message.
     if (this.#isAhead && !this.#lacksConfirms && this.#publishing.isAllConfirmed) this.#isAhead = false
     return !this.#isAhead
   }

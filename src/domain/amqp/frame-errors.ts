@@ -1,7 +1,14 @@
 /** Errors about single frames, in the words of RabbitMQ, which shows the octets as Erlang prints them. */
 import { type FrameFault, SNIPPET_SIZE } from './frame-reader.js'
 import { FRAME_HEADER_SIZE, type Frame } from './frame.js'
-import { type AmqpError, CHANNEL_ERROR, FRAME_ERROR, UNEXPECTED_FRAME, amqpError } from './reply-codes.js'
+import {
+  type AmqpError,
+  CHANNEL_ERROR,
+  FRAME_ERROR,
+  NOT_FOUND,
+  UNEXPECTED_FRAME,
+  amqpError,
+} from './reply-codes.js'
 import { joinSlices } from './slice-list.js'
 
 /** The frame's outer form is broken. */
@@ -36,6 +43,11 @@ export function undecodableMethod(frame: Frame): AmqpError {
 /** A method or content on a channel that isn't open. */
 export function notOpen(methodId: number): AmqpError {
   return amqpError(CHANNEL_ERROR, "expected 'channel.open'", methodId)
+}
+
+/** A method that means the queue declared last, on a channel that has declared none. */
+export function noCurrentQueue(methodId: number): AmqpError {
+  return amqpError(NOT_FOUND, 'no previously declared queue', methodId)
 }
 
 function describeFrame(frame: Frame): string {

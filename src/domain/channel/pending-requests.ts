@@ -115,9 +115,9 @@ export class PendingRequests {
     return ((this.#silent | this.#silentBefore) & ACKS) !== 0
   }
 
-  /** Whether a request that wants no answer, although there is one, may not have been dealt with. */
-  get hasUnanswered(): boolean {
-    return ((this.#silent | this.#silentBefore) & UNANSWERED) !== 0
+  /** Whether something that gets no answer, and isn't a message, may not have been dealt with: confirms don't speak for that. */
+  get hasUnconfirmable(): boolean {
+    return ((this.#silent | this.#silentBefore) & ~PUBLISH) !== 0
   }
 
   /** Whether the client has ever said anything of deliveries. */

@@ -5,6 +5,7 @@ import {
   bodyFrame,
   frame,
   headerFrame,
+  idsOf,
   long,
   method,
   methodFrame,
@@ -51,7 +52,23 @@ async function consume(client: WireClient, consumerTag: string): Promise<void> {
   await client.consume(1, '', { consumerTag })
 }
 
+/** RabbitMQ looks for the queue that an empty name means before it looks whether the channel is open. */
+const OF_NO_QUEUE: Row[] = (
+  ['queue.bind', 'queue.unbind', 'queue.purge', 'queue.delete', 'basic.consume', 'basic.get'] as const
+).map((name) => [`${name} without a queue on a channel that was never opened`, 404, (c) => c.method(5, name)])
+
 const CHANNEL_STATE: Row[] = [
+  ...['queue.declare', 'basic.get'].map((name): Row => [
+    `${name} without its arguments on a channel that was never opened`,
+    501,
+    (c) => c.send(methodFrame(5, ...idsOf(name as MethodName))),
+  ]),
+  ['queue.declare on a channel that was never opened', 504, (c) => c.method(5, 'queue.declare')],
+  [
+    'basic.get of a queue on a channel that was never opened',
+    504,
+    (c) => c.method(5, 'basic.get', { queue: 'x' }),
+  ],
   ['a method on a channel that was never opened', 504, (c) => c.method(5, 'basic.qos')],
   [
     'a publish on a channel that was never opened',
@@ -107,6 +124,20 @@ const CHANNEL_STATE: Row[] = [
 ]
 
 const CHANNEL_MAX: Row[] = [
+  ...(
+    [
+      ['a method', 530, (c) => c.method(2, 'basic.qos')],
+      ['a method without its arguments', 530, (c) => c.send(methodFrame(2, ...idsOf('basic.get')))],
+      ['basic.get without a queue', 530, (c) => c.method(2, 'basic.get')],
+      ['a body', 530, (c) => c.send(bodyFrame(2, 'abc'))],
+      ['a frame of an unknown type', 501, (c) => c.send(frame(7, 2, Buffer.from('rude')))],
+    ] as Row[]
+  ).map(([what, code, act]): Row => [
+    `${what} on a second channel where one was agreed`,
+    code,
+    act,
+    { options: { channelMax: 1 } },
+  ]),
   [
     'a channel more than the agreed channel_max',
     530,
@@ -847,7 +878,8 @@ besideNeighbours(
       ['what makes the broker crash', CRASHES],
     ] as const)
       describe(title, () => promiseRows(neighbourhood, rows.map(forConnection)))
-    describe('errors of a channel', () => promiseRows(neighbourhood, SOFT.map(forChannel)))
+    describe('errors of a channel', () =>
+      promiseRows(neighbourhood, [...SOFT, ...OF_NO_QUEUE].map(forChannel)))
     describe('what looks rude and is not', () => promiseRows(neighbourhood, HARMLESS.map(forNobody)))
   },
 )

@@ -49,7 +49,7 @@ describe('A connection error', () => {
 
   for (const [what, forbidden, code] of [
     ['over what a channel may not do', FORBIDDEN, 540],
-    ['over a channel that is not open', method(7, 'basic.get'), 504],
+    ['over a channel that is not open', method(7, 'basic.get', { queue: 'q' }), 504],
     ['over a frame that may not stand there', bodyFrame(1, 'x'), 505],
     ['over a method that belongs to a channel', method(0, 'basic.get'), 504],
     ['over a broken frame', Buffer.concat([frame(1, 1, Buffer.alloc(4)).subarray(0, -1), Buffer.of(0)]), 501],

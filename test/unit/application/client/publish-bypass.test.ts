@@ -611,6 +611,47 @@ describe('A channel that consumes and publishes', () => {
       world.broker.holdsCloseOk = false
     })
 
+    for (const [what, before] of [
+      ['first', [ack(1)]],
+      ['behind messages that are confirmed', [message('hello'), ack(1)]],
+    ] as const)
+      it(`consumes behind an ack that may be wrong, ${what}: the broker would close the channel`, async () => {
+        await connectWith(method(1, 'confirm.select', { nowait: true }))
+        await send(...before)
+        world.broker.holdsCloseOk = true
+        await send(CONSUME)
+        expect(consumers.names(2)).to.deep.equal(['channel.open'])
+        await answer()
+        expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume'])
+        world.broker.holdsCloseOk = false
+      })
+
+    for (const [what, request, reply] of [
+      ['has answered something since', method(1, 'queue.declare', { queue: 'q' }), 'queue.declare-ok'],
+      ['has answered Confirm.Select', method(1, 'confirm.select'), 'confirm.select-ok'],
+    ] as const)
+      it(`waits for nothing if the broker ${what}: in an alarm it could not answer`, async () => {
+        await connectWith(message('hello'))
+        await send(request)
+        publishers.method(channel, reply, { queue: 'q' })
+        world.broker.holdsCloseOk = true
+        await send(CONSUME)
+        expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume'])
+        world.broker.holdsCloseOk = false
+      })
+
+    it('nor if all it has published is confirmed', async () => {
+      await connectWith(method(1, 'confirm.select'))
+      publishers.method(channel, 'confirm.select-ok')
+      world.broker.confirms = false
+      await send(message('hello'))
+      publishers.method(channel, 'basic.ack', { deliveryTag: 1, multiple: false })
+      world.broker.holdsCloseOk = true
+      await send(CONSUME)
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'basic.consume'])
+      world.broker.holdsCloseOk = false
+    })
+
     it('leaves nothing behind, and nothing to others', async () => {
       await connectWith(message('hello'))
       await send(CONSUME)
