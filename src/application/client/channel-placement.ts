@@ -93,6 +93,8 @@ export class ChannelPlacement {
     }
     if (this.binding === undefined) {
       if (!this.#bind(role)) return 'room'
+    } else if (this.#pending.isFull) {
+      return this.#askForAnswers(this.binding)
     } else if (role !== this.role && role !== undefined && !this.#host.settle(this.binding.upstream, role)) {
       return this.#move(this.binding, undefined)
     }
@@ -196,7 +198,7 @@ export class ChannelPlacement {
 
   /** Messages go on where they went, and everything else to `target`, or else where consumers are. */
   #split(binding: ChannelBinding, target: UpstreamConnection | undefined): Detour | undefined {
-    if (this.#pending.mayWait) return this.#askForAnswers(binding)
+    if (this.#pending.includes(0)) return this.#askForAnswers(binding)
     const main = this.#host.bind(this.#channel, 'consumer', target)
     this.#lacksBypass = main === undefined
     if (main === undefined) return 'room'
@@ -227,7 +229,7 @@ export class ChannelPlacement {
 
   #reachBypass(binding: ChannelBinding): Detour | undefined {
     // What was asked for before comes first.
-    if (this.#pending.mayWait || this.#isInDoubt)
+    if (this.#pending.includes(0) || this.#isInDoubt)
       return this.#waitForMessages(this.bypass) ?? this.#askForAnswers(binding)
     if (this.bypass !== undefined) return undefined
     if (this.#host.backlog.state === 'draining') {
@@ -249,7 +251,7 @@ export class ChannelPlacement {
   /** Whether the next message takes the way of the last one, and has nothing to wait for. */
   get isOnItsWay(): boolean {
     if (this.bypass === undefined) return this.role === 'publisher'
-    return !this.#pending.mayWait && !this.bypass.isInDoubt
+    return !this.#pending.includes(0) && !this.bypass.isInDoubt
   }
 
   /** There can be no second upstream channel now. Returns whether something waited for one: then all goes the same way. */
@@ -332,7 +334,11 @@ export class ChannelPlacement {
     const { binding, bypass } = this
     this.binding = this.bypass = undefined
     if (binding === undefined) return
-    if (bypass === undefined) return this.#publishing.giveBack(binding, isStateless)
+    if (bypass === undefined) {
+      // Who waits for confirms in the client's place wouldn't hear which exclusive queues the broker has made.
+      const isQueueDue = this.#pending.includes(id.QUEUE_DECLARE) || this.#pending.includes(id.QUEUE_DELETE)
+      return this.#publishing.giveBack(binding, isStateless && !isQueueDue)
+    }
     const { pair } = binding
     bypass.sendAcks()
     bypass.close()

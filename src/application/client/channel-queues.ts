@@ -46,16 +46,6 @@ const DELETE_NO_WAIT = 0b100
 /** Queues that the broker has named, which are classic ones, and the address of direct reply-to. */
 const RESERVED = 'amq.'
 
-/** Methods in which an empty name means the queue declared last. */
-const ABOUT_ONE_QUEUE: ReadonlySet<number> = new Set([
-  id.QUEUE_BIND,
-  id.QUEUE_UNBIND,
-  id.QUEUE_PURGE,
-  id.QUEUE_DELETE,
-  id.BASIC_CONSUME,
-  id.BASIC_GET,
-])
-
 /** Watches the queue methods of one channel while it is bound to one upstream connection. */
 export class ChannelQueues {
   readonly #queues: UpstreamQueues
@@ -99,11 +89,6 @@ export class ChannelQueues {
     const nameAt = payloadStart + NAME_AT
     const name = text.decode(bytes.subarray(nameAt + 1, nameAt + 1 + bytes[nameAt]))
     return name.replace(/[\r\n]/g, '')
-  }
-
-  /** Whether a well-formed method is about the queue that the channel has declared last. */
-  static meansCurrent({ methodId, bytes, payloadStart }: Frame): boolean {
-    return ABOUT_ONE_QUEUE.has(methodId) && bytes[payloadStart + NAME_AT] === 0
   }
 
   /**

@@ -143,7 +143,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   /** The client says goodbye to all its channels: the host hears once the broker has processed what was sent on this one. */
   leave(): void {
-    this.#host.assembler.discard(this)
+    this.#discardMessage()
     this.#isLeaving = true
     if (this.binding === undefined) return this.#host.onChannelClosed(this)
     this.#endIfDue()
@@ -615,11 +615,16 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
   refuse(error: AmqpError): void {
     if (error.scope === 'connection') return this.#host.refuse(error)
     this.#verdict = NO_VERDICT
-    this.#host.assembler.discard(this)
+    this.#discardMessage()
     if (this.binding === undefined) return this.#tellRefusal(error)
     // RabbitMQ deals with a channel's requests in their order: the answers to what came before are due, and so is an error over it.
     this.#holdRefusal(error)
     this.#endIfDue()
+  }
+
+  /** Forgets a message that isn't whole, and won't be. */
+  #discardMessage(): void {
+    this.#host.assembler.discard(this.#placement.bypass ?? this)
   }
 
   #holdRefusal(error: AmqpError): void {

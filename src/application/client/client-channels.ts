@@ -9,6 +9,7 @@ import { type AmqpError, NOT_ALLOWED, UNEXPECTED_FRAME, amqpError } from '../../
 import type { GuardLimits } from '../../domain/channel/channel-guard.js'
 import type { ChannelRole } from '../../domain/policy/channel-role.js'
 import { PublishAssembler } from '../../domain/publish/publish-assembler.js'
+import { isAboutCurrent } from '../../domain/queue/current-queue.js'
 import { ChannelQueues, type ChannelQueuesHost } from './channel-queues.js'
 import type { BindingOwner, ChannelBinding } from '../upstream/channel-binding.js'
 import { ClientChannel } from './client-channel.js'
@@ -303,7 +304,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
   /** As {@link #upstreamWith}: a channel that moved to one without room would end up where it is, and begin again. */
   #roomWith(holds: (queues: UpstreamQueues) => boolean): UpstreamConnection | undefined {
     const found = this.#upstreamWith(holds)
-    return found?.hasRoom === true ? found : undefined
+    return found?.hasRoomForOwners === true ? found : undefined
   }
 
   /** The first upstream connection of the client on whose queues `holds` holds. */
@@ -364,7 +365,7 @@ export class ClientChannels implements ClientChannelHost, ChannelQueuesHost {
     if (!hasShapeOf(layout, frame.bytes, frame.argumentsStart, frame.payloadEnd))
       return undecodableMethod(frame)
     if (methodId === id.CHANNEL_OPEN) return undefined
-    return ChannelQueues.meansCurrent(frame) ? noCurrentQueue(methodId) : notOpen(methodId)
+    return isAboutCurrent(frame) ? noCurrentQueue(methodId) : notOpen(methodId)
   }
 
   #open(number: number): void {

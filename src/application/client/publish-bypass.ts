@@ -199,9 +199,11 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   #sendFence(): void {
     const { upstream, upstreamChannel } = this.#binding!
-    this.#isFenced = true
-    this.#isAhead = this.#lacksConfirms = false
     this.#host.assembler.endOfChunk()
+    this.#isFenced = true
+    // The fence goes before a message that isn't whole yet.
+    this.#isAhead = this.heldMessage !== undefined
+    this.#lacksConfirms = false
     upstream.send(channelFlowFrame(upstreamChannel))
   }
 

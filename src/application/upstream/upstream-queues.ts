@@ -86,7 +86,7 @@ export class UpstreamQueues {
 
   /**
    * Asks the broker whether a claimed queue is still there: it may have been auto-deleted, expired, or deleted by an operator.
-   * Forgets the claim if not. Without room for the question the queue is taken to be there.
+   * Forgets the claim if not, or if another queue of that name has come since. Without room for the question the queue is taken to be there.
    */
   verify(queue: string, onAnswer: (exists: boolean) => void): void {
     const claim = this.claims.claimOf(queue)
@@ -96,19 +96,19 @@ export class UpstreamQueues {
       if (!exists && isCurrent) this.claims.forget(claim.owner, queue)
       onAnswer(exists)
     }
-    const binding = this.#channels.bind(new QueueProbe(answer, () => this.#channels.release(binding!)))
+    this.#probe(passiveDeclaration(queue), (exists) => {
+      const isKnown = claim?.declaration !== undefined && claim === this.claims.claimOf(queue)
+      // Another queue of that name may have come since: that isn't exclusive, or it wouldn't be seen from here.
+      if (exists && isKnown) this.#probe(claim.declaration, answer)
+      else answer(exists)
+    })
+  }
+
+  /** Whether the broker agrees to a declaration; it's taken to do so if it can't be asked. */
+  #probe(declaration: Uint8Array, onAnswer: (isAgreed: boolean) => void): void {
+    const binding = this.#channels.bind(new QueueProbe(onAnswer, () => this.#channels.release(binding!)))
     if (binding === undefined) return onAnswer(true)
-    this.#channels.send(
-      methodFrame(method.QueueDeclare, binding.upstreamChannel, {
-        queue,
-        passive: true,
-        durable: false,
-        exclusive: false,
-        autoDelete: false,
-        noWait: false,
-        arguments: [],
-      }),
-    )
+    this.#channels.send(onChannel(declaration, binding.upstreamChannel))
   }
 
   /**
@@ -156,12 +156,17 @@ class DeletionChannel extends InternalChannel {
   }
 }
 
-/** Hears whether a queue is there. */
+function passiveDeclaration(queue: string): Uint8Array {
+  const flags = { passive: true, durable: false, exclusive: false, autoDelete: false, noWait: false }
+  return methodFrame(method.QueueDeclare, 0, { queue, ...flags, arguments: [] })
+}
+
+/** Hears whether the broker agrees to a declaration. */
 class QueueProbe extends InternalChannel {
-  readonly #onAnswer: (exists: boolean) => void
+  readonly #onAnswer: (isAgreed: boolean) => void
   readonly #release: () => void
 
-  constructor(onAnswer: (exists: boolean) => void, release: () => void) {
+  constructor(onAnswer: (isAgreed: boolean) => void, release: () => void) {
     super()
     this.#onAnswer = onAnswer
     this.#release = release

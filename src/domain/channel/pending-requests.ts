@@ -25,8 +25,8 @@ const REQUEST_OF = new Map([
   [id.BASIC_GET_EMPTY, id.BASIC_GET],
   [id.EXCHANGE_UNBIND_OK, id.EXCHANGE_UNBIND],
 ])
-/** Requests that want no answer pile up until one comes that does. */
-const MOST_REMEMBERED = 32
+/** Requests that want no answer pile up until one comes that does; whoever is in a hurry asks for much before it looks at an answer. */
+const MANY = 128
 
 /** The request that an answer belongs to. */
 function requestOf(answer: number): number {
@@ -40,12 +40,6 @@ export class PendingRequests {
   #silentBefore = 0
   #hasEverAcked = false
   #asked: number[] | undefined
-  /** Each Channel.Flow that isn't answered, also when it's so long ago that others are remembered instead. */
-  #flows = 0
-  /** Requests that aren't remembered any more, and may not have been dealt with. */
-  #hasForgotten = false
-  /** How many requests came behind the last Channel.Flow. */
-  #sinceFlow = 0
 
   /** A Basic.Publish is on its way. */
   published(): void {
@@ -66,25 +60,16 @@ export class PendingRequests {
       if ((bit & ACKS) !== 0) this.#hasEverAcked = true
       return
     }
-    if (methodId === id.CHANNEL_FLOW) {
-      this.#flows++
-      this.#sinceFlow = 0
-    } else this.#sinceFlow++
     this.#silentBefore |= this.#silent
     this.#silent = 0
     this.#asked ??= []
-    if (this.#asked.push(methodId) <= MOST_REMEMBERED) return
-    this.#asked.shift()
-    this.#hasForgotten = true
+    this.#asked.push(methodId)
   }
 
   /** An answer has come. */
   answered(methodId: number): void {
     const asked = this.#asked
     if (asked === undefined) return
-    if (methodId === id.CHANNEL_FLOW_OK && this.#flows === 1)
-      this.#hasForgotten = this.#sinceFlow > MOST_REMEMBERED
-    if (methodId === id.CHANNEL_FLOW_OK && this.#flows > 0) this.#flows--
     const at = asked.indexOf(requestOf(methodId))
     if (at >= 0) asked.splice(0, at + 1)
     if (asked.length === 0) this.#silentBefore = 0
@@ -92,9 +77,8 @@ export class PendingRequests {
 
   /** The upstream channel is gone, and with it whatever was under way there. */
   forget(): void {
-    this.#silent = this.#silentBefore = this.#flows = 0
+    this.#silent = this.#silentBefore = 0
     this.#asked = undefined
-    this.#hasForgotten = false
   }
 
   /** Whether the broker has dealt with everything, as far as its answers tell. */
@@ -102,12 +86,9 @@ export class PendingRequests {
     return (this.#silent | this.#silentBefore) === 0 && !this.includes(0)
   }
 
-  /**
-   * Whether a request that should have an answer may wait for it. `false` is sure: once more were sent than are
-   * remembered, only the answer to the last Channel.Flow ends the doubt.
-   */
-  get mayWait(): boolean {
-    return this.#hasForgotten || this.includes(0)
+  /** Whether there are so many that the broker should answer one before the next goes: each of them takes room. */
+  get isFull(): boolean {
+    return (this.#asked?.length ?? 0) >= MANY
   }
 
   /** Whether the broker may not have dealt with what the client has said of deliveries: Basic.Ack, Nack, Reject. */
@@ -134,7 +115,6 @@ export class PendingRequests {
   /** Whether a request of this kind may not have been dealt with; 0 means any that should have an answer. */
   includes(methodId: number): boolean {
     if (methodId === 0) return (this.#asked?.length ?? 0) > 0
-    if (methodId === id.CHANNEL_FLOW) return this.#flows > 0
     const bit = SILENT.get(methodId)
     if (bit !== undefined) return ((this.#silent | this.#silentBefore) & bit) !== 0
     return this.#asked?.includes(methodId) === true

@@ -6,6 +6,21 @@ import * as id from '../amqp/method-ids.js'
 /** Behind the ids and two reserved octets. */
 const NAME_AT = 6
 
+/** Where an empty name doesn't mean a new queue. */
+const OF_EXISTING_QUEUES: ReadonlySet<number> = new Set([
+  id.QUEUE_BIND,
+  id.QUEUE_UNBIND,
+  id.QUEUE_PURGE,
+  id.QUEUE_DELETE,
+  id.BASIC_CONSUME,
+  id.BASIC_GET,
+])
+
+/** Whether a well-formed method, of whatever kind, is about the current queue. */
+export function isAboutCurrent(frame: Frame): boolean {
+  return OF_EXISTING_QUEUES.has(frame.methodId) && meansCurrent(frame)
+}
+
 /** Whether a method that names a queue means the current one. */
 export function meansCurrent(frame: Frame): boolean {
   return frame.bytes[frame.payloadStart + NAME_AT] === 0

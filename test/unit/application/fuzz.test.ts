@@ -2,7 +2,7 @@ import { newTally } from '../../fuzz/arena.js'
 import { playWorld } from '../../fuzz/play.js'
 
 /** Worlds that are played every time, and one more that is another one each time. */
-const SEEDS = [1, 2, 3, 4, Math.floor(Math.random() * 2 ** 31)]
+const SEEDS = [1, 2, 3, 4, 1442359629, Math.floor(Math.random() * 2 ** 31)]
 const ROUNDS = 30
 
 describe('Whatever a client sends', () => {

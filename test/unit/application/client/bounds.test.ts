@@ -147,4 +147,32 @@ describe('Bounds', () => {
       expect(neighbour.refusal).to.equal(undefined)
     })
   })
+
+  describe('on requests that are asked for at once', () => {
+    const declare = method(1, 'queue.declare', { queue: 'q' })
+
+    it('make a client wait for the broker now and then, which it does not notice', async () => {
+      world = await World.start()
+      world.broker.answersRequests = true
+      const client = await world.connectWithChannels(1)
+      const requests = Array.from({ length: 300 }, () => [declare, method(1, 'queue.bind', { nowait: true })])
+      client.send(...requests.flat())
+      await settle()
+      expect(world.upstream.names(1).filter((name) => name === 'channel.flow')).to.not.deep.equal([])
+      const answers = client.names(1).slice(client.names(1).indexOf('channel.open-ok') + 1)
+      expect(new Set(answers)).to.deep.equal(new Set(['queue.declare-ok']))
+      expect(answers).to.have.length(300)
+    })
+
+    it('answer a prefetch only behind all of them', async () => {
+      world = await World.start()
+      const client = await world.connectWithChannels(1)
+      client.send(...Array.from({ length: 100 }, () => declare))
+      await settle()
+      for (let count = 0; count < 99; count++) world.upstream.method(1, 'queue.declare-ok', { queue: 'q' })
+      client.send(method(1, 'basic.qos', { prefetchCount: 1 }))
+      await settle()
+      expect(client.names(1)).to.not.include('basic.qos-ok')
+    })
+  })
 })

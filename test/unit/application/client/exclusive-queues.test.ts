@@ -88,10 +88,23 @@ describe('Exclusive queues', () => {
       ({ name, args }) => name === 'queue.declare' && args.passive && !args.nowait,
     )
 
-  const answerProbe = async (exists: boolean): Promise<void> => {
-    const { channel, args } = probes().at(-1)!
-    if (exists) return declareOk(channel, args.queue)
-    world.upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
+  /** `shared`: there is one of that name, but not its owner's any more. */
+  const answerProbe = async (
+    exists: boolean | 'shared',
+    upstream = world.upstream,
+    { channel, args: { queue } } = probes(upstream).at(-1)!,
+  ): Promise<void> => {
+    const { methods } = upstream.log
+    const before = methods.length
+    if (exists === false)
+      upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
+    else upstream.method(channel, 'queue.declare-ok', { queue })
+    await settle()
+    const again = methods.slice(before).find(({ name }) => name === 'queue.declare')
+    if (again === undefined) return
+    if (exists === 'shared')
+      upstream.closeChannel(again.channel, { code: 405, text: LOCKED }, 'queue.declare')
+    else upstream.method(again.channel, 'queue.declare-ok', { queue })
     await settle()
   }
 
@@ -153,6 +166,18 @@ describe('Exclusive queues', () => {
         expect(asked(2)).to.deep.equal(['channel.close'])
         expect(world.upstream.openChannels, 'the question is over, too').to.deep.equal([1])
       })
+
+    it('are locked no longer when another queue has their name by now, that is everybody’s', async () => {
+      await own()
+      await send(neighbour, method(1, 'basic.get', { queue: 'q' }))
+      await answerProbe('shared')
+      expect(refusals(neighbour)).to.deep.equal([])
+      expect(asked(2)).to.deep.equal(['basic.get'])
+      expect(world.upstream.openChannels).to.deep.equal([1, 2])
+      world.upstream.method(2, 'basic.get-empty')
+      await send(neighbour, method(1, 'basic.get', { queue: 'q' }))
+      expect(probes(), 'nobody asks again').to.have.length(1)
+    })
 
     it('with a name of the broker’s are not locked for a declaration of others: the broker refuses the name', async () => {
       await send(owner, declare(''))
@@ -273,9 +298,9 @@ describe('Exclusive queues', () => {
       await send(third, remove('q'))
       expect(probes()).to.have.length(2)
       const [first, second] = probes()
-      await declareOk(second.channel, 'q')
+      await answerProbe(true, world.upstream, second)
       expect(refusals(third)).to.have.length(1)
-      await declareOk(first.channel, 'q')
+      await answerProbe(true, world.upstream, first)
       expect(refusals(neighbour)).to.have.length(1)
     })
 
@@ -421,9 +446,7 @@ describe('Exclusive queues', () => {
       for (let count = 1; count <= 2; count++) {
         const before = world.broker.connections.length
         await send(neighbour, request('queue.bind'))
-        const { channel } = probes(shared).at(-1)!
-        shared.method(channel, 'queue.declare-ok', { queue: 'q' })
-        await settle()
+        await answerProbe(true, shared)
         expect(world.broker.connections).to.have.length(before + 1)
         stranger().closeChannel(1, { code: 405, text: LOCKED }, 'queue.bind')
         await endChannel()
@@ -1002,6 +1025,14 @@ describe('Exclusive queues', () => {
       expect(probes(consumers)).to.deep.equal([])
     })
 
+    it('are reached also while their connection retires', async () => {
+      await send(client, publishFrames(2, { body: 'x' }))
+      expect(world.operations.reconnectPool('p1')).to.deep.include({ done: { pool: 'p1', retiring: 2 } })
+      await settle()
+      await send(client, ask)
+      expect(consumers.names(2)).to.deep.equal(['channel.open', 'queue.bind'])
+    })
+
     it('let a client go whose channel is about to reach them, which leaves nothing on either connection', async () => {
       world.broker.holdsCloseOk = true
       await send(client, publishFrames(2, { body: 'x' }), method(2, 'queue.bind', { queue: 'q' }))
@@ -1046,5 +1077,30 @@ describe('Exclusive queues', () => {
       const tags = client.received(2).map(({ args }) => (args as { deliveryTag?: bigint }).deliveryTag)
       expect(tags.filter((tag) => tag !== undefined).map(Number)).to.deep.equal([2, 3, 1, 4, 5])
     })
+  })
+
+  it('go with an owner who is gone before the broker has made them, also if the broker has yet to confirm what it published', async () => {
+    const { pool } = World.defaults
+    world = await World.start({
+      settings: { pool: { ...pool, publishBufferSize: 100, publishGuarantee: 'confirmed' } },
+    })
+    world.broker.confirms = false
+    const neighbour = await world.connectWithChannels(1)
+    const owner = await world.connectWithChannels(1)
+    await send(owner, publishFrames(1, { body: 'x' }), declare('q'))
+    const channel = [1, 2].find((number) => world.upstream.names(number).includes('queue.declare'))!
+    world.broker.holdsCloseOk = true
+    owner.peer.reset()
+    await settle()
+    await send(neighbour, method(1, 'queue.declare', { queue: 'q', passive: true }))
+    world.upstream.method(channel, 'queue.declare-ok', { queue: 'q' })
+    world.broker.holdsCloseOk = false
+    world.upstream.answerCloses()
+    await settle()
+    const asked = world.upstream.log.methods.filter(({ name }) => /^queue.de(clare|lete)$/.test(name))
+    expect(asked.map(({ name }) => name)).to.include('queue.delete')
+    expect(world.upstream.published(), 'published again').to.deep.equal(['x', 'x'])
+    // The one who waited for what becomes of it.
+    expect(asked.some(({ args }) => (args as Args<'queue.declare'>).passive === true)).to.equal(true)
   })
 })

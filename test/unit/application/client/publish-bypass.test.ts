@@ -196,6 +196,49 @@ describe('A channel that consumes and publishes', () => {
       expect(world.upstream.published()).to.deep.equal(['hello'])
     })
 
+    it('a goodbye in the middle of a message comes behind the others, and is answered', async () => {
+      await publishUnanswered()
+      await send(message('half').subarray(0, -3))
+      client.close()
+      await settle()
+      world.broker.holdsCloseOk = false
+      await answer()
+      expect(client.names(0).at(-1)).to.equal('connection.close-ok')
+      expect(publishers.published()).to.deep.equal(['hello'])
+    })
+
+    describe('when it is asked whether the broker has processed what it published, in the middle of a message', () => {
+      let rest: Buffer
+
+      beforeEach(async () => {
+        await receive(3)
+        // The first question is on its way, and ack 2 needs another.
+        await publishUnanswered(ack(1), message('two'), ack(2))
+        const whole = message('three')
+        await send(whole.subarray(0, -3))
+        rest = whole.subarray(-3)
+        await answer()
+        expect(publishers.names(1).filter((name) => name === 'channel.flow')).to.have.length(2)
+        expect(publishers.published()).to.deep.equal(['hello', 'two'])
+      })
+
+      it('an ack behind that message waits for another answer', async () => {
+        await send(rest, ack(3))
+        await answer()
+        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack'])
+        await answer()
+        expect(consumers.names(1).slice(2)).to.deep.equal(['basic.ack', 'basic.ack', 'basic.ack'])
+      })
+
+      it('and so does a request', async () => {
+        await send(rest, method(1, 'basic.get', { queue: 'q' }))
+        await answer()
+        expect(consumers.names(1)).to.not.include('basic.get')
+        await answer()
+        expect(consumers.names(1).at(-1)).to.equal('basic.get')
+      })
+    })
+
     it('waits for nothing once all it has published is confirmed', async () => {
       world.broker.answersRequests = true
       await send(method(1, 'confirm.select'))
@@ -335,6 +378,44 @@ describe('A channel that consumes and publishes', () => {
       if (channel === 1) expect(client.refusal).to.equal(undefined)
     }
     expect(client.refusal?.text).to.match(/client\.max_buffer_bytes/)
+  })
+
+  it('what has waited for a delivery counts no longer once that is whole', async () => {
+    await send(message('hello'))
+    const third = Buffer.alloc(World.defaults.client.maxBufferBytes / 3)
+    for (let times = 0; times < 4; times++) {
+      consumers.send(method(1, 'basic.deliver', { consumerTag: 't' }), headerFrame(1, 1))
+      world.upstream.send(
+        method(1, 'basic.return', { code: 312, text: 'NO_ROUTE' }),
+        headerFrame(1, third.length),
+      )
+      for (let at = 0; at < third.length; at += 100_000)
+        world.upstream.send(bodyFrame(1, third.subarray(at, at + 100_000)))
+      await settle()
+      consumers.send(bodyFrame(1, 'x'))
+      await settle()
+    }
+    expect(client.refusal).to.equal(undefined)
+  })
+
+  it('acks that wait are no burden for the client once the broker has closed their channel', async () => {
+    await client.openChannels(2)
+    await send(method(2, 'basic.consume', { queue: 'q', consumerTag: 't' }))
+    consumers.method(2, 'basic.consume-ok', { consumerTag: 't' })
+    for (const channel of [1, 2])
+      for (let deliveryTag = 1; deliveryTag <= 3000; deliveryTag++)
+        consumers.deliver(channel, { consumerTag: 't', deliveryTag, body: '' })
+    await settle()
+    const acks = (channel: number): Buffer[] =>
+      Array.from({ length: 3000 }, (_, n) => method(channel, 'basic.ack', { deliveryTag: 1 + n }))
+    await publishUnanswered(...acks(1))
+    expect(client.peer.isPaused).to.equal(false)
+    consumers.closeChannel(1, NO_EXCHANGE)
+    await settle()
+    await send(publishFrames(2, { body: 'hello' }), ...acks(2))
+    expect(client.peer.isPaused).to.equal(false)
+    world.broker.holdsCloseOk = false
+    await answer()
   })
 
   it('what comes on the second channel as soon as it is open waits for a delivery, and none of it is lost', async () => {

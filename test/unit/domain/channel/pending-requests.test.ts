@@ -111,28 +111,14 @@ describe('PendingRequests', () => {
     expect(pending.includes(id.BASIC_QOS), 'a late answer says nothing').to.equal(true)
   })
 
-  it('forget the oldest of many that want no answer', () => {
-    for (let count = 0; count < 100; count++) pending.sent(id.QUEUE_BIND)
-    pending.sent(id.QUEUE_PURGE)
-    for (let count = 0; count < 31; count++) pending.sent(id.QUEUE_BIND)
-    expect(pending.includes(id.QUEUE_PURGE)).to.equal(true)
-    pending.sent(id.QUEUE_BIND)
-    expect(pending.includes(id.QUEUE_PURGE)).to.equal(false)
-  })
-
-  it('may wait for an answer that is forgotten until the broker has answered Channel.Flow behind all', () => {
-    for (let count = 0; count < 40; count++) pending.sent(id.QUEUE_DECLARE)
-    for (let count = 0; count < 39; count++) pending.answered(id.QUEUE_DECLARE_OK)
-    expect(pending.mayWait).to.equal(true)
-    pending.sent(id.CHANNEL_FLOW)
-    expect(pending.mayWait).to.equal(true)
+  it('say when there are many, until the broker has answered', () => {
+    for (let count = 0; count < 128; count++) {
+      expect(pending.isFull).to.equal(false)
+      pending.sent(id.QUEUE_DECLARE)
+    }
+    expect(pending.isFull).to.equal(true)
     pending.answered(id.QUEUE_DECLARE_OK)
-    pending.answered(id.CHANNEL_FLOW_OK)
-    expect(pending.mayWait).to.equal(false)
-    pending.sent(id.QUEUE_DECLARE)
-    expect(pending.mayWait).to.equal(true)
-    pending.answered(id.QUEUE_DECLARE_OK)
-    expect(pending.mayWait).to.equal(false)
+    expect(pending.isFull).to.equal(false)
   })
 
   it('ignore an answer that nobody asked for', () => {
