@@ -142,7 +142,9 @@ describe('warrenctl', () => {
         const offset = value.endsWith('-1000') ? 1000 : 0
         return [name, value.startsWith('PORT') ? String(port - offset) : value]
       })
-      expect((await ctl(['log-level'], Object.fromEntries(values) as Record<string, string>)).err).to.equal('')
+      expect((await ctl(['log-level'], Object.fromEntries(values) as Record<string, string>)).err).to.equal(
+        '',
+      )
       expect(asked).to.have.length(1)
     })
 
