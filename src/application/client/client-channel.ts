@@ -35,6 +35,7 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.js'
 type State = 'open' | 'closing' | 'refused' | 'crossing'
 
 const NO_VERDICT = -1
+const TX_CLASS = 90
 
 /**
  * Why nothing of the client is looked at for now.
@@ -275,10 +276,6 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     if (this.#isLeaving) this.#tellRefusal(error)
     else this.#holdRefusal(error)
     this.#placement.end()
-  }
-
-  onNotTaken(error: AmqpError): void {
-    this.refuse(error)
   }
 
   onMessagesProcessed(): void {
@@ -638,5 +635,3 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#host.output.send(channelCloseFrame(this.clientChannel, error))
   }
 }
-
-const TX_CLASS = 90

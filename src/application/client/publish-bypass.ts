@@ -21,7 +21,7 @@ import type { ClientChannelHost } from './client-channel-host.js'
 /** The client channel that publishes and consumes. */
 export interface BypassedChannel extends BindingOwner {
   /** A message can't be taken: the client is to be told of `error`. */
-  onNotTaken(error: AmqpError): void
+  refuse(error: AmqpError): void
   /** The broker has closed the channel over a message, and the second upstream channel is gone. */
   onPublishRefused(error: AmqpError): void
 }
@@ -244,7 +244,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
 
   takeMessage(bytes: Uint8Array): void {
     const error = this.#publishing.take(bytes, this.#binding?.upstream)
-    if (error !== undefined) this.#channel.onNotTaken(error)
+    if (error !== undefined) this.#channel.refuse(error)
   }
 
   // ---- what the broker says --------------------------------------------------------------------------------------

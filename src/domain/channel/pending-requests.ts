@@ -25,7 +25,7 @@ const REQUEST_OF = new Map([
   [id.BASIC_GET_EMPTY, id.BASIC_GET],
   [id.EXCHANGE_UNBIND_OK, id.EXCHANGE_UNBIND],
 ])
-/** Requests that want no answer pile up until one comes that does; whoever is in a hurry asks for much before it looks at an answer. */
+/** So many requests may be unanswered; those that want no answer count as such until a later one is answered. */
 const MANY = 128
 
 /** The request that an answer belongs to. */
