@@ -92,7 +92,7 @@ export class PublishBypass implements AssemblyChannel<UpstreamConnection>, Bindi
   take(binding: ChannelBinding, pending: PendingRequests): void {
     this.#binding = binding
     this.#isReusable = false
-    this.#isAhead = !pending.isEmpty || this.#publishing.canMove !== true
+    this.#isAhead = !pending.isEmpty
     this.#lacksConfirms = pending.hasUnconfirmable
     binding.owner = this
     new ChannelPair(this.#main, binding)

@@ -707,12 +707,16 @@ describe('A channel that consumes and publishes', () => {
         world.broker.holdsCloseOk = false
       })
 
-    for (const [what, request, reply] of [
-      ['has answered something since', method(1, 'queue.declare', { queue: 'q' }), 'queue.declare-ok'],
-      ['has answered Confirm.Select', method(1, 'confirm.select'), 'confirm.select-ok'],
+    const SELECT = method(1, 'confirm.select', { nowait: true })
+    const DECLARE = method(1, 'queue.declare', { queue: 'q' })
+    for (const [what, before, request, reply] of [
+      ['has answered something since', [message('hello')], DECLARE, 'queue.declare-ok'],
+      ['has, but has not confirmed the message', [SELECT, message('hello')], DECLARE, 'queue.declare-ok'],
+      ['has answered Confirm.Select', [message('hello')], method(1, 'confirm.select'), 'confirm.select-ok'],
     ] as const)
       it(`waits for nothing if the broker ${what}: in an alarm it could not answer`, async () => {
-        await connectWith(message('hello'))
+        world.broker.confirms = false
+        await connectWith(...before)
         await send(request)
         publishers.method(channel, reply, { queue: 'q' })
         world.broker.holdsCloseOk = true
