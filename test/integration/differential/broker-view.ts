@@ -3,7 +3,7 @@ import type { RabbitMqBroker } from '../../support/rabbitmq-broker.js'
 
 /** What one virtual host holds. */
 export interface VhostState {
-  /** Client connections. */
+  /** Client connections; not those that have ended and that RabbitMQ's own list has kept, as it sometimes does. */
   readonly connections: number
   /** Queues with their counts, consumers, exchanges and bindings, one to a line. */
   readonly lines: readonly string[]
@@ -62,7 +62,7 @@ received() ->
   maps:get(messages_received_total, Counters, 0).
 
 vhost(V) ->
-  #{connections => length(rabbit_connection_tracking:list(V)),
+  #{connections => length([C || C <- rabbit_connection_tracking:list(V), is_process_alive(element(6, C))]),
     lines => [unicode:characters_to_binary(L) || L <- queues(V) ++ consumers(V) ++ exchanges(V) ++ bindings(V)]}.
 
 queues(V) ->
