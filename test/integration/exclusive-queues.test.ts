@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ExclusiveQueueProbe } from '../../src/application/upstream/exclusive-queue-probe.js'
 import { type Conversation, converse } from '../support/conversation.js'
 import { eventually } from '../support/eventually.js'
 import type { RabbitMqBroker } from '../support/rabbitmq-broker.js'
@@ -171,6 +172,45 @@ describe('exclusive queues', function () {
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(await broker.queues()).to.have.length(1)
     await neighbour.close()
+  })
+
+  it('are not made again by a neighbour’s question when their owner deletes them meanwhile', async () => {
+    const [owner, neighbour] = [await onChannel(), await onChannel()]
+    for (let round = 0; round < 100; round++) {
+      await owner.declareQueue(1, 'brief', { exclusive: true })
+      neighbour.method(1, 'queue.purge', { queue: 'brief' })
+      owner.method(1, 'queue.delete', { queue: 'brief' })
+      await owner.expectMethod('queue.delete-ok')
+      expect([404, 405]).to.include((await neighbour.expectMethod('channel.close')).code)
+      neighbour.method(1, 'channel.close-ok', {})
+      await neighbour.openChannel(1)
+      expect(await broker.queues()).to.deep.equal([])
+    }
+    for (const one of [owner, neighbour]) await one.close()
+  })
+
+  it('are asked for in a way that makes no queue, and tells the own from everybody’s', async () => {
+    const [asking, other] = [await onChannel(broker.port), await onChannel(broker.port)]
+    await asking.declareQueue(1, 'own', { exclusive: true })
+    await other.declareQueue(1, 'everybody’s', { durable: true })
+    await other.declareQueue(1, 'another’s', { exclusive: true })
+    for (const [queue, code] of [
+      ['own', 406],
+      ['everybody’s', 405],
+      ['another’s', 405],
+      ['nobody’s', 404],
+    ] as const) {
+      await asking.openChannel(2)
+      for (const frame of ExclusiveQueueProbe.question(2, queue)) asking.send(Buffer.from(frame))
+      expect((await asking.expectMethod('channel.close')).code, queue).to.equal(code)
+      asking.method(2, 'channel.close-ok', {})
+    }
+    // The second half, when the queue has gone since the first.
+    await asking.openChannel(2)
+    asking.send(Buffer.from(ExclusiveQueueProbe.question(2, 'nobody’s')[1]))
+    expect((await asking.expectMethod('channel.close')).code).to.equal(406)
+    expect(await broker.queues()).to.have.length(3)
+    for (const one of [asking, other]) await one.close()
   })
 
   /** Declares, or takes the refusal of a queue that is locked; the channel is open afterwards. */

@@ -1,12 +1,11 @@
 /** The exclusive queues of one upstream connection: who owns them, whether they're still there, and their end when their owner goes. */
-import * as id from '../../domain/amqp/method-ids.js'
-import type { Frame } from '../../domain/amqp/frame.js'
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type Claim, ExclusiveQueues } from '../../domain/queue/exclusive-queues.js'
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { onChannel } from '../common-frames.js'
+import { ExclusiveQueueProbe } from './exclusive-queue-probe.js'
 import { InternalChannel } from './internal-channel.js'
 import { QueueKindProbe } from './queue-kind-probe.js'
 
@@ -90,25 +89,17 @@ export class UpstreamQueues {
    */
   verify(queue: string, onAnswer: (exists: boolean) => void): void {
     const claim = this.claims.claimOf(queue)
-    const answer = (exists: boolean): void => {
+    const answer = (exists: boolean, isOpen: boolean): void => {
+      if (isOpen) this.#channels.release(binding!)
       // Its owner may have declared it anew meanwhile: then the answer is about the former one.
       const isCurrent = claim !== undefined && claim === this.claims.claimOf(queue)
       if (!exists && isCurrent) this.claims.forget(claim.owner, queue)
       onAnswer(exists)
     }
-    this.#probe(passiveDeclaration(queue), (exists) => {
-      const isKnown = claim?.declaration !== undefined && claim === this.claims.claimOf(queue)
-      // Another queue of that name may have come since: that isn't exclusive, or it wouldn't be seen from here.
-      if (exists && isKnown) this.#probe(claim.declaration, answer)
-      else answer(exists)
-    })
-  }
-
-  /** Whether the broker agrees to a declaration; it's taken to do so if it can't be asked. */
-  #probe(declaration: Uint8Array, onAnswer: (isAgreed: boolean) => void): void {
-    const binding = this.#channels.bind(new QueueProbe(onAnswer, () => this.#channels.release(binding!)))
+    const binding = this.#channels.bind(new ExclusiveQueueProbe(answer))
     if (binding === undefined) return onAnswer(true)
-    this.#channels.send(onChannel(declaration, binding.upstreamChannel))
+    for (const frame of ExclusiveQueueProbe.question(binding.upstreamChannel, queue))
+      this.#channels.send(frame)
   }
 
   /**
@@ -153,34 +144,5 @@ class DeletionChannel extends InternalChannel {
 
   override onReleased(): void {
     this.onDeleted()
-  }
-}
-
-function passiveDeclaration(queue: string): Uint8Array {
-  const flags = { passive: true, durable: false, exclusive: false, autoDelete: false, noWait: false }
-  return methodFrame(method.QueueDeclare, 0, { queue, ...flags, arguments: [] })
-}
-
-/** Hears whether the broker agrees to a declaration. */
-class QueueProbe extends InternalChannel {
-  readonly #onAnswer: (isAgreed: boolean) => void
-  readonly #release: () => void
-
-  constructor(onAnswer: (isAgreed: boolean) => void, release: () => void) {
-    super()
-    this.#onAnswer = onAnswer
-    this.#release = release
-  }
-
-  override onAnswer(answer?: Frame): boolean {
-    if (answer?.methodId !== id.QUEUE_DECLARE_OK) return false
-    this.#release()
-    this.#onAnswer(true)
-    return false
-  }
-
-  override onBrokerClose(): boolean {
-    this.#onAnswer(false)
-    return false
   }
 }

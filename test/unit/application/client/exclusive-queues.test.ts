@@ -11,6 +11,13 @@ type Declaration = Partial<Args<'queue.declare'>>
 const LOCKED =
   "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It could be originally declared on another connection or the exclusive property value does not match that of the original declaration."
 
+/** What the broker says to the question whether an exclusive queue is there; `shared`: there is one of that name, but it's everybody's. */
+const PROBED = new Map<boolean | 'shared', { code: number; text: string }>([
+  [true, { code: 406, text: "PRECONDITION_FAILED - inequivalent arg 'x-expires' for queue 'q'" }],
+  [false, { code: 404, text: "NOT_FOUND - no queue 'q' in vhost '/'" }],
+  ['shared', { code: 405, text: LOCKED }],
+])
+
 /** Every request that names a queue, but for those about bindings. */
 const REQUESTS: [name: MethodName, frame: (queue: string) => Buffer][] = [
   ['queue.declare', (queue) => method(1, 'queue.declare', { queue })],
@@ -85,26 +92,15 @@ describe('Exclusive queues', () => {
   /** Questions of Warren's own, whether a queue is there. */
   const probes = (upstream: BrokerConnection = world.upstream): Received<'queue.declare'>[] =>
     (upstream.log.methods as Received<'queue.declare'>[]).filter(
-      ({ name, args }) => name === 'queue.declare' && args.passive && !args.nowait,
+      ({ name, args }) => name === 'queue.declare' && args.passive && args.nowait,
     )
 
-  /** `shared`: there is one of that name, but not its owner's any more. */
   const answerProbe = async (
     exists: boolean | 'shared',
     upstream = world.upstream,
-    { channel, args: { queue } } = probes(upstream).at(-1)!,
+    { channel } = probes(upstream).at(-1)!,
   ): Promise<void> => {
-    const { methods } = upstream.log
-    const before = methods.length
-    if (exists === false)
-      upstream.closeChannel(channel, { code: 404, text: 'NOT_FOUND - no queue' }, 'queue.declare')
-    else upstream.method(channel, 'queue.declare-ok', { queue })
-    await settle()
-    const again = methods.slice(before).find(({ name }) => name === 'queue.declare')
-    if (again === undefined) return
-    if (exists === 'shared')
-      upstream.closeChannel(again.channel, { code: 405, text: LOCKED }, 'queue.declare')
-    else upstream.method(again.channel, 'queue.declare-ok', { queue })
+    upstream.closeChannel(channel, PROBED.get(exists)!, 'queue.declare')
     await settle()
   }
 
@@ -177,6 +173,15 @@ describe('Exclusive queues', () => {
       world.upstream.method(2, 'basic.get-empty')
       await send(neighbour, method(1, 'basic.get', { queue: 'q' }))
       expect(probes(), 'nobody asks again').to.have.length(1)
+    })
+
+    it('are locked if the broker agrees to the question, that can’t be agreed to', async () => {
+      await own()
+      await send(neighbour, method(1, 'basic.get', { queue: 'q' }))
+      world.upstream.method(probes()[0].channel, 'queue.declare-ok', { queue: 'q' })
+      await settle()
+      expect(refusals(neighbour)).to.deep.equal([{ code: 405, text: LOCKED }])
+      expect(world.upstream.openChannels, 'the question is over, too').to.deep.equal([1])
     })
 
     it('with a name of the broker’s are not locked for a declaration of others: the broker refuses the name', async () => {
