@@ -12,17 +12,27 @@ import {
   refusalOf,
   streamRejection,
 } from '../../domain/queue/queue-kinds.js'
+import type { OwnedClaim } from '../../domain/queue/exclusive-queues.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 import { ForeignBinding } from './foreign-binding.js'
 
-/** A request whose answer changes what is known, or wasn't asked for by the client. */
-interface Pending {
+/** A Queue.Declare that isn't answered. */
+interface Declaration {
   /** The client didn't ask for the answer. */
   readonly isHidden: boolean
   /** What the answer makes true. */
   readonly onAnswer?: (frame: Frame) => void
   /** There is an answer, or there won't be any more. */
   readonly onSettled?: () => void
+}
+
+/** A Queue.Delete that isn't answered. */
+interface Deletion {
+  /** The client didn't ask for the answer. */
+  readonly isHidden: boolean
+  readonly queue: string
+  /** The client's claim to the queue that is being deleted: it may declare another on another channel meanwhile. */
+  claim: OwnedClaim<object> | undefined
 }
 
 /** The one whose channel it is. */
@@ -50,9 +60,9 @@ const RESERVED = 'amq.'
 export class ChannelQueues {
   readonly #queues: UpstreamQueues
   readonly #host: ChannelQueuesHost
-  /** Answers that are still to come, of Queue.Declare and Queue.Delete, in the order of the requests. */
-  readonly #declares: Pending[] = []
-  readonly #deletes: Pending[] = []
+  /** Requests that aren't answered, in their order. */
+  readonly #declares: Declaration[] = []
+  readonly #deletes: Deletion[] = []
   #currentQueue: string | undefined
   /** Declarations whose queue the broker is to name, and hasn't yet. */
   #unnamed = 0
@@ -109,7 +119,9 @@ export class ChannelQueues {
     // An empty name means the queue whose name the broker is about to tell, unless another is declared before it has.
     if (this.#unnamed > 0 && isDeclare === (named !== '')) return 'wait'
     const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
-    switch (claims.standing(this.#host.client, queue)) {
+    const standing = claims.standing(this.#host.client, queue)
+    if (standing !== 'locked') this.#verified = undefined
+    switch (standing) {
       case 'undecided':
         this.#queues.whenDecided(() => this.#host.resumeReading())
         return 'wait'
@@ -152,12 +164,17 @@ export class ChannelQueues {
 
   /** The broker answered Queue.Declare. Returns whether the client is to see it. */
   onDeclareOk(frame: Frame): boolean {
-    return this.#onAnswer(this.#declares, frame)
+    const request = this.#declares.shift()
+    request?.onAnswer?.(frame)
+    request?.onSettled?.()
+    return request?.isHidden !== true
   }
 
   /** The broker answered Queue.Delete. Returns whether the client is to see it. */
-  onDeleteOk(frame: Frame): boolean {
-    return this.#onAnswer(this.#deletes, frame)
+  onDeleteOk(): boolean {
+    const request = this.#deletes.shift()
+    if (request?.claim !== undefined) this.#queues.claims.forget(request.claim)
+    return request?.isHidden !== true
   }
 
   /** The channel has ended at the broker: nothing that wasn't answered has happened. */
@@ -175,8 +192,7 @@ export class ChannelQueues {
 
   /** Exclusive queues are classic ones, and RabbitMQ's own names are no queues. */
   #kindOf(queue: string): QueueKind | undefined {
-    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
-    if (isOwn) return 'classic'
+    if (this.#ownClaim(queue) !== undefined) return 'classic'
     return queue === '' || queue.startsWith(RESERVED) ? 'other' : this.#queues.kindOf(queue)
   }
 
@@ -192,13 +208,6 @@ export class ChannelQueues {
 
   #shown(queue: string): NamedQueue {
     return { queue, virtualHost: this.#host.virtualHost }
-  }
-
-  #onAnswer(pending: Pending[], frame: Frame): boolean {
-    const request = pending.shift()
-    request?.onAnswer?.(frame)
-    request?.onSettled?.()
-    return request?.isHidden !== true
   }
 
   /** A claim that stands in somebody's way is verified: the broker doesn't tell when a queue is auto-deleted or expires. */
@@ -242,9 +251,9 @@ export class ChannelQueues {
     const isHidden = (flags & NO_WAIT) !== 0
     const isCheck = isPassive(frame)
     const isExclusive = (flags & EXCLUSIVE) !== 0 && !isCheck
-    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
+    const claim = this.#ownClaim(queue)
     if (queue !== '') this.#currentQueue = queue
-    if (isHidden && queue !== '' && !isExclusive && !isOwn) return
+    if (isHidden && queue !== '' && !isExclusive && claim === undefined) return
     // The answer tells whether a claim holds, and the name that the broker chose.
     bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
@@ -257,9 +266,9 @@ export class ChannelQueues {
         onAnswer: () => this.#claim(queue, declaration),
         onSettled: () => this.#queues.settle(queue),
       })
-    } else if (isOwn && !isCheck) {
+    } else if (claim !== undefined && !isCheck) {
       // A yes means that the exclusive one is gone: RabbitMQ doesn't take the one for the other.
-      this.#declares.push({ isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) })
+      this.#declares.push({ isHidden, onAnswer: () => this.#queues.claims.forget(claim) })
     } else {
       this.#declares.push({ isHidden })
     }
@@ -285,21 +294,24 @@ export class ChannelQueues {
   }
 
   #claim(queue: string, declaration: Uint8Array | undefined): void {
-    this.#queues.claims.claim(this.#host.client, { queue, declaration })
+    const { claims } = this.#queues
+    claims.claim(this.#host.client, { queue, declaration })
+    // Answers keep the order of requests, so the deletions that aren't answered are of this queue, not of the one before.
+    for (const deletion of this.#deletes) if (deletion.queue === queue) deletion.claim = this.#ownClaim(queue)
+  }
+
+  #ownClaim(queue: string): OwnedClaim<object> | undefined {
+    const claim = this.#queues.claims.claimOf(queue)
+    return claim?.owner === this.#host.client ? claim : undefined
   }
 
   #onDelete({ bytes, payloadStart }: Frame, queue: string): void {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     this.#queues.forgetKind(queue)
     const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
-    const isOwn = this.#queues.claims.standing(this.#host.client, queue) === 'own'
     // A consumer that is cancelled while its queue is being deleted can crash the broker's channel, so the answer matters.
     bytes[flagsAt] &= ~DELETE_NO_WAIT
-    this.#deletes.push(
-      isOwn
-        ? { isHidden, onAnswer: () => this.#queues.claims.forget(this.#host.client, queue) }
-        : { isHidden },
-    )
+    this.#deletes.push({ isHidden, queue, claim: this.#ownClaim(queue) })
   }
 
   #locked(queue: string, methodId: number): AmqpError {

@@ -106,7 +106,7 @@ export class ChannelRequests {
         return this.#queues?.onDeclareOk(answer) ?? true
       case id.QUEUE_DELETE_OK:
         this.#host.resumeReading()
-        return this.#queues?.onDeleteOk(answer) ?? true
+        return this.#queues?.onDeleteOk() ?? true
       case id.BASIC_QOS_OK:
         return this.#prefetch.onAnswer()
       default:

@@ -213,10 +213,9 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
     this.#placement.binding = undefined
     this.#publishing.onUpstreamGone(this.#pending.countIfOnly(id.CONFIRM_SELECT), this.#guard.isInContent)
     this.#requests.onMoved()
-    if (this.#hold !== undefined) {
-      this.#hold = undefined
-      this.#host.resumeReading()
-    }
+    this.#hold = undefined
+    // Also for what was being judged: whom Warren has asked over that connection won't answer.
+    this.#host.resumeReading()
     if (this.#state === 'open' && !this.#isLeaving) return
     this.#host.backlog.whenCommitted(() => {
       if (this.#host.isGone) return

@@ -27,12 +27,11 @@ export class ExclusiveQueueProbe extends InternalChannel {
 
   /** The question, for the channel that this owns. */
   static question(channel: number, queue: string): Uint8Array[] {
-    const flags = { durable: false, autoDelete: false }
-    const [check, ask] = [
-      { ...flags, passive: true, exclusive: false, noWait: true, arguments: [] },
-      { ...flags, passive: false, exclusive: true, noWait: false, arguments: IMPOSSIBLE },
+    const flags = { passive: false, durable: false, exclusive: true, autoDelete: false, noWait: false }
+    return [
+      silentCheck(channel, queue),
+      methodFrame(method.QueueDeclare, channel, { queue, ...flags, arguments: IMPOSSIBLE }),
     ]
-    return [check, ask].map((args) => methodFrame(method.QueueDeclare, channel, { queue, ...args }))
   }
 
   /** A broker that agrees after all has seen whose queue it is. */
@@ -47,4 +46,10 @@ export class ExclusiveQueueProbe extends InternalChannel {
     this.#onAnswer(code !== NOT_FOUND && code !== RESOURCE_LOCKED, false)
     return false
   }
+}
+
+/** Ends the channel with 404 if the queue isn't there, and with 405 if it's another connection's; otherwise the broker says nothing. */
+export function silentCheck(channel: number, queue: string): Uint8Array {
+  const flags = { passive: true, durable: false, exclusive: false, autoDelete: false, noWait: true }
+  return methodFrame(method.QueueDeclare, channel, { queue, ...flags, arguments: [] })
 }

@@ -5,7 +5,7 @@ import { type Claim, ExclusiveQueues } from '../../domain/queue/exclusive-queues
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { onChannel } from '../common-frames.js'
-import { ExclusiveQueueProbe } from './exclusive-queue-probe.js'
+import { ExclusiveQueueProbe, silentCheck } from './exclusive-queue-probe.js'
 import { InternalChannel } from './internal-channel.js'
 import { QueueKindProbe } from './queue-kind-probe.js'
 
@@ -75,7 +75,7 @@ export class UpstreamQueues {
     this.#waiting.push(onDecided)
   }
 
-  /** An announced declaration is answered, or won't be. */
+  /** What was announced about the queue is over: a declaration is answered, or won't be. */
   settle(queue: string): void {
     this.claims.settle(queue)
     const waiting = this.#waiting
@@ -91,9 +91,7 @@ export class UpstreamQueues {
     const claim = this.claims.claimOf(queue)
     const answer = (exists: boolean, isOpen: boolean): void => {
       if (isOpen) this.#channels.release(binding!)
-      // Its owner may have declared it anew meanwhile: then the answer is about the former one.
-      const isCurrent = claim !== undefined && claim === this.claims.claimOf(queue)
-      if (!exists && isCurrent) this.claims.forget(claim.owner, queue)
+      if (!exists && claim !== undefined) this.claims.forget(claim)
       onAnswer(exists)
     }
     const binding = this.#channels.bind(new ExclusiveQueueProbe(answer))
@@ -104,11 +102,22 @@ export class UpstreamQueues {
 
   /**
    * Deletes the exclusive queues of a client that is gone, as the broker does when a connection of its own ends. Returns how many
-   * there are; `onDeleted` is called for each that the broker has dealt with, and never again once the connection is lost.
+   * there are; `onDeleted` is called for each that the broker has dealt with, and never again once the connection is lost. Nobody
+   * else gets one before that: on this connection the broker would let everybody use it.
    */
   deleteQueuesOf(client: object, onDeleted: () => void = () => undefined): number {
     const claims = this.claims.takeAll(client)
-    for (const claim of claims) this.#owedDeletions.push({ ...claim, onDeleted })
+    for (const claim of claims) {
+      const { queue } = claim
+      this.claims.announce(this, queue)
+      this.#owedDeletions.push({
+        ...claim,
+        onDeleted: () => {
+          this.settle(queue)
+          onDeleted()
+        },
+      })
+    }
     this.deleteOwed()
     return claims.length
   }
@@ -122,7 +131,11 @@ export class UpstreamQueues {
       const { queue, declaration, onDeleted } = this.#owedDeletions.shift()!
       const binding = this.#channels.bind(new DeletionChannel(onDeleted))!
       const channel = binding.upstreamChannel
-      if (declaration !== undefined) this.#channels.send(onChannel(declaration, channel))
+      if (declaration !== undefined) {
+        // What is gone already isn't made again.
+        this.#channels.send(silentCheck(channel, queue))
+        this.#channels.send(onChannel(declaration, channel))
+      }
       this.#channels.send(
         methodFrame(method.QueueDelete, channel, { queue, ifUnused: false, ifEmpty: false, noWait: true }),
       )

@@ -10,6 +10,11 @@ export interface Claim {
   readonly declaration: Uint8Array | undefined
 }
 
+/** A claim and whose it is. */
+export interface OwnedClaim<Owner> extends Claim {
+  readonly owner: Owner
+}
+
 /**
  * What a queue is to a client. `free`: nobody has claimed it. `own`: the client has. `locked`: another one has.
  * `undecided`: the broker hasn't answered yet whether it's another one's.
@@ -18,7 +23,7 @@ export type Standing = 'free' | 'own' | 'locked' | 'undecided'
 
 /** The exclusive queues of one upstream connection, by name. A queue is claimed when the broker has said yes to its declaration. */
 export class ExclusiveQueues<Owner> {
-  readonly #claims = new Map<string, Claim & { readonly owner: Owner }>()
+  readonly #claims = new Map<string, OwnedClaim<Owner>>()
   /** Declarations that the broker hasn't answered: who sent them, and how many. Nobody else's can be under way for the same queue. */
   readonly #announced = new Map<string, { readonly owner: Owner; count: number }>()
   /** The same for queues that the broker is to name: who sent them, and how many. */
@@ -84,7 +89,7 @@ export class ExclusiveQueues<Owner> {
   }
 
   /** The claim to the queue, if there is one: another one each time that the broker has made the queue. */
-  claimOf(queue: string): (Claim & { readonly owner: Owner }) | undefined {
+  claimOf(queue: string): OwnedClaim<Owner> | undefined {
     return this.#claims.get(queue)
   }
 
@@ -93,11 +98,13 @@ export class ExclusiveQueues<Owner> {
     return this.#claims.get(queue)?.owner
   }
 
-  /** `owner`'s queue is gone. Ignored when it's not `owner`'s. */
-  forget(owner: Owner, queue: string): void {
-    const queues = this.#queues.get(owner)
-    if (queues?.delete(queue) !== true) return
+  /** The queue that was claimed is gone. Ignored when the broker has made another of that name since. */
+  forget(claim: OwnedClaim<Owner>): void {
+    const { owner, queue } = claim
+    if (this.#claims.get(queue) !== claim) return
     this.#claims.delete(queue)
+    const queues = this.#queues.get(owner)!
+    queues.delete(queue)
     if (queues.size === 0) this.#queues.delete(owner)
   }
 

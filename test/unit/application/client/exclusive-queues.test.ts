@@ -506,6 +506,29 @@ describe('Exclusive queues', () => {
       expect(asked(2)).to.deep.equal(['queue.bind'])
     })
 
+    it('stay their owner’s who has deleted one and declared another, whichever answer comes first', async () => {
+      await own()
+      await owner.openChannels(2)
+      await send(owner, remove('q'), method(2, 'queue.declare', { queue: 'q', exclusive: true }))
+      await declareOk(3, 'q')
+      await deleteOk(1)
+      await send(neighbour, method(1, 'queue.purge', { queue: 'q' }))
+      await answerProbe(true)
+      expect(refusals(neighbour)[0].code).to.equal(405)
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete q'])
+    })
+
+    it('are free once the last one is deleted that was declared and deleted in a breath', async () => {
+      await own()
+      await send(owner, declare('q'), remove('q'))
+      await declareOk(1, 'q')
+      await deleteOk(1)
+      await send(neighbour, method(1, 'queue.purge', { queue: 'q' }))
+      expect([probes(), asked(2)]).to.deep.equal([[], ['queue.purge']])
+    })
+
     it('are decided only by the last of several answers', async () => {
       await send(owner, declare('q'), declare('q'))
       await send(neighbour, remove('q'))
@@ -755,7 +778,20 @@ describe('Exclusive queues', () => {
       expect(deletions()).to.deep.equal([])
     })
 
-    it('are free for a neighbour that waited for the answer', async () => {
+    it('are nobody else’s before the broker has deleted them: on this connection it would let everybody in', async () => {
+      await own()
+      world.broker.holdsCloseOk = true
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete q'])
+      await send(neighbour, declare('q'))
+      expect(asked(2)).to.deep.equal([])
+      world.upstream.answerCloses()
+      await settle()
+      expect(asked(2)).to.deep.equal(['queue.declare'])
+    })
+
+    it('are free for a neighbour that waited for the answer, once they are deleted', async () => {
       world.broker.holdsCloseOk = true
       await send(owner, declare('q'))
       await send(neighbour, declare('q'))
@@ -763,7 +799,28 @@ describe('Exclusive queues', () => {
       await settle()
       await declareOk(1, 'q')
       expect(deletions()).to.deep.equal(['declare+delete q'])
+      expect(asked(2)).to.deep.equal([])
+      world.upstream.answerCloses()
+      await settle()
+      world.upstream.answerCloses()
+      await settle()
       expect(asked(2)).to.deep.equal(['queue.declare'])
+    })
+
+    it('are not made again if they are gone already', async () => {
+      await own()
+      world.broker.holdsCloseOk = true
+      owner.peer.reset()
+      await settle()
+      const last = world.upstream.log.methods.slice(-4)
+      expect(last.map(({ name }) => name)).to.deep.equal([
+        'queue.declare',
+        'queue.declare',
+        'queue.delete',
+        'channel.close',
+      ])
+      expect((last[0].args as Args<'queue.declare'>).passive, 'the channel ends there').to.equal(true)
+      expect(new Set(last.map(({ channel }) => channel))).to.have.length(1)
     })
 
     it('are deleted when there is room for it', async () => {
@@ -1048,7 +1105,8 @@ describe('Exclusive queues', () => {
       await settle()
       expect(consumers.openChannels).to.deep.equal([])
       expect(publishers.openChannels).to.deep.equal([1])
-      expect(consumers.names(3).slice(1)).to.deep.equal(['queue.declare', 'queue.delete', 'channel.close'])
+      expect(deletions(consumers)).to.deep.equal(['declare+delete q'])
+      expect(consumers.names(3).at(-1)).to.equal('channel.close')
     })
   })
 

@@ -54,6 +54,24 @@ describe('The publish buffer', () => {
       expect(upstream.published()).to.deep.equal(['one', 'two', 'three', 'four'])
     })
 
+    it('lets a client’s request go to the broker that is back, although Warren was asking the other about its queue', async () => {
+      const owner = await world.connectWithChannels(1)
+      owner.method(1, 'queue.declare', { queue: 'q', exclusive: true })
+      await settle()
+      world.upstream.method(1, 'queue.declare-ok', { queue: 'q' })
+      const client = await publisher()
+      client.method(1, 'queue.purge', { queue: 'q' })
+      await settle()
+      expect(world.upstream.names(2)).not.to.include('queue.purge')
+      await brokerGoes()
+      expect([owner.refusal, client.refusal].map((refusal) => refusal?.code)).to.deep.equal([320, undefined])
+      const upstream = await brokerReturns()
+      expect(upstream.names(1)).to.include('queue.purge')
+      client.publish(1, 'later')
+      await settle()
+      expect(upstream.published()).to.deep.equal(['later'])
+    })
+
     it('shows that its pool is reconnecting, and what waits', async () => {
       const client = await publisher()
       const pool = (): PoolView => world.container.get<Overview>(identifiers.Overview).pools()[0]

@@ -32,12 +32,14 @@ describe('ExclusiveQueues', () => {
 
   it('tells a claim from the one before, when its owner has declared the queue anew', () => {
     queues.claim('a', claim('q'))
-    const former = queues.claimOf('q')
+    const former = queues.claimOf('q')!
     expect(former).to.deep.include({ owner: 'a', queue: 'q' })
     expect(queues.claimOf('q')).to.equal(former)
     queues.claim('a', claim('q'))
     expect(queues.claimOf('q')).not.to.equal(former)
-    queues.forget('a', 'q')
+    queues.forget(former)
+    expect(queues.standing('b', 'q'), 'that one was gone already').to.equal('locked')
+    queues.forget(queues.claimOf('q')!)
     expect(queues.claimOf('q')).to.equal(undefined)
   })
 
@@ -61,7 +63,7 @@ describe('ExclusiveQueues', () => {
     queues.settle('q')
     queues.claim('a', claim('q'))
     expect([queues.hasClaims('a'), queues.hasClaims('b')]).to.deep.equal([true, false])
-    queues.forget('a', 'q')
+    queues.forget(queues.claimOf('q')!)
     expect(queues.hasClaims('a')).to.equal(false)
   })
 
@@ -78,19 +80,11 @@ describe('ExclusiveQueues', () => {
     expect(queues.hasClaims('a'), 'whatever was settled too often').to.equal(true)
   })
 
-  it("forgets an owner's queue, and nobody else's", () => {
-    queues.claim('a', claim('q'))
-    queues.forget('b', 'q')
-    expect(queues.standing('b', 'q')).to.equal('locked')
-    queues.forget('a', 'q')
-    expect(queues.standing('b', 'q')).to.equal('free')
-  })
-
   it('keeps the other queues of an owner who has lost one', () => {
     for (const queue of ['q', 'r']) queues.claim('a', claim(queue))
-    queues.forget('a', 'q')
-    expect(queues.standing('b', 'r')).to.equal('locked')
-    queues.forget('a', 'r')
+    queues.forget(queues.claimOf('q')!)
+    expect([queues.standing('b', 'q'), queues.standing('b', 'r')]).to.deep.equal(['free', 'locked'])
+    queues.forget(queues.claimOf('r')!)
     expect(queues.standing('b', 'r')).to.equal('free')
     queues.claim('a', claim('s'))
     expect(queues.takeAll('a').map(({ queue }) => queue)).to.deep.equal(['s'])
