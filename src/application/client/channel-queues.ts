@@ -3,6 +3,7 @@ import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { argumentsOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
+import { wantsNoAnswer } from '../../domain/amqp/single-arguments.js'
 import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../../domain/amqp/reply-codes.js'
 import {
   type Demand,
@@ -12,6 +13,7 @@ import {
   refusalOf,
   streamRejection,
 } from '../../domain/queue/queue-kinds.js'
+import { declaresExclusiveQueue } from '../../domain/policy/channel-role.js'
 import type { OwnedClaim } from '../../domain/queue/exclusive-queues.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 import { ForeignBinding } from './foreign-binding.js'
@@ -24,6 +26,13 @@ interface Declaration {
   readonly onAnswer?: (frame: Frame) => void
   /** There is an answer, or there won't be any more. */
   readonly onSettled?: () => void
+}
+
+/** A request about a queue that isn't answered. */
+interface Request {
+  readonly queue: string
+  /** The method that answers it. */
+  readonly answer: number
 }
 
 /** A Queue.Delete that isn't answered. */
@@ -49,7 +58,6 @@ export interface ChannelQueuesHost {
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
 /** Behind the ids and two reserved octets. */
 const NAME_AT = 6
-const EXCLUSIVE = 0b0_0100
 const PASSIVE = 0b0_0001
 const NO_WAIT = 0b1_0000
 const DELETE_NO_WAIT = 0b100
@@ -60,9 +68,13 @@ const RESERVED = 'amq.'
 export class ChannelQueues {
   readonly #queues: UpstreamQueues
   readonly #host: ChannelQueuesHost
-  /** Requests that aren't answered, in their order. */
+  /** What isn't answered, in the order of the requests. */
+  readonly #requests: Request[] = []
+  /** Of those, and of some that wanted no answer, what the answers change. */
   readonly #declares: Declaration[] = []
   readonly #deletes: Deletion[] = []
+  /** The queue of an exclusive declaration that is announced, and waits for what others have asked before. */
+  #announced: string | undefined
   #currentQueue: string | undefined
   /** Declarations whose queue the broker is to name, and hasn't yet. */
   #unnamed = 0
@@ -114,8 +126,8 @@ export class ChannelQueues {
     const isConsume = methodId === id.BASIC_CONSUME
     const demand = demandOf(frame, this.#hasGlobalPrefetch)
     const isOfInterest = isDeclare || isConsume || methodId === id.QUEUE_DELETE || demand !== undefined
-    if (!isOfInterest && claims.isEmpty) return undefined
     const named = ChannelQueues.namedIn(frame)
+    if (!isOfInterest && claims.isEmpty) return this.#onSent(frame, named === '' ? this.#currentQueue : named)
     // An empty name means the queue whose name the broker is about to tell, unless another is declared before it has.
     if (this.#unnamed > 0 && isDeclare === (named !== '')) return 'wait'
     const queue = named === '' && !isDeclare ? (this.#currentQueue ?? '') : named
@@ -128,16 +140,49 @@ export class ChannelQueues {
       case 'locked':
         // The broker refuses the name before it looks for the queue.
         if (isDeclare && queue.startsWith(RESERVED) && !isPassive(frame)) return undefined
-        return this.#judgeLocked(frame, queue, foreign)
+        return this.#judgeLocked(frame, queue, foreign) ?? this.#onSent(frame, queue)
     }
     if (demand !== undefined && claims.ownerOf(queue) === undefined) {
       const judgement = this.#judgeDemand(demand, queue, methodId)
       if (judgement !== undefined) return judgement
     }
+    if (declaresExclusiveQueue(frame) && !isPassive(frame) && !this.#mayClaim(queue)) return 'wait'
     if (isConsume) this.#consumed.add(queue)
     else if (isDeclare) this.#onDeclare(frame, queue)
     else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
+    return this.#onSent(frame, queue)
+  }
+
+  /**
+   * What others have asked about a queue comes first: once the broker has made it for this connection, it would let them in. What they
+   * ask from now on waits for the declaration.
+   */
+  #mayClaim(queue: string): boolean {
+    if (queue === '') return true
+    if (this.#announced === undefined) this.#queues.claims.announce(this.#host.client, queue)
+    this.#announced = queue
+    if (!this.#queues.isAskedAbout(this.#host.client, queue)) return true
+    this.#queues.whenDecided(() => this.#host.resumeReading())
+    return false
+  }
+
+  /** A request goes to the broker. One that wants no answer isn't followed, as nobody would say when it's over. */
+  #onSent(frame: Frame, queue: string | undefined): undefined {
+    if (queue === undefined || queue === '' || wantsNoAnswer(frame)) return undefined
+    this.#queues.onSent(this.#host.client, queue)
+    this.#requests.push({ queue, answer: frame.methodId + 1 })
     return undefined
+  }
+
+  /** The broker has answered something. */
+  onAnswered(methodId: number): void {
+    const answer = methodId === id.BASIC_GET_EMPTY ? id.BASIC_GET_OK : methodId
+    const at = this.#requests.findIndex((request) => request.answer === answer)
+    this.#forgetRequests(at + 1)
+  }
+
+  #forgetRequests(count: number): void {
+    for (const { queue } of this.#requests.splice(0, count)) this.#queues.onAnswered(this.#host.client, queue)
   }
 
   /** What the broker is to be sent on `channel` instead of the request that has just been judged; undefined if that may go as it is. */
@@ -180,6 +225,9 @@ export class ChannelQueues {
   /** The channel has ended at the broker: nothing that wasn't answered has happened. */
   onEnded(): void {
     for (const { onSettled } of this.#declares.splice(0)) onSettled?.()
+    if (this.#announced !== undefined) this.#queues.settle(this.#announced)
+    this.#announced = undefined
+    this.#forgetRequests(this.#requests.length)
     this.#deletes.length = 0
     this.#unnamed = 0
   }
@@ -250,7 +298,7 @@ export class ChannelQueues {
     this.#queues.forgetKind(queue)
     const isHidden = (flags & NO_WAIT) !== 0
     const isCheck = isPassive(frame)
-    const isExclusive = (flags & EXCLUSIVE) !== 0 && !isCheck
+    const isExclusive = declaresExclusiveQueue(frame) && !isCheck
     const claim = this.#ownClaim(queue)
     if (queue !== '') this.#currentQueue = queue
     if (isHidden && queue !== '' && !isExclusive && claim === undefined) return
@@ -260,7 +308,7 @@ export class ChannelQueues {
       this.#onUnnamed(isHidden, isExclusive)
     } else if (isExclusive) {
       const declaration = new Uint8Array(bytes.subarray(start, end))
-      this.#queues.claims.announce(this.#host.client, queue)
+      this.#announced = undefined
       this.#declares.push({
         isHidden,
         onAnswer: () => this.#claim(queue, declaration),

@@ -98,6 +98,12 @@ export class ChannelRequests {
     return false
   }
 
+  /** The broker has answered something, whoever hears of it. */
+  onAnswered(methodId: number): void {
+    this.pending.answered(methodId)
+    this.#queues?.onAnswered(methodId)
+  }
+
   /** The broker has answered. Returns whether the client is to see it. */
   onAnswer(answer: Frame): boolean {
     switch (answer.methodId) {
@@ -123,6 +129,7 @@ export class ChannelRequests {
   onMoved(): void {
     this.pending.forget()
     this.#movedQueue.moveOn(this.#queues?.currentQueue)
+    this.#queues?.onEnded()
     this.#queues = undefined
     this.#prefetch.onMoved()
   }

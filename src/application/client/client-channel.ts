@@ -319,7 +319,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   onAnswer(answer: Frame): boolean {
     const { methodId } = answer
-    this.#pending.answered(methodId)
+    this.#requests.onAnswered(methodId)
     switch (methodId) {
       case id.CHANNEL_FLOW_OK:
         return !this.#isLastAnswer()

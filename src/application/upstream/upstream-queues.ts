@@ -2,6 +2,7 @@
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
 import { type Claim, ExclusiveQueues } from '../../domain/queue/exclusive-queues.js'
+import { QueueRequests } from '../../domain/queue/queue-requests.js'
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
 import { onChannel } from '../common-frames.js'
@@ -26,6 +27,7 @@ export interface ChannelSource {
 /** What the broker takes for one connection's, told apart by client. */
 export class UpstreamQueues {
   readonly claims = new ExclusiveQueues<object>()
+  readonly #requests = new QueueRequests<object>()
   readonly #channels: ChannelSource
   /** Queues to be deleted once there is a channel to do it on. */
   readonly #owedDeletions: OwedDeletion[] = []
@@ -70,7 +72,23 @@ export class UpstreamQueues {
     for (const frame of QueueKindProbe.question(binding.upstreamChannel, queue)) this.#channels.send(frame)
   }
 
-  /** Calls `onDecided` once after the next answer to an announced declaration. */
+  /** A client's request about a queue goes to the broker. Has to be followed by {@link onAnswered}. */
+  onSent(client: object, queue: string): void {
+    this.#requests.sent(client, queue)
+  }
+
+  /** The broker has answered it, or won't any more. */
+  onAnswered(client: object, queue: string): void {
+    this.#requests.answered(client, queue)
+    this.#wake()
+  }
+
+  /** Whether the broker may still have to deal with what other clients have asked about a queue. */
+  isAskedAbout(client: object, queue: string): boolean {
+    return this.#requests.hasOthers(client, queue)
+  }
+
+  /** Calls `onDecided` once after the next answer to an announced declaration, or to what {@link isAskedAbout} tells of. */
   whenDecided(onDecided: () => void): void {
     this.#waiting.push(onDecided)
   }
@@ -78,6 +96,11 @@ export class UpstreamQueues {
   /** What was announced about the queue is over: a declaration is answered, or won't be. */
   settle(queue: string): void {
     this.claims.settle(queue)
+    this.#wake()
+  }
+
+  #wake(): void {
+    if (this.#waiting.length === 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const onDecided of waiting) onDecided()

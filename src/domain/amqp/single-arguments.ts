@@ -13,6 +13,14 @@ const MULTIPLE = 0b1
 const TICKET_SIZE = 2
 /** Of Basic.Consume, behind no-local. */
 const NO_ACK = 0b10
+/** Where methods that name a queue say that they want no answer: behind how many short strings, and the bit. */
+const NO_WAIT = new Map([
+  [id.QUEUE_DECLARE, { strings: 1, bit: 0b1_0000 }],
+  [id.QUEUE_BIND, { strings: 3, bit: 0b1 }],
+  [id.QUEUE_PURGE, { strings: 1, bit: 0b1 }],
+  [id.QUEUE_DELETE, { strings: 1, bit: 0b100 }],
+  [id.BASIC_CONSUME, { strings: 2, bit: 0b1000 }],
+])
 
 /** Whether a Basic.Publish is mandatory. */
 export function isMandatoryPublish({ bytes, payloadEnd }: Frame): boolean {
@@ -42,8 +50,20 @@ export function isMultiple({ methodId, bytes, argumentsStart }: Frame): boolean 
 /** Whether a Basic.Consume or Basic.Get wants deliveries that needn't be acknowledged. */
 export function isNoAck({ methodId, bytes, argumentsStart, payloadEnd }: Frame): boolean {
   if (methodId === id.BASIC_GET) return (bytes[payloadEnd - 1] & LAST_BIT) !== 0
-  const tagAt = argumentsStart + TICKET_SIZE + 1 + bytes[argumentsStart + TICKET_SIZE]
-  return (bytes[tagAt + 1 + bytes[tagAt]] & NO_ACK) !== 0
+  return (flagsBehind(bytes, argumentsStart, 2) & NO_ACK) !== 0
+}
+
+/** Whether a method that names a queue wants no answer. */
+export function wantsNoAnswer({ methodId, bytes, argumentsStart }: Frame): boolean {
+  const place = NO_WAIT.get(methodId)
+  return place !== undefined && (flagsBehind(bytes, argumentsStart, place.strings) & place.bit) !== 0
+}
+
+/** The octet behind so many short strings of a method that names a queue. */
+function flagsBehind(bytes: Uint8Array, argumentsStart: number, strings: number): number {
+  let at = argumentsStart + TICKET_SIZE
+  for (let n = 0; n < strings; n++) at += 1 + bytes[at]
+  return bytes[at]
 }
 
 /** The consumer tag of a method that begins with it: Basic.Consume-Ok, Cancel, Cancel-Ok. */

@@ -259,6 +259,8 @@ describe('Exclusive queues', () => {
         await send(neighbour, bind('q'))
         expect(probes()).to.deep.equal([])
         expect(asked(2).at(-1)).to.equal('queue.bind')
+        world.upstream.method(2, 'queue.bind-ok')
+        await settle()
       }
       owner.peer.reset()
       await settle()
@@ -504,6 +506,61 @@ describe('Exclusive queues', () => {
       await send(owner, declare('q'))
       await send(neighbour, bind('other'))
       expect(asked(2)).to.deep.equal(['queue.bind'])
+    })
+
+    describe('of which a neighbour has asked for something before', () => {
+      const get = method(1, 'basic.get', { queue: 'q' })
+
+      for (const [name, frame] of [...REQUESTS, ['queue.bind', bind]] as typeof REQUESTS)
+        it(`are made behind ${name}: the broker would let it in once they are there`, async () => {
+          await send(neighbour, frame('q'))
+          await send(owner, declare('q'))
+          expect(asked(1)).to.deep.equal([])
+          world.upstream.closeChannel(2, { code: 404, text: "NOT_FOUND - no queue 'q'" }, name)
+          await settle()
+          expect(asked(1)).to.deep.equal(['queue.declare'])
+        })
+
+      it('are made before it asks again', async () => {
+        await send(neighbour, get, get)
+        await send(owner, declare('q'))
+        await send(neighbour, get)
+        world.upstream.method(2, 'basic.get-empty')
+        await settle()
+        expect([asked(1), asked(2)]).to.deep.equal([[], ['basic.get', 'basic.get']])
+        world.upstream.method(2, 'basic.get-empty')
+        await settle()
+        expect([asked(1), asked(2)]).to.deep.equal([['queue.declare'], ['basic.get', 'basic.get']])
+        await declareOk(1, 'q')
+        await answerProbe(true)
+        expect(refusals(neighbour)[0].code).to.equal(405)
+      })
+
+      it('wait for nothing that gets no answer, for other queues, or for what their client has asked', async () => {
+        await send(neighbour, method(1, 'queue.purge', { queue: 'q', nowait: true }), bind('other'))
+        await owner.openChannels(2)
+        await send(owner, method(2, 'basic.get', { queue: 'q' }))
+        await send(owner, declare('q'))
+        expect(asked(1)).to.deep.equal(['queue.declare'])
+      })
+
+      it('keep nobody waiting if their client leaves before it has its turn', async () => {
+        await send(neighbour, get)
+        await send(owner, bind('other'), declare('q'))
+        await send(neighbour, get)
+        owner.peer.reset()
+        await settle()
+        expect(asked(2)).to.deep.equal(['basic.get', 'basic.get'])
+        expect(deletions()).to.deep.equal([])
+      })
+
+      it('go on if it leaves without its answer', async () => {
+        await send(neighbour, get)
+        await send(owner, declare('q'))
+        neighbour.peer.reset()
+        await settle()
+        expect(asked(1)).to.deep.equal(['queue.declare'])
+      })
     })
 
     it('stay their owner’s who has deleted one and declared another, whichever answer comes first', async () => {

@@ -7,9 +7,12 @@ import {
   isMultiple,
   isNoAck,
   isSilentSelect,
+  wantsNoAnswer,
 } from '../../../../src/domain/amqp/single-arguments.js'
 import { viewOf } from '../../../support/frames.js'
 import { method } from '../../../support/wire-format.js'
+
+const QUEUE_METHODS = ['queue.declare', 'queue.bind', 'queue.purge', 'queue.delete', 'basic.consume'] as const
 
 describe('Single arguments', () => {
   for (const mandatory of [true, false])
@@ -47,6 +50,23 @@ describe('Single arguments', () => {
     for (const name of ['basic.consume-ok', 'basic.cancel', 'basic.cancel-ok'] as const)
       expect(consumerTagOf(viewOf(method(1, name, { consumerTag: 'täg' })))).to.equal('täg')
   })
+
+  for (const nowait of [true, false])
+    it(`tell that a method which names a queue wants ${nowait ? 'no' : 'an'} answer`, () => {
+      const long = { queue: 'queue', exchange: 'exchange', routingKey: 'key', consumerTag: 'tag' }
+      for (const names of [{}, long]) {
+        // All other flags are the opposite.
+        const other = !nowait
+        const flags = { passive: other, durable: other, exclusive: other, autoDelete: other, ifUnused: other }
+        const others = { ...flags, ifEmpty: other, noLocal: other, noAck: other }
+        for (const name of QUEUE_METHODS)
+          expect(wantsNoAnswer(viewOf(method(1, name, { ...names, ...others, nowait }))), name).to.equal(
+            nowait,
+          )
+        for (const name of ['queue.unbind', 'basic.get'] as const)
+          expect(wantsNoAnswer(viewOf(method(1, name, { ...names, noAck: true }))), name).to.equal(false)
+      }
+    })
 
   for (const noWait of [true, false])
     it(`tell that a Confirm.Select wants ${noWait ? 'no' : 'an'} answer`, () => {
