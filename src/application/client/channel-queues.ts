@@ -3,7 +3,7 @@ import type { Frame } from '../../domain/amqp/frame.js'
 import * as id from '../../domain/amqp/method-ids.js'
 import { argumentsOf } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import { wantsNoAnswer } from '../../domain/amqp/single-arguments.js'
+import { consumerTagOf, wantsNoAnswer } from '../../domain/amqp/single-arguments.js'
 import { type AmqpError, RESOURCE_LOCKED, amqpError } from '../../domain/amqp/reply-codes.js'
 import {
   type Demand,
@@ -14,7 +14,7 @@ import {
   streamRejection,
 } from '../../domain/queue/queue-kinds.js'
 import { declaresExclusiveQueue } from '../../domain/policy/channel-role.js'
-import type { OwnedClaim } from '../../domain/queue/exclusive-queues.js'
+import type { Claim, OwnedClaim } from '../../domain/queue/exclusive-queues.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 import { ForeignBinding } from './foreign-binding.js'
 
@@ -59,6 +59,7 @@ const text = new TextDecoder('utf-8', { ignoreBOM: true })
 /** Behind the ids and two reserved octets. */
 const NAME_AT = 6
 const PASSIVE = 0b0_0001
+const AUTO_DELETE = 0b0_1000
 const NO_WAIT = 0b1_0000
 const DELETE_NO_WAIT = 0b100
 /** Queues that the broker has named, which are classic ones, and the address of direct reply-to. */
@@ -85,8 +86,14 @@ export class ChannelQueues {
   #foreign: ForeignBinding | undefined
   /** The queue whose kind the broker is being asked for. */
   #asking: string | undefined
-  /** Queues from which the channel has consumed. */
+  /** Queues from which the channel has consumed, but for its client's own. */
   readonly #consumed = new Set<string>()
+  /** It has consumed from queues of its client, too. */
+  #consumesOwn = false
+  /** The queues of consumers that aren't answered; the client's own ones of those that are, and of those that wanted no answer. */
+  readonly #consumes: (OwnedClaim<object> | undefined)[] = []
+  readonly #consumers = new Map<string, OwnedClaim<object>>()
+  readonly #silentConsumers: OwnedClaim<object>[] = []
   #hasGlobalPrefetch = false
 
   /** `currentQueue` is the one of a channel that has moved here. */
@@ -142,12 +149,17 @@ export class ChannelQueues {
         if (isDeclare && queue.startsWith(RESERVED) && !isPassive(frame)) return undefined
         return this.#judgeLocked(frame, queue, foreign) ?? this.#onSent(frame, queue)
     }
+    // Whose queue it consumes from is known once that is answered.
+    if (isConsume && claims.isAnnounced(queue)) {
+      this.#queues.whenDecided(() => this.#host.resumeReading())
+      return 'wait'
+    }
     if (demand !== undefined && claims.ownerOf(queue) === undefined) {
       const judgement = this.#judgeDemand(demand, queue, methodId)
       if (judgement !== undefined) return judgement
     }
     if (declaresExclusiveQueue(frame) && !isPassive(frame) && !this.#mayClaim(queue)) return 'wait'
-    if (isConsume) this.#consumed.add(queue)
+    if (isConsume) this.#onConsume(frame, queue)
     else if (isDeclare) this.#onDeclare(frame, queue)
     else if (methodId === id.QUEUE_DELETE) this.#onDelete(frame, queue)
     return this.#onSent(frame, queue)
@@ -174,8 +186,33 @@ export class ChannelQueues {
     return undefined
   }
 
+  #onConsume(frame: Frame, queue: string): void {
+    const claim = this.#ownClaim(queue)
+    if (claim === undefined) this.#consumed.add(queue)
+    else {
+      this.#consumesOwn = true
+      this.#queues.claims.onConsumer(claim)
+    }
+    if (!wantsNoAnswer(frame)) this.#consumes.push(claim)
+    else if (claim !== undefined) this.#silentConsumers.push(claim)
+  }
+
+  /** The broker has cancelled a consumer, whoever wanted it. */
+  onCancelled(consumerTag: string): void {
+    const claim = this.#consumers.get(consumerTag)
+    if (claim === undefined) return
+    this.#consumers.delete(consumerTag)
+    this.#queues.onConsumerGone(claim)
+  }
+
   /** The broker has answered something. */
-  onAnswered(methodId: number): void {
+  onAnswered(frame: Frame): void {
+    const { methodId } = frame
+    if (methodId === id.BASIC_CANCEL_OK) return this.onCancelled(consumerTagOf(frame))
+    if (methodId === id.BASIC_CONSUME_OK) {
+      const claim = this.#consumes.shift()
+      if (claim !== undefined) this.#consumers.set(consumerTagOf(frame), claim)
+    }
     const answer = methodId === id.BASIC_GET_EMPTY ? id.BASIC_GET_OK : methodId
     const at = this.#requests.findIndex((request) => request.answer === answer)
     this.#forgetRequests(at + 1)
@@ -192,6 +229,7 @@ export class ChannelQueues {
 
   /** Judges Basic.Nack, Reject and Recover: RabbitMQ closes the connection over one for a delivery from a stream. */
   judgeRejection(methodId: number): AmqpError | 'wait' | undefined {
+    if (this.#consumesOwn) return undefined
     for (const queue of this.#consumed) {
       const kind = this.#kindOf(queue)
       if (kind === undefined) return this.#askForKind(queue)
@@ -228,6 +266,13 @@ export class ChannelQueues {
     if (this.#announced !== undefined) this.#queues.settle(this.#announced)
     this.#announced = undefined
     this.#forgetRequests(this.#requests.length)
+    const consumers = [
+      ...this.#consumes.splice(0),
+      ...this.#consumers.values(),
+      ...this.#silentConsumers.splice(0),
+    ]
+    this.#consumers.clear()
+    for (const claim of consumers) if (claim !== undefined) this.#queues.onConsumerGone(claim)
     this.#deletes.length = 0
     this.#unnamed = 0
   }
@@ -299,19 +344,20 @@ export class ChannelQueues {
     const isHidden = (flags & NO_WAIT) !== 0
     const isCheck = isPassive(frame)
     const isExclusive = declaresExclusiveQueue(frame) && !isCheck
+    const isAutoDelete = (flags & AUTO_DELETE) !== 0
     const claim = this.#ownClaim(queue)
     if (queue !== '') this.#currentQueue = queue
     if (isHidden && queue !== '' && !isExclusive && claim === undefined) return
     // The answer tells whether a claim holds, and the name that the broker chose.
     bytes[flagsAt] = flags & ~NO_WAIT
     if (queue === '') {
-      this.#onUnnamed(isHidden, isExclusive)
+      this.#onUnnamed(isHidden, isExclusive, isAutoDelete)
     } else if (isExclusive) {
       const declaration = new Uint8Array(bytes.subarray(start, end))
       this.#announced = undefined
       this.#declares.push({
         isHidden,
-        onAnswer: () => this.#claim(queue, declaration),
+        onAnswer: () => this.#claim({ queue, declaration, isAutoDelete }),
         onSettled: () => this.#queues.settle(queue),
       })
     } else if (claim !== undefined && !isCheck) {
@@ -322,28 +368,31 @@ export class ChannelQueues {
     }
   }
 
-  #onUnnamed(isHidden: boolean, isExclusive: boolean): void {
+  #onUnnamed(isHidden: boolean, isExclusive: boolean, isAutoDelete: boolean): void {
     const { claims } = this.#queues
     const { client } = this.#host
     this.#unnamed++
     if (isExclusive) claims.announceUnnamed(client)
     this.#declares.push({
       isHidden,
-      onAnswer: (answer) => this.#onNamed(answer, isExclusive),
+      onAnswer: (answer) => {
+        const queue = this.#onNamed(answer)
+        if (isExclusive) this.#claim({ queue, declaration: undefined, isAutoDelete })
+      },
       ...(isExclusive && { onSettled: () => claims.settleUnnamed(client) }),
     })
   }
 
-  #onNamed(answer: Frame, isExclusive: boolean): void {
+  #onNamed(answer: Frame): string {
     this.#unnamed--
     const { queue } = argumentsOf(method.QueueDeclareOk, answer)
     this.#currentQueue = queue
-    if (isExclusive) this.#claim(queue, undefined)
+    return queue
   }
 
-  #claim(queue: string, declaration: Uint8Array | undefined): void {
-    const { claims } = this.#queues
-    claims.claim(this.#host.client, { queue, declaration })
+  #claim(claim: Claim): void {
+    const { queue } = claim
+    this.#queues.claims.claim(this.#host.client, claim)
     // Answers keep the order of requests, so the deletions that aren't answered are of this queue, not of the one before.
     for (const deletion of this.#deletes) if (deletion.queue === queue) deletion.claim = this.#ownClaim(queue)
   }

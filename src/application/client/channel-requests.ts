@@ -99,9 +99,14 @@ export class ChannelRequests {
   }
 
   /** The broker has answered something, whoever hears of it. */
-  onAnswered(methodId: number): void {
-    this.pending.answered(methodId)
-    this.#queues?.onAnswered(methodId)
+  onAnswered(answer: Frame): void {
+    this.pending.answered(answer.methodId)
+    this.#queues?.onAnswered(answer)
+  }
+
+  /** The broker has cancelled a consumer by itself. */
+  onBrokerCancel(consumerTag: string): void {
+    this.#queues?.onCancelled(consumerTag)
   }
 
   /** The broker has answered. Returns whether the client is to see it. */

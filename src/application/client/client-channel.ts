@@ -319,7 +319,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   onAnswer(answer: Frame): boolean {
     const { methodId } = answer
-    this.#requests.onAnswered(methodId)
+    this.#requests.onAnswered(answer)
     switch (methodId) {
       case id.CHANNEL_FLOW_OK:
         return !this.#isLastAnswer()
@@ -350,6 +350,7 @@ export class ClientChannel implements AssemblyChannel<UpstreamConnection>, Carri
 
   onBrokerCancel(consumerTag: string): boolean {
     this.#guard.onBrokerCancel(consumerTag)
+    this.#requests.onBrokerCancel(consumerTag)
     return this.#host.wantsConsumerCancel
   }
 

@@ -1,7 +1,7 @@
 /** The exclusive queues of one upstream connection: who owns them, whether they're still there, and their end when their owner goes. */
 import { methodFrame } from '../../domain/amqp/method-layout.js'
 import * as method from '../../domain/amqp/methods.js'
-import { type Claim, ExclusiveQueues } from '../../domain/queue/exclusive-queues.js'
+import { type Claim, ExclusiveQueues, type OwnedClaim } from '../../domain/queue/exclusive-queues.js'
 import { QueueRequests } from '../../domain/queue/queue-requests.js'
 import type { QueueKind } from '../../domain/queue/queue-kinds.js'
 import type { BindingOwner, ChannelBinding } from './channel-binding.js'
@@ -88,6 +88,11 @@ export class UpstreamQueues {
     return this.#requests.hasOthers(client, queue)
   }
 
+  /** A consumer of a client's own queue is gone, see {@link ExclusiveQueues.onConsumerGone}. */
+  onConsumerGone(claim: OwnedClaim<object>): void {
+    this.claims.onConsumerGone(claim, this.#now())
+  }
+
   /** Calls `onDecided` once after the next answer to an announced declaration, or to what {@link isAskedAbout} tells of. */
   whenDecided(onDecided: () => void): void {
     this.#waiting.push(onDecided)
@@ -129,7 +134,7 @@ export class UpstreamQueues {
    * else gets one before that: on this connection the broker would let everybody use it.
    */
   deleteQueuesOf(client: object, onDeleted: () => void = () => undefined): number {
-    const claims = this.claims.takeAll(client)
+    const claims = this.claims.takeAll(client, this.#now())
     for (const claim of claims) {
       const { queue } = claim
       this.claims.announce(this, queue)

@@ -8,11 +8,15 @@ export interface Claim {
    * sure that another queue of that name, which has come since, isn't deleted by mistake.
    */
   readonly declaration: Uint8Array | undefined
+  /** Whether the broker deletes the queue behind its last consumer. */
+  readonly isAutoDelete: boolean
 }
 
 /** A claim and whose it is. */
 export interface OwnedClaim<Owner> extends Claim {
   readonly owner: Owner
+  /** Consumers that the queue has, as far as its owner's channels tell: the same count for all claims to a queue until it's gone. */
+  readonly consumers: { count: number }
 }
 
 /**
@@ -20,6 +24,9 @@ export interface OwnedClaim<Owner> extends Claim {
  * `undecided`: the broker hasn't answered yet whether it's another one's.
  */
 export type Standing = 'free' | 'own' | 'locked' | 'undecided'
+
+/** The broker deletes an auto-delete queue shortly after it has said that the last consumer is gone. */
+const FADING_MS = 1000
 
 /** The exclusive queues of one upstream connection, by name. A queue is claimed when the broker has said yes to its declaration. */
 export class ExclusiveQueues<Owner> {
@@ -30,6 +37,9 @@ export class ExclusiveQueues<Owner> {
   readonly #announcedUnnamed = new Map<Owner, number>()
   /** The queues that each owner has claimed. */
   readonly #queues = new Map<Owner, Set<string>>()
+
+  /** Claims to queues that have deleted themselves, and since when. */
+  readonly #fading = new Map<OwnedClaim<Owner>, number>()
 
   /** Whether nobody has claimed a queue, or is about to. */
   get isEmpty(): boolean {
@@ -57,6 +67,11 @@ export class ExclusiveQueues<Owner> {
     else announced.count++
   }
 
+  /** Whether a declaration of the queue is announced, whoever sends it. */
+  isAnnounced(queue: string): boolean {
+    return this.#announced.has(queue)
+  }
+
   /** The broker has answered an announced declaration, or won't any more. */
   settle(queue: string): void {
     const announced = this.#announced.get(queue)
@@ -82,7 +97,7 @@ export class ExclusiveQueues<Owner> {
   claim(owner: Owner, claim: Claim): void {
     const former = this.#claims.get(claim.queue)
     if (former !== undefined && former.owner !== owner) return
-    this.#claims.set(claim.queue, { ...claim, owner })
+    this.#claims.set(claim.queue, { ...claim, owner, consumers: former?.consumers ?? { count: 0 } })
     const queues = this.#queues.get(owner)
     if (queues === undefined) this.#queues.set(owner, new Set([claim.queue]))
     else queues.add(claim.queue)
@@ -101,6 +116,7 @@ export class ExclusiveQueues<Owner> {
   /** The queue that was claimed is gone. Ignored when the broker has made another of that name since. */
   forget(claim: OwnedClaim<Owner>): void {
     const { owner, queue } = claim
+    this.#fading.delete(claim)
     if (this.#claims.get(queue) !== claim) return
     this.#claims.delete(queue)
     const queues = this.#queues.get(owner)!
@@ -108,12 +124,38 @@ export class ExclusiveQueues<Owner> {
     if (queues.size === 0) this.#queues.delete(owner)
   }
 
-  /** Takes all claims of a client that is gone. */
-  takeAll(owner: Owner): Claim[] {
+  /** The owner begins to consume from the queue. Has to be followed by {@link onConsumerGone}. */
+  onConsumer(claim: OwnedClaim<Owner>): void {
+    claim.consumers.count++
+  }
+
+  /** A consumer of the queue is gone: with the last one goes an auto-delete queue, and soon the claim. `now` is in milliseconds. */
+  onConsumerGone({ queue, consumers }: OwnedClaim<Owner>, now: number): void {
+    consumers.count--
+    const claim = this.#claims.get(queue)
+    if (consumers.count > 0 || claim?.consumers !== consumers || !claim.isAutoDelete) return
+    this.#fading.set(claim, now)
+    this.#forgetFaded(now)
+  }
+
+  #forgetFaded(now: number): void {
+    for (const [claim, since] of this.#fading) {
+      if (now - since < FADING_MS) return
+      this.#fading.delete(claim)
+      // Unless it wasn't the last one, or the queue has been made again.
+      if (claim.consumers.count === 0) this.forget(claim)
+    }
+  }
+
+  /** Takes all claims of a client that is gone. `now` is in milliseconds. */
+  takeAll(owner: Owner, now: number): Claim[] {
+    this.#forgetFaded(now)
     const claims: Claim[] = []
     for (const queue of this.#queues.get(owner) ?? []) {
-      claims.push(this.#claims.get(queue)!)
+      const claim = this.#claims.get(queue)!
+      this.#fading.delete(claim)
       this.#claims.delete(queue)
+      claims.push(claim)
     }
     this.#queues.delete(owner)
     return claims

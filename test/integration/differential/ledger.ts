@@ -26,6 +26,11 @@ export class ChannelState {
   published = 0
   confirmed = 0
   readonly consumers = new Map<string, Consumer>()
+  /**
+   * Queues from which it has consumed with a tag of the server's: RabbitMQ takes messages back consumer by consumer, in the order of
+   * their tags, and with two such on one queue that's left to chance.
+   */
+  readonly taggedByServer = new Set<string>()
   /** Delivery tags that were not acknowledged, in order. */
   unacked: number[] = []
   /** What an empty queue name means. */

@@ -27,8 +27,9 @@ export class Consume extends OnQueue {
   }
 
   protected override isLegal(ledger: Readonly<Ledger>, state: ChannelState): boolean {
-    if (this.tag !== '' && state.consumers.has(this.tag)) return false
-    if (!ledger.mayConsume(this.client, this.channel, this.meantIn(ledger, state))) return false
+    const queue = this.meantIn(ledger, state)
+    if (this.tag === '' ? state.taggedByServer.has(queue) : state.consumers.has(this.tag)) return false
+    if (!ledger.mayConsume(this.client, this.channel, queue)) return false
     return super.isLegal(ledger, state)
   }
 
@@ -45,6 +46,7 @@ export class Consume extends OnQueue {
     const nowait = this.nowait && this.tag !== ''
     // Known before its first delivery is noted.
     if (this.tag !== '') state.consumers.set(this.tag, { queue, noAck: this.flags.noAck })
+    else state.taggedByServer.add(queue)
     const events = await this.send(lockstep, 'basic.consume', 'basic.consume-ok', nowait, (side) => ({
       queue: side.actual(name),
       consumerTag: this.tag,

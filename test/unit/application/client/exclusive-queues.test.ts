@@ -122,6 +122,68 @@ describe('Exclusive queues', () => {
       .map(({ args }) => args as Args<'channel.close'>)
       .map(({ code, text }) => ({ code, text }))
 
+  describe('that delete themselves behind their last consumer', () => {
+    const TEMPORARY = { exclusive: true, autoDelete: true }
+    const consume = (queue: string, args: Partial<Args<'basic.consume'>> = {}): Buffer =>
+      method(1, 'basic.consume', { queue, consumerTag: `t-${queue}`, ...args })
+    const cancel = (queue: string): Buffer => method(1, 'basic.cancel', { consumerTag: `t-${queue}` })
+
+    const answer = async (name: 'basic.consume-ok' | 'basic.cancel-ok', queue: string): Promise<void> => {
+      world.upstream.method(1, name, { consumerTag: `t-${queue}` })
+      await settle()
+    }
+
+    /** Declares, consumes and cancels, as for each call of a remote procedure. */
+    const use = async (queue: string): Promise<void> => {
+      await own(queue, TEMPORARY)
+      await send(owner, consume(queue))
+      await answer('basic.consume-ok', queue)
+      await send(owner, cancel(queue))
+      await answer('basic.cancel-ok', queue)
+    }
+
+    it('are forgotten, however many there were', async () => {
+      for (let n = 0; n < 10; n++) await use(`q${n}`)
+      await world.advance(1000)
+      await use('last')
+      await send(neighbour, bind('q3'))
+      expect([asked(2), probes()]).to.deep.equal([['queue.bind'], []])
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete last'])
+    })
+
+    it('are forgotten also when they are consumed from before the broker has made them, or from all at once', async () => {
+      await send(owner, declare('q', TEMPORARY), consume('q'))
+      expect(asked(1)).to.deep.equal(['queue.declare'])
+      await declareOk(1, 'q')
+      expect(asked(1)).to.deep.equal(['queue.declare', 'basic.consume'])
+      await answer('basic.consume-ok', 'q')
+      owner.closeChannel(1)
+      await settle()
+      await world.advance(1000)
+      await owner.openChannels(1)
+      await use('last')
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete last'])
+    })
+
+    it('stay their owner’s while it consumes from them, also silently', async () => {
+      await own('q', TEMPORARY)
+      await send(owner, consume('q', { nowait: true, consumerTag: '' }), consume('q'))
+      await answer('basic.consume-ok', 'q')
+      await send(owner, cancel('q'))
+      await answer('basic.cancel-ok', 'q')
+      await world.advance(1000)
+      await use('last')
+      await send(neighbour, method(1, 'queue.purge', { queue: 'q' }))
+      expect(asked(2)).to.deep.equal([])
+      await answerProbe(true)
+      expect(refusals(neighbour)[0].code).to.equal(405)
+    })
+  })
+
   describe('that the broker names', () => {
     const unnamed = (name: MethodName): Buffer => method(1, name, { queue: '' })
 

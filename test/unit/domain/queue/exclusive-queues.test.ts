@@ -1,9 +1,10 @@
 import { expect } from 'chai'
-import { ExclusiveQueues } from '../../../../src/domain/queue/exclusive-queues.js'
+import { type Claim, ExclusiveQueues } from '../../../../src/domain/queue/exclusive-queues.js'
 
-const claim = (queue: string): { queue: string; declaration: undefined } => ({
+const claim = (queue: string, isAutoDelete = false): Claim => ({
   queue,
   declaration: undefined,
+  isAutoDelete,
 })
 
 describe('ExclusiveQueues', () => {
@@ -27,7 +28,7 @@ describe('ExclusiveQueues', () => {
     queues.claim('a', claim('q'))
     queues.claim('b', claim('q'))
     expect(queues.standing('b', 'q')).to.equal('locked')
-    expect(queues.takeAll('b')).to.deep.equal([])
+    expect(queues.takeAll('b', 0)).to.deep.equal([])
   })
 
   it('tells a claim from the one before, when its owner has declared the queue anew', () => {
@@ -87,15 +88,86 @@ describe('ExclusiveQueues', () => {
     queues.forget(queues.claimOf('r')!)
     expect(queues.standing('b', 'r')).to.equal('free')
     queues.claim('a', claim('s'))
-    expect(queues.takeAll('a').map(({ queue }) => queue)).to.deep.equal(['s'])
+    expect(queues.takeAll('a', 0).map(({ queue }) => queue)).to.deep.equal(['s'])
   })
 
   it('hands over all claims of a client that is gone, once', () => {
     for (const queue of ['q', 'r']) queues.claim('a', claim(queue))
     queues.claim('b', claim('s'))
-    expect(queues.takeAll('a')).to.have.length(2)
-    expect(queues.takeAll('a')).to.have.length(0)
+    expect(queues.takeAll('a', 0)).to.have.length(2)
+    expect(queues.takeAll('a', 0)).to.have.length(0)
     expect(queues.standing('b', 'q')).to.equal('free')
     expect(queues.standing('a', 's')).to.equal('locked')
+  })
+
+  describe('of a queue that the broker deletes behind its last consumer', () => {
+    const standing = (): string => queues.standing('b', 'q')
+
+    /** A consumer comes and goes. */
+    const consume = (now: number, claimed = queues.claimOf('q')!): void => {
+      queues.onConsumer(claimed)
+      queues.onConsumerGone(claimed, now)
+    }
+
+    /** Time passes, which is noticed when something else happens. */
+    const passes = (now: number): void => {
+      queues.claim('a', claim('other', true))
+      consume(now, queues.claimOf('other'))
+    }
+
+    it('forgets the claim a while after that', () => {
+      queues.claim('a', claim('q', true))
+      consume(5000)
+      passes(5999)
+      expect(standing()).to.equal('locked')
+      passes(6000)
+      expect(standing()).to.equal('free')
+      expect(queues.takeAll('a', 9000)).to.deep.equal([])
+    })
+
+    it('hands over what may not be gone yet', () => {
+      queues.claim('a', claim('q', true))
+      consume(5000)
+      expect(queues.takeAll('a', 5999)).to.have.length(1)
+    })
+
+    for (const [what, happens] of [
+      ['nobody has consumed from it', () => undefined],
+      ['it has another consumer', () => (queues.onConsumer(queues.claimOf('q')!), consume(1000))],
+      ['it gets another in time', () => (consume(1000), queues.onConsumer(queues.claimOf('q')!))],
+      ['it is declared again', () => (consume(1000), queues.claim('a', claim('q', true)))],
+      [
+        'it is declared again while it has one',
+        () => {
+          queues.onConsumer(queues.claimOf('q')!)
+          queues.claim('a', claim('q', true))
+          consume(1000)
+        },
+      ],
+      [
+        'the consumer is of one of that name that was deleted before',
+        () => {
+          const former = queues.claimOf('q')!
+          queues.onConsumer(former)
+          queues.forget(former)
+          queues.claim('a', claim('q', true))
+          queues.onConsumer(queues.claimOf('q')!)
+          queues.onConsumerGone(former, 1000)
+        },
+      ],
+    ] as const)
+      it(`keeps the claim if ${what}`, () => {
+        queues.claim('a', claim('q', true))
+        happens()
+        passes(9000)
+        expect(standing()).to.equal('locked')
+      })
+
+    it('keeps the claim to one that it does not delete', () => {
+      queues.claim('a', claim('q'))
+      consume(1000)
+      passes(9000)
+      expect(standing()).to.equal('locked')
+    })
   })
 })
