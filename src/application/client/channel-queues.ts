@@ -17,6 +17,7 @@ import { declaresExclusiveQueue } from '../../domain/policy/channel-role.js'
 import type { Claim, OwnedClaim } from '../../domain/queue/exclusive-queues.js'
 import type { UpstreamQueues } from '../upstream/upstream-queues.js'
 import { ForeignBinding } from './foreign-binding.js'
+import { OwnConsumers } from './own-consumers.js'
 
 /** A Queue.Declare that isn't answered. */
 interface Declaration {
@@ -90,10 +91,7 @@ export class ChannelQueues {
   readonly #consumed = new Set<string>()
   /** It has consumed from queues of its client, too. */
   #consumesOwn = false
-  /** The queues of consumers that aren't answered; the client's own ones of those that are, and of those that wanted no answer. */
-  readonly #consumes: (OwnedClaim<object> | undefined)[] = []
-  readonly #consumers = new Map<string, OwnedClaim<object>>()
-  readonly #silentConsumers: OwnedClaim<object>[] = []
+  readonly #consumers: OwnConsumers
   #hasGlobalPrefetch = false
 
   /** `currentQueue` is the one of a channel that has moved here. */
@@ -101,6 +99,7 @@ export class ChannelQueues {
     this.#queues = queues
     this.#host = host
     this.#currentQueue = currentQueue
+    this.#consumers = new OwnConsumers(queues)
   }
 
   /** The queue that an empty name means on this channel: the last one declared. */
@@ -189,30 +188,20 @@ export class ChannelQueues {
   #onConsume(frame: Frame, queue: string): void {
     const claim = this.#ownClaim(queue)
     if (claim === undefined) this.#consumed.add(queue)
-    else {
-      this.#consumesOwn = true
-      this.#queues.claims.onConsumer(claim)
-    }
-    if (!wantsNoAnswer(frame)) this.#consumes.push(claim)
-    else if (claim !== undefined) this.#silentConsumers.push(claim)
+    else this.#consumesOwn = true
+    this.#consumers.onConsume(claim, wantsNoAnswer(frame))
   }
 
-  /** The broker has cancelled a consumer, whoever wanted it. */
-  onCancelled(consumerTag: string): void {
-    const claim = this.#consumers.get(consumerTag)
-    if (claim === undefined) return
-    this.#consumers.delete(consumerTag)
-    this.#queues.onConsumerGone(claim)
+  /** The broker has cancelled a consumer by itself. */
+  onBrokerCancel(consumerTag: string): void {
+    this.#consumers.onCancelled(consumerTag)
   }
 
   /** The broker has answered something. */
   onAnswered(frame: Frame): void {
     const { methodId } = frame
-    if (methodId === id.BASIC_CANCEL_OK) return this.onCancelled(consumerTagOf(frame))
-    if (methodId === id.BASIC_CONSUME_OK) {
-      const claim = this.#consumes.shift()
-      if (claim !== undefined) this.#consumers.set(consumerTagOf(frame), claim)
-    }
+    if (methodId === id.BASIC_CANCEL_OK) return this.#consumers.onCancelled(consumerTagOf(frame))
+    if (methodId === id.BASIC_CONSUME_OK) this.#consumers.onConsumeOk(consumerTagOf(frame))
     const answer = methodId === id.BASIC_GET_EMPTY ? id.BASIC_GET_OK : methodId
     const at = this.#requests.findIndex((request) => request.answer === answer)
     this.#forgetRequests(at + 1)
@@ -266,13 +255,7 @@ export class ChannelQueues {
     if (this.#announced !== undefined) this.#queues.settle(this.#announced)
     this.#announced = undefined
     this.#forgetRequests(this.#requests.length)
-    const consumers = [
-      ...this.#consumes.splice(0),
-      ...this.#consumers.values(),
-      ...this.#silentConsumers.splice(0),
-    ]
-    this.#consumers.clear()
-    for (const claim of consumers) if (claim !== undefined) this.#queues.onConsumerGone(claim)
+    this.#consumers.onEnded()
     this.#deletes.length = 0
     this.#unnamed = 0
   }

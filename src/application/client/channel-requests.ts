@@ -106,7 +106,7 @@ export class ChannelRequests {
 
   /** The broker has cancelled a consumer by itself. */
   onBrokerCancel(consumerTag: string): void {
-    this.#queues?.onCancelled(consumerTag)
+    this.#queues?.onBrokerCancel(consumerTag)
   }
 
   /** The broker has answered. Returns whether the client is to see it. */
