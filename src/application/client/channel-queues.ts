@@ -324,7 +324,7 @@ export class ChannelQueues {
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     const flags = bytes[flagsAt]
     this.#queues.forgetKind(queue)
-    const isHidden = (flags & NO_WAIT) !== 0
+    const isHidden = wantsNoAnswer(frame)
     const isCheck = isPassive(frame)
     const isExclusive = declaresExclusiveQueue(frame) && !isCheck
     const isAutoDelete = (flags & AUTO_DELETE) !== 0
@@ -385,10 +385,11 @@ export class ChannelQueues {
     return claim?.owner === this.#host.client ? claim : undefined
   }
 
-  #onDelete({ bytes, payloadStart }: Frame, queue: string): void {
+  #onDelete(frame: Frame, queue: string): void {
+    const { bytes, payloadStart } = frame
     const flagsAt = payloadStart + NAME_AT + 1 + bytes[payloadStart + NAME_AT]
     this.#queues.forgetKind(queue)
-    const isHidden = (bytes[flagsAt] & DELETE_NO_WAIT) !== 0
+    const isHidden = wantsNoAnswer(frame)
     // A consumer that is cancelled while its queue is being deleted can crash the broker's channel, so the answer matters.
     bytes[flagsAt] &= ~DELETE_NO_WAIT
     this.#deletes.push({ isHidden, queue, claim: this.#ownClaim(queue) })

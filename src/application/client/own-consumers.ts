@@ -36,10 +36,11 @@ export class OwnConsumers {
     this.#queues.onConsumerGone(claim)
   }
 
-  /** The channel has ended at the broker, and all its consumers with it. */
+  /** The channel has ended at the broker, and all its consumers with it; whether those that weren't answered have been there isn't known. */
   onEnded(): void {
-    const claims = [...this.#unanswered.splice(0), ...this.#byTag.values(), ...this.#silent.splice(0)]
+    for (const claim of [...this.#unanswered.splice(0), ...this.#silent.splice(0)])
+      if (claim !== undefined) this.#queues.claims.onNoConsumer(claim)
+    for (const claim of this.#byTag.values()) this.#queues.onConsumerGone(claim)
     this.#byTag.clear()
-    for (const claim of claims) if (claim !== undefined) this.#queues.onConsumerGone(claim)
   }
 }

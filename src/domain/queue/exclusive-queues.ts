@@ -37,7 +37,6 @@ export class ExclusiveQueues<Owner> {
   readonly #announcedUnnamed = new Map<Owner, number>()
   /** The queues that each owner has claimed. */
   readonly #queues = new Map<Owner, Set<string>>()
-
   /** Claims to queues that have deleted themselves, and since when. */
   readonly #fading = new Map<OwnedClaim<Owner>, number>()
 
@@ -124,7 +123,7 @@ export class ExclusiveQueues<Owner> {
     if (queues.size === 0) this.#queues.delete(owner)
   }
 
-  /** The owner begins to consume from the queue. Has to be followed by {@link onConsumerGone}. */
+  /** The owner begins to consume from the queue. Has to be followed by {@link onConsumerGone} or {@link onNoConsumer}. */
   onConsumer(claim: OwnedClaim<Owner>): void {
     claim.consumers.count++
   }
@@ -136,6 +135,11 @@ export class ExclusiveQueues<Owner> {
     if (consumers.count > 0 || claim?.consumers !== consumers || !claim.isAutoDelete) return
     this.#fading.set(claim, now)
     this.#forgetFaded(now)
+  }
+
+  /** Perhaps the broker never had the consumer: behind that it deletes nothing. */
+  onNoConsumer({ consumers }: OwnedClaim<Owner>): void {
+    consumers.count--
   }
 
   #forgetFaded(now: number): void {

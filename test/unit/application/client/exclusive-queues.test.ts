@@ -169,6 +169,19 @@ describe('Exclusive queues', () => {
       expect(deletions()).to.deep.equal(['declare+delete last'])
     })
 
+    it('stay their owner’s if nobody has consumed from them, as the broker refused it', async () => {
+      await own('q', TEMPORARY)
+      await owner.openChannels(2)
+      await send(owner, method(2, 'basic.consume', { queue: 'q', consumerTag: 'refused' }))
+      world.upstream.closeChannel(3, { code: 403, text: 'ACCESS_REFUSED - no' }, 'basic.consume')
+      await settle()
+      await world.advance(1000)
+      await use('last')
+      owner.peer.reset()
+      await settle()
+      expect(deletions()).to.deep.equal(['declare+delete q', 'declare+delete last'])
+    })
+
     it('stay their owner’s while it consumes from them, also silently', async () => {
       await own('q', TEMPORARY)
       await send(owner, consume('q', { nowait: true, consumerTag: '' }), consume('q'))

@@ -133,6 +133,10 @@ describe('ExclusiveQueues', () => {
 
     for (const [what, happens] of [
       ['nobody has consumed from it', () => undefined],
+      [
+        'the broker may never have had its consumer',
+        () => (queues.onConsumer(queues.claimOf('q')!), queues.onNoConsumer(queues.claimOf('q')!)),
+      ],
       ['it has another consumer', () => (queues.onConsumer(queues.claimOf('q')!), consume(1000))],
       ['it gets another in time', () => (consume(1000), queues.onConsumer(queues.claimOf('q')!))],
       ['it is declared again', () => (consume(1000), queues.claim('a', claim('q', true)))],
